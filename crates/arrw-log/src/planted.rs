@@ -1,0 +1,37 @@
+//! Faults that can be switched on in test builds, to see that the tests catch them.
+
+/// A fault, by the number that switches it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// Answers before the sync.
+    AckBeforeSync = 1,
+    /// Takes any frame as the next one, whatever chain it carries.
+    SkipChainCheck = 2,
+    /// Starts each segment with the seq that ended the last.
+    ReuseSeq = 3,
+    /// Leaves the names of new segments unsynced.
+    ForgetFolderSync = 4,
+    /// Shows records to readers before they are written.
+    PublishBeforeCommit = 5,
+    /// Trims one segment more than it may.
+    TrimTooFar = 6,
+}
+
+/// True when this fault is switched on. Always false in a product build, and then optimised away.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) const fn is_planted(_bug: Bug) -> bool {
+    false
+}
+
+/// True when the environment variable `ARRW_PLANTED_BUG` holds this fault's number.
+#[cfg(feature = "planted-bugs")]
+pub(crate) fn is_planted(bug: Bug) -> bool {
+    use std::sync::OnceLock;
+
+    static CHOSEN: OnceLock<u32> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "a switch of test builds, no configuration")]
+    let chosen = CHOSEN.get_or_init(|| {
+        std::env::var("ARRW_PLANTED_BUG").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+    });
+    *chosen == bug as u32
+}

@@ -1,0 +1,421 @@
+//! Record and batch: the envelope that every view understands, and the bytes of it.
+
+use std::fmt;
+
+use crate::bytes_at::{put_at, u16_at, u32_at, u64_at};
+use crate::error::RecordError;
+use crate::limits::{
+    BATCH_RECORDS_MAX, HEADER_NAME_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, KEY_BYTES_MAX,
+    RECORD_BYTES_MAX,
+};
+use crate::position::{Seq, Timestamp};
+use crate::topic::check_topic;
+
+/// Bytes before a record's topic. `docs/log-format.md` draws them.
+pub(crate) const RECORD_HEADER_BYTES: usize = 32;
+
+const OFFSET_AT: usize = 0;
+const PREVIOUS_AT: usize = 8;
+const PAYLOAD_LEN_AT: usize = 16;
+const HEADERS_LEN_AT: usize = 20;
+const KIND_AT: usize = 24;
+const KEY_LEN_AT: usize = 26;
+const TOPIC_LEN_AT: usize = 28;
+
+/// What a record means to the views. The log stores it and does not look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind(pub u16);
+
+/// A record to be appended, borrowed from the caller.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NewRecord<'a> {
+    /// What it means to the views.
+    pub kind: Kind,
+    /// Its topic ([`check_topic`]); empty for a control record, which belongs to none.
+    pub topic: &'a str,
+    /// Its key, at most 1 KiB; empty for none.
+    pub key: &'a [u8],
+    /// Its headers, at most 64.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// Its payload. The whole record has at most 8 MiB.
+    pub payload: &'a [u8],
+}
+
+/// Whether a batch may use the space that is kept back for a full disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Urgency {
+    /// Refused while the disk is full.
+    #[default]
+    Ordinary,
+    /// May use the reserve: what completes work or frees space.
+    Reserved,
+}
+
+/// Records that are appended together: all of them, next to each other, or none.
+///
+/// ```
+/// use arrw_log::{Batch, NewRecord};
+///
+/// let mut batch = Batch::new();
+/// batch.push(NewRecord { topic: "orders.created", payload: b"{}", ..NewRecord::default() })?;
+/// assert_eq!(batch.records(), 1);
+/// # Ok::<(), arrw_log::RecordError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    records: u32,
+    expected_last: Option<Seq>,
+    urgency: Urgency,
+}
+
+impl Batch {
+    /// A batch without records.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A batch of one record.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn of(record: NewRecord<'_>) -> Result<Self, RecordError> {
+        let mut batch = Self::new();
+        batch.push(record)?;
+        Ok(batch)
+    }
+
+    /// Adds a record behind the others.
+    ///
+    /// # Errors
+    /// When a part of it is over its limit or its topic has no valid name. The batch stays as it was.
+    pub fn push(&mut self, record: NewRecord<'_>) -> Result<(), RecordError> {
+        if !record.topic.is_empty() {
+            check_topic(record.topic)?;
+        }
+        let headers_len = check_headers(record.headers)?;
+        check("key", record.key.len(), KEY_BYTES_MAX, "bytes")?;
+        let count = self.records as usize + 1;
+        check("batch", count, BATCH_RECORDS_MAX as usize, "records")?;
+        let parts = [record.topic.len(), record.key.len(), headers_len, record.payload.len()];
+        let unpadded =
+            parts.iter().fold(RECORD_HEADER_BYTES, |sum, part| sum.saturating_add(*part));
+        check("record", unpadded, RECORD_BYTES_MAX, "bytes")?;
+
+        let start = self.bytes.len();
+        self.bytes.reserve(padded(unpadded));
+        self.bytes.extend_from_slice(&header(record, headers_len));
+        self.bytes.extend_from_slice(record.topic.as_bytes());
+        self.bytes.extend_from_slice(record.key);
+        for (name, value) in record.headers {
+            self.bytes.push(narrow(name.len()));
+            self.bytes.extend_from_slice(&narrow::<u16>(value.len()).to_le_bytes());
+            self.bytes.extend_from_slice(name.as_bytes());
+            self.bytes.extend_from_slice(value);
+        }
+        self.bytes.extend_from_slice(record.payload);
+        self.bytes.resize(start + padded(unpadded), 0);
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Commits the batch only if `last` is then the last record of the log.
+    #[must_use]
+    pub fn expecting(mut self, last: Seq) -> Self {
+        self.expected_last = Some(last);
+        self
+    }
+
+    /// Lets the batch use the reserve of a full disk, or not.
+    #[must_use]
+    pub fn with_urgency(mut self, urgency: Urgency) -> Self {
+        self.urgency = urgency;
+        self
+    }
+
+    /// How many records it has.
+    #[must_use]
+    pub fn records(&self) -> u32 {
+        self.records
+    }
+
+    /// True when it has no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Bytes that it takes in a frame.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The records as stored, their offsets and links still blank.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn expected_last(&self) -> Option<Seq> {
+        self.expected_last
+    }
+
+    pub(crate) fn urgency(&self) -> Urgency {
+        self.urgency
+    }
+}
+
+/// Checks the headers and answers the bytes that they take.
+fn check_headers(headers: &[(&str, &[u8])]) -> Result<usize, RecordError> {
+    check("record", headers.len(), HEADERS_MAX, "headers")?;
+    let mut bytes = 0;
+    for (name, value) in headers {
+        check("name of a header", name.len(), HEADER_NAME_BYTES_MAX, "bytes")?;
+        check("value of a header", value.len(), HEADER_VALUE_BYTES_MAX, "bytes")?;
+        bytes += 3 + name.len() + value.len();
+    }
+    Ok(bytes)
+}
+
+fn check(
+    part: &'static str,
+    actual: usize,
+    max: usize,
+    unit: &'static str,
+) -> Result<(), RecordError> {
+    if actual <= max { Ok(()) } else { Err(RecordError::TooLarge { part, actual, max, unit }) }
+}
+
+/// A checked length in the width that it is stored in.
+fn narrow<T: TryFrom<usize>>(length: usize) -> T {
+    T::try_from(length).ok().expect("every part was checked against its limit")
+}
+
+fn header(record: NewRecord<'_>, headers_len: usize) -> [u8; RECORD_HEADER_BYTES] {
+    let mut bytes = [0; RECORD_HEADER_BYTES];
+    put_at(&mut bytes, PAYLOAD_LEN_AT, narrow::<u32>(record.payload.len()).to_le_bytes());
+    put_at(&mut bytes, HEADERS_LEN_AT, narrow::<u32>(headers_len).to_le_bytes());
+    put_at(&mut bytes, KIND_AT, record.kind.0.to_le_bytes());
+    put_at(&mut bytes, KEY_LEN_AT, narrow::<u16>(record.key.len()).to_le_bytes());
+    put_at(&mut bytes, TOPIC_LEN_AT, [narrow::<u8>(record.topic.len())]);
+    bytes
+}
+
+/// Records start at multiples of 8 bytes.
+const fn padded(len: usize) -> usize {
+    len.next_multiple_of(8)
+}
+
+/// Writes a record's place in its topic into its stored bytes.
+pub(crate) fn set_place(record: &mut [u8], offset: u64, previous: Seq) {
+    put_at(record, OFFSET_AT, offset.to_le_bytes());
+    put_at(record, PREVIOUS_AT, previous.get().to_le_bytes());
+}
+
+/// A record in stored bytes, as [`split_first`] finds it.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    bytes: &'a [u8],
+    topic: &'a str,
+    key_at: usize,
+    headers_at: usize,
+    payload_at: usize,
+    payload_end: usize,
+}
+
+impl<'a> Stored<'a> {
+    pub(crate) fn topic(&self) -> &'a str {
+        self.topic
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        u64_at(self.bytes, OFFSET_AT)
+    }
+
+    pub(crate) fn previous(&self) -> Seq {
+        Seq::new(u64_at(self.bytes, PREVIOUS_AT))
+    }
+
+    /// Bytes that it takes, padding included.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// The first record in `bytes`; `None` when there is no whole, valid one.
+pub(crate) fn split_first(bytes: &[u8]) -> Option<Stored<'_>> {
+    let header = bytes.get(..RECORD_HEADER_BYTES)?;
+    let key_at = RECORD_HEADER_BYTES + usize::from(header[TOPIC_LEN_AT]);
+    let headers_at = key_at + usize::from(u16_at(header, KEY_LEN_AT));
+    let payload_at =
+        headers_at.checked_add(usize::try_from(u32_at(header, HEADERS_LEN_AT)).ok()?)?;
+    let payload_end =
+        payload_at.checked_add(usize::try_from(u32_at(header, PAYLOAD_LEN_AT)).ok()?)?;
+    if RECORD_BYTES_MAX < payload_end {
+        return None;
+    }
+    let bytes = bytes.get(..padded(payload_end))?;
+    let topic = std::str::from_utf8(&bytes[RECORD_HEADER_BYTES..key_at]).ok()?;
+    Some(Stored { bytes, topic, key_at, headers_at, payload_at, payload_end })
+}
+
+/// One committed record, borrowed from its frame.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    seq: Seq,
+    time: Timestamp,
+    stored: Stored<'a>,
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn new(seq: Seq, time: Timestamp, stored: Stored<'a>) -> Self {
+        Self { seq, time, stored }
+    }
+
+    /// Its position in the log.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// When it was committed, on the log's clock. All records of a frame share it.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// What it means to the views.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        Kind(u16_at(self.stored.bytes, KIND_AT))
+    }
+
+    /// Its topic; empty for a control record.
+    #[must_use]
+    pub fn topic(&self) -> &'a str {
+        self.stored.topic
+    }
+
+    /// Its position inside its topic: dense, from 1; 0 for a control record.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.stored.offset()
+    }
+
+    /// The record before it in its topic; `Seq::ZERO` for the first in the topic's life.
+    #[must_use]
+    pub fn previous_in_topic(&self) -> Seq {
+        self.stored.previous()
+    }
+
+    /// Its key; empty for none.
+    #[must_use]
+    pub fn key(&self) -> &'a [u8] {
+        &self.stored.bytes[self.stored.key_at..self.stored.headers_at]
+    }
+
+    /// Its headers, in the order in which they were given.
+    #[must_use]
+    pub fn headers(&self) -> Headers<'a> {
+        Headers { rest: &self.stored.bytes[self.stored.headers_at..self.stored.payload_at] }
+    }
+
+    /// Its payload.
+    #[must_use]
+    pub fn payload(&self) -> &'a [u8] {
+        &self.stored.bytes[self.stored.payload_at..self.stored.payload_end]
+    }
+}
+
+impl fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("seq", &self.seq)
+            .field("topic", &self.topic())
+            .field("offset", &self.offset())
+            .field("payload_bytes", &self.payload().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The headers of a record: pairs of name and value.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = (&'a str, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let name_len = usize::from(*self.rest.first()?);
+        let value_at = 3 + name_len;
+        let value_end = value_at + usize::from(u16_at(self.rest.get(..3)?, 1));
+        let name = std::str::from_utf8(self.rest.get(3..value_at)?).ok()?;
+        let value = self.rest.get(value_at..value_end)?;
+        self.rest = &self.rest[value_end..];
+        Some((name, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample<'a>() -> NewRecord<'a> {
+        NewRecord {
+            kind: Kind(7),
+            topic: "orders.created",
+            key: b"42",
+            headers: &[("trace", b"abc"), ("empty", b"")],
+            payload: b"hello",
+        }
+    }
+
+    #[test]
+    fn a_record_survives_its_bytes() {
+        let mut batch = Batch::of(sample()).unwrap();
+        batch.push(NewRecord { payload: b"control", ..NewRecord::default() }).unwrap();
+        assert_eq!(batch.bytes().len() % 8, 0);
+
+        let first = split_first(batch.bytes()).unwrap();
+        let record = Record::new(Seq::new(9), Timestamp::from_micros(5), first);
+        assert_eq!(record.kind(), Kind(7));
+        assert_eq!(record.topic(), "orders.created");
+        assert_eq!(record.key(), b"42");
+        assert_eq!(record.payload(), b"hello");
+        let headers: Vec<_> = record.headers().collect();
+        assert_eq!(headers, [("trace", &b"abc"[..]), ("empty", b"")]);
+
+        let second = split_first(&batch.bytes()[first.len()..]).unwrap();
+        assert_eq!(second.topic(), "");
+        assert_eq!(first.len() + second.len(), batch.bytes().len());
+    }
+
+    #[test]
+    fn bytes_cut_anywhere_are_no_record() {
+        let batch = Batch::of(sample()).unwrap();
+        for len in 0..batch.bytes().len() {
+            assert!(split_first(&batch.bytes()[..len]).is_none(), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_refused_record_leaves_the_batch_as_it_was() {
+        let mut batch = Batch::of(sample()).unwrap();
+        let before = batch.bytes().to_vec();
+        let large = vec![0; RECORD_BYTES_MAX];
+        let key = vec![0; KEY_BYTES_MAX + 1];
+        let many = vec![("a", &b""[..]); HEADERS_MAX + 1];
+        for bad in [
+            NewRecord { topic: "a b", ..sample() },
+            NewRecord { payload: &large, ..sample() },
+            NewRecord { key: &key, ..sample() },
+            NewRecord { headers: &many, ..sample() },
+        ] {
+            assert!(batch.push(bad).is_err());
+        }
+        assert_eq!((batch.bytes(), batch.records()), (&before[..], 1));
+    }
+}

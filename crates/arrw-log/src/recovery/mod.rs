@@ -1,0 +1,174 @@
+//! Opens a log after whatever happened to it: finds its end, cuts what was torn, refuses what is damaged.
+//!
+//! Nothing is written before everything was judged, so a log that is refused stays as it was.
+
+mod scan;
+mod survey;
+mod tail;
+mod walk;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use crate::environment::Environment;
+use crate::error::OpenError;
+use crate::options::Options;
+use crate::position::{Epoch, Seq, Timestamp, Tip};
+use crate::segment::{FORMAT, Segment, file_name, ordinal_of};
+use crate::storage::{Storage, StorageFile};
+use crate::superblock::{Found, LeftAs, Superblock};
+use crate::topics::Topics;
+use crate::upkeep::{Seal, Spare};
+
+pub(crate) use survey::survey;
+
+/// What a start found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenReport {
+    /// True when the log did not exist and was made.
+    pub created: bool,
+    /// True when the log had been closed, so that nothing had to be judged.
+    pub was_closed: bool,
+    /// Bytes at the end that are no whole frame and were cut.
+    pub cut: Option<CutTail>,
+    /// Records that were whole but perhaps only in the page cache; they were written again and synced.
+    pub rewritten_records: u64,
+    /// Segments without a usable footer, which were read in full.
+    pub scanned_segments: u64,
+    /// Copies of the superblock that could not be read and were written again.
+    pub damaged_superblocks: usize,
+}
+
+/// The end of the log that was cut.
+///
+/// Either a write that the crash tore, which nobody was answered for, or, if the disk was damaged as
+/// well, a last commit that had been answered within the 50 ms before the crash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutTail {
+    /// The file.
+    pub file: String,
+    /// First byte that was cut.
+    pub from: u64,
+    /// First byte behind it; what is behind was never written in this life of the file.
+    pub to: u64,
+    /// The record that would have been there, which the next one now becomes.
+    pub first: Seq,
+}
+
+/// A log that was judged and may be used.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) superblock: Superblock,
+    /// Oldest first; the last is the one being filled.
+    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) active: Active,
+    pub(crate) topics: Topics,
+    pub(crate) tip: Tip,
+    pub(crate) time: Timestamp,
+    pub(crate) spares: VecDeque<Spare>,
+    pub(crate) seals: VecDeque<Seal>,
+    pub(crate) report: OpenReport,
+}
+
+/// The segment being filled.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) file: Arc<dyn StorageFile>,
+    /// Where the next frame goes.
+    pub(crate) at: u64,
+    /// First byte that frames may not use.
+    pub(crate) limit: u64,
+}
+
+/// Opens the log of `environment`, making it when there is none.
+pub(crate) fn recover(
+    environment: &Environment,
+    options: &Options,
+) -> Result<Recovered, OpenError> {
+    let storage = environment.storage.as_ref();
+    take_lock(storage)?;
+    let (superblock, damaged, created) = match read_superblock(storage)? {
+        Some((superblock, damaged)) => (superblock, damaged, false),
+        None => (create(environment, options)?, 0, true),
+    };
+    let files = survey(storage, superblock.first_ordinal).map_err(|source| {
+        io_error(format!("read the segments in `{}`", storage.place()), source)
+    })?;
+    let mut walked = walk::walk(storage, &superblock, files)?;
+    walked.report.created = created;
+    walked.report.damaged_superblocks = damaged;
+    let recovered = tail::finish(environment, options, superblock, walked)?;
+    remove_leftovers(storage, &recovered)?;
+    Ok(recovered)
+}
+
+/// Takes the folder for this process.
+pub(crate) fn take_lock(storage: &dyn Storage) -> Result<(), OpenError> {
+    storage.lock().map_err(|source| match source.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked { place: storage.place() },
+        _ => io_error(format!("lock `{}`", storage.place()), source),
+    })
+}
+
+/// The superblock, and how many of its copies are unreadable; `None` when there is no log yet.
+pub(crate) fn read_superblock(
+    storage: &dyn Storage,
+) -> Result<Option<(Superblock, usize)>, OpenError> {
+    let place = || storage.place();
+    let names = storage.list().map_err(|e| io_error(format!("list `{}`", place()), e))?;
+    let has_segments = names.iter().any(|name| ordinal_of(name).is_some());
+    match Superblock::find(storage)
+        .map_err(|source| io_error(format!("read the superblocks in `{}`", place()), source))?
+    {
+        Found::Format(found) => Err(OpenError::Format { found, known: FORMAT }),
+        Found::Block { block, .. } if block.left_as == LeftAs::Backup => {
+            Err(OpenError::Backup { place: place() })
+        }
+        Found::Block { block, damaged } => Ok(Some((block, damaged))),
+        // Without segments there was no record yet: the very first start was cut off.
+        Found::Nothing | Found::Damaged if !has_segments => Ok(None),
+        Found::Nothing | Found::Damaged => Err(OpenError::NoSuperblock { place: place() }),
+    }
+}
+
+fn create(environment: &Environment, options: &Options) -> Result<Superblock, OpenError> {
+    let draw = || environment.entropy.draw();
+    let mut superblock = Superblock {
+        generation: 0,
+        log_id: u128::from(draw()) << 64 | u128::from(draw()),
+        epoch: Epoch::from_random(draw()),
+        left_as: LeftAs::Open,
+        first_ordinal: 1,
+        start: Tip::START,
+        durable: Seq::ZERO,
+        segment_bytes: options.segment_bytes,
+    };
+    superblock.write(environment.storage.as_ref()).map_err(|source| {
+        io_error(format!("make a log in `{}`", environment.storage.place()), source)
+    })?;
+    Ok(superblock)
+}
+
+/// Removes files that trims left behind and those that were never finished.
+fn remove_leftovers(storage: &dyn Storage, recovered: &Recovered) -> Result<(), OpenError> {
+    let used = |name: &str| {
+        recovered.segments.iter().any(|segment| segment.name() == name)
+            || recovered.spares.iter().any(|spare| file_name(spare.header.ordinal) == name)
+    };
+    let remove = || -> io::Result<()> {
+        for name in storage.list()? {
+            if ordinal_of(&name).is_some() && !used(&name) || name.ends_with(".seg.tmp") {
+                storage.remove(&name)?;
+            }
+        }
+        storage.sync_folder()
+    };
+    remove().map_err(|source| io_error(format!("clean up `{}`", storage.place()), source))
+}
+
+pub(crate) fn io_error(action: String, source: io::Error) -> OpenError {
+    OpenError::Io { action, source }
+}

@@ -1,0 +1,18 @@
+//! Locks and atomics of everything that threads share: std's, or those of the schedule explorer.
+
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard,
+    atomic::{AtomicU64, Ordering},
+};
+
+#[cfg(feature = "shuttle")]
+pub(crate) use shuttle::sync::{
+    Arc, Condvar, Mutex, MutexGuard,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// Takes a lock whose holders never panic while they hold it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no holder of this lock panics")
+}

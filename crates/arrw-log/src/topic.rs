@@ -1,0 +1,53 @@
+//! What a topic's name may be.
+
+use crate::error::RecordError;
+use crate::limits::TOPIC_BYTES_MAX;
+
+/// Checks a topic's name: 1 to 255 bytes, tokens of printable characters separated by dots, none of
+/// them empty, without space, `*` or `>` (those are for filters).
+///
+/// # Errors
+/// [`RecordError::Topic`], with what is wrong.
+pub fn check_topic(name: &str) -> Result<(), RecordError> {
+    let refuse = |why| Err(RecordError::Topic { name: name.to_owned(), why });
+    if name.is_empty() {
+        return refuse("a topic needs a name");
+    }
+    if TOPIC_BYTES_MAX < name.len() {
+        return refuse("a topic's name has at most 255 bytes");
+    }
+    if name.split('.').any(str::is_empty) {
+        return refuse("no token between dots may be empty");
+    }
+    if name.contains(['*', '>']) {
+        return refuse("`*` and `>` are for filters only");
+    }
+    if name.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        return refuse("spaces and control characters are not allowed");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_clients_use_are_allowed() {
+        for name in
+            ["orders", "orders.eu.created", "chat:room.1", "#42", "$private", "größe.ü", "a-b_c"]
+        {
+            assert!(check_topic(name).is_ok(), "{name}");
+        }
+        assert!(check_topic(&"x".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn names_that_would_confuse_a_filter_are_refused() {
+        for name in ["", ".", "a.", ".a", "a..b", "a b", "a\tb", "a\u{7f}", "a.*", ">", "a\u{a0}b"]
+        {
+            assert!(check_topic(name).is_err(), "{name:?}");
+        }
+        assert!(check_topic(&"x".repeat(256)).is_err());
+    }
+}

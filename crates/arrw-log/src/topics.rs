@@ -1,0 +1,261 @@
+//! Which topics are alive, and where each ends: what gives a record its offset and its link.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::limits::TOPICS_MAX;
+use crate::position::Seq;
+use crate::segment::TopicEntry;
+
+/// Where a topic ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopicEnd {
+    /// Its first record in this life; with the log's epoch, the topic's epoch.
+    pub born: Seq,
+    /// Its last record.
+    pub last: Seq,
+    /// Offset of that one.
+    pub last_offset: u64,
+}
+
+/// A topic that the table knows.
+#[derive(Clone, Copy, Debug)]
+struct Topic {
+    end: TopicEnd,
+    /// The newest segment with a record of it, and its first record there.
+    ordinal: u64,
+    first: Seq,
+    first_offset: u64,
+}
+
+/// All topics of the log.
+///
+/// A topic whose last record was trimmed is forgotten: the next record starts a new life of it. That is
+/// decided when it is looked up, so that a trim costs nothing here.
+#[derive(Debug, Default)]
+pub(crate) struct Topics {
+    ids: HashMap<Arc<str>, usize>,
+    names: Vec<Arc<str>>,
+    topics: Vec<Topic>,
+    /// Topics with a record in the segment that is being filled.
+    touched: Vec<usize>,
+    /// What a failed frame must put back: the topic as it was, or that it was new.
+    undo: Vec<(usize, Option<Topic>)>,
+    /// The oldest record that was kept when forgotten topics were last cleared out.
+    cleared_at: Seq,
+}
+
+/// A record's place in its topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) offset: u64,
+    pub(crate) previous: Seq,
+}
+
+/// The table is full.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TopicsFull;
+
+impl Topics {
+    /// Gives the record `seq` its place in its topic. `first` is the oldest record that is kept.
+    pub(crate) fn place(
+        &mut self,
+        name: &str,
+        seq: Seq,
+        first: Seq,
+        ordinal: u64,
+    ) -> Result<Place, TopicsFull> {
+        let known = self.ids.get(name).copied();
+        let end = known.map(|id| self.topics[id].end).filter(|end| first <= end.last);
+        let place = match end {
+            Some(end) => Place { offset: end.last_offset + 1, previous: end.last },
+            None => Place { offset: 1, previous: Seq::ZERO },
+        };
+        if known.is_none() && TOPICS_MAX <= self.ids.len() {
+            return Err(TopicsFull);
+        }
+        self.apply(name, seq, place, ordinal);
+        Ok(place)
+    }
+
+    /// Takes in a record that has its place.
+    pub(crate) fn apply(&mut self, name: &str, seq: Seq, place: Place, ordinal: u64) {
+        if let Some(&id) = self.ids.get(name) {
+            let topic = &mut self.topics[id];
+            self.undo.push((id, Some(*topic)));
+            if place.offset == 1 {
+                topic.end.born = seq;
+            }
+            topic.end.last = seq;
+            topic.end.last_offset = place.offset;
+            if topic.ordinal != ordinal {
+                (topic.ordinal, topic.first, topic.first_offset) = (ordinal, seq, place.offset);
+                self.touched.push(id);
+            }
+            return;
+        }
+        let id = self.topics.len();
+        // A topic can only be new with a record that is not its first when a repair lost the others.
+        let born = if place.offset == 1 { seq } else { place.previous };
+        let end = TopicEnd { born, last: seq, last_offset: place.offset };
+        self.add(name.into(), Topic { end, ordinal, first: seq, first_offset: place.offset });
+        self.touched.push(id);
+        self.undo.push((id, None));
+    }
+
+    /// Takes in what a sealed segment holds of a topic. Segments come oldest first.
+    pub(crate) fn load(&mut self, entry: &TopicEntry, ordinal: u64) {
+        let end = TopicEnd { born: entry.born, last: entry.last, last_offset: entry.last_offset };
+        let topic = Topic { end, ordinal, first: entry.first, first_offset: entry.first_offset };
+        match self.ids.get(&entry.name) {
+            Some(&id) => self.topics[id] = topic,
+            None => self.add(Arc::clone(&entry.name), topic),
+        }
+    }
+
+    fn add(&mut self, name: Arc<str>, topic: Topic) {
+        self.ids.insert(Arc::clone(&name), self.topics.len());
+        self.names.push(name);
+        self.topics.push(topic);
+    }
+
+    /// The frame was committed: what it changed stays.
+    pub(crate) fn commit(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Takes back all since the last commit.
+    pub(crate) fn roll_back(&mut self, ordinal: u64) {
+        for (id, before) in std::mem::take(&mut self.undo).into_iter().rev() {
+            match before {
+                Some(topic) => self.topics[id] = topic,
+                None => {
+                    // New topics were added at the end, so they leave from the end.
+                    self.topics.truncate(id);
+                    if let Some(name) = self.names.pop() {
+                        self.ids.remove(&name);
+                    }
+                }
+            }
+        }
+        let topics = &self.topics;
+        self.touched.retain(|&id| topics.get(id).is_some_and(|topic| topic.ordinal == ordinal));
+    }
+
+    /// What the segment that was being filled holds, sorted by name; starts over for the next one.
+    pub(crate) fn finish_segment(&mut self) -> Vec<TopicEntry> {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        let mut entries: Vec<TopicEntry> = touched
+            .into_iter()
+            .map(|id| {
+                let topic = &self.topics[id];
+                TopicEntry {
+                    name: Arc::clone(&self.names[id]),
+                    born: topic.end.born,
+                    first: topic.first,
+                    first_offset: topic.first_offset,
+                    last: topic.end.last,
+                    last_offset: topic.end.last_offset,
+                }
+            })
+            .collect();
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    /// Where a topic ends; `None` when no record of it is kept.
+    pub(crate) fn end(&self, name: &str, first: Seq) -> Option<TopicEnd> {
+        let end = self.topics[*self.ids.get(name)?].end;
+        (first <= end.last).then_some(end)
+    }
+
+    /// How many topics the table knows, those that only wait to be forgotten included.
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Frees the memory of topics whose last record is before `first`, if the table is full and a trim
+    /// has come since the last time. Between frames only.
+    pub(crate) fn make_room(&mut self, first: Seq) {
+        if self.ids.len() < TOPICS_MAX || first <= self.cleared_at {
+            return;
+        }
+        self.cleared_at = first;
+        let mut new_ids = vec![None; self.topics.len()];
+        let old = std::mem::take(&mut self.topics).into_iter().zip(std::mem::take(&mut self.names));
+        self.ids.clear();
+        for (id, (topic, name)) in old.enumerate().filter(|(_, (topic, _))| first <= topic.end.last)
+        {
+            new_ids[id] = Some(self.topics.len());
+            self.add(name, topic);
+        }
+        self.touched = self.touched.iter().filter_map(|&id| new_ids[id]).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(topics: &mut Topics, name: &str, seq: u64, first: u64) -> (u64, u64) {
+        let place = topics.place(name, Seq::new(seq), Seq::new(first), 1).unwrap();
+        (place.offset, place.previous.get())
+    }
+
+    #[test]
+    fn offsets_are_dense_and_linked_within_each_topic() {
+        let mut topics = Topics::default();
+        assert_eq!(place(&mut topics, "a", 1, 1), (1, 0));
+        assert_eq!(place(&mut topics, "b", 2, 1), (1, 0));
+        assert_eq!(place(&mut topics, "a", 3, 1), (2, 1));
+        assert_eq!(
+            topics.end("a", Seq::FIRST).map(|end| (end.born.get(), end.last.get())),
+            Some((1, 3))
+        );
+    }
+
+    #[test]
+    fn a_topic_that_is_wholly_trimmed_starts_a_new_life() {
+        let mut topics = Topics::default();
+        place(&mut topics, "a", 1, 1);
+        place(&mut topics, "b", 2, 1);
+        assert_eq!(topics.end("a", Seq::new(2)), None);
+        assert_eq!(place(&mut topics, "a", 3, 2), (1, 0));
+        assert_eq!(topics.end("a", Seq::new(2)).unwrap().born, Seq::new(3));
+    }
+
+    #[test]
+    fn a_failed_frame_leaves_no_trace() {
+        let mut topics = Topics::default();
+        place(&mut topics, "a", 1, 1);
+        topics.commit();
+        place(&mut topics, "a", 2, 1);
+        place(&mut topics, "b", 3, 1);
+        place(&mut topics, "b", 4, 1);
+        topics.roll_back(1);
+        assert_eq!(place(&mut topics, "b", 2, 1), (1, 0));
+        assert_eq!(place(&mut topics, "a", 3, 1), (2, 1));
+        topics.commit();
+        let entries = topics.finish_segment();
+        let seen: Vec<_> =
+            entries.iter().map(|e| (&*e.name, e.first.get(), e.last.get())).collect();
+        assert_eq!(seen, [("a", 1, 3), ("b", 2, 2)]);
+        assert!(topics.finish_segment().is_empty());
+    }
+
+    #[test]
+    fn a_full_table_forgets_trimmed_topics_first() {
+        let mut topics = Topics::default();
+        for number in 0..TOPICS_MAX as u64 {
+            place(&mut topics, &number.to_string(), number + 1, 1);
+        }
+        topics.commit();
+        let next = Seq::new(TOPICS_MAX as u64 + 1);
+        assert_eq!(topics.place("new", next, Seq::FIRST, 1), Err(TopicsFull));
+        topics.make_room(Seq::new(3));
+        assert!(topics.place("new", next, Seq::new(3), 1).is_ok());
+        assert_eq!(topics.len(), TOPICS_MAX - 1);
+    }
+}

@@ -1,0 +1,374 @@
+//! Work that must not hold up a commit: spare segments, footers, and files that may be used again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::environment::Environment;
+use crate::limits::{FULL_RETRY_MS, SEALS_PENDING_MAX, SPARES_RESERVED};
+use crate::planted::{Bug, is_planted};
+use crate::record::Urgency;
+use crate::segment::{Footer, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, file_name};
+use crate::storage::{StorageFile, write_all_at};
+use crate::sync::{Condvar, Mutex, lock};
+
+/// Bytes of zeros written at once, and synced a few pieces at a time so that a commit beside it does
+/// not wait behind a whole segment of them.
+const ZERO_BYTES: usize = 256 * 1024;
+const ZERO_SYNC_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A segment file that is ready: written once from end to end, named and synced.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    pub(crate) header: SegmentHeader,
+    pub(crate) file: Arc<dyn StorageFile>,
+}
+
+/// A sealed segment whose footer is still to be written.
+#[derive(Debug)]
+pub(crate) struct Seal {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) footer: Footer,
+    pub(crate) len: FileLen,
+}
+
+/// What becomes of the room behind the last frame of a sealed segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileLen {
+    /// It stays, so that the file can be used again.
+    Keep,
+    /// It goes: most of the file was never used.
+    Cut,
+}
+
+/// Why there is no spare.
+#[derive(Debug)]
+pub(crate) enum NoSpare {
+    /// The disk is full, or only the reserve is left.
+    Full,
+    /// The log is closed.
+    Closed,
+    /// The log stopped.
+    Stopped(Arc<io::Error>),
+}
+
+/// One piece of work.
+#[derive(Debug)]
+enum Job {
+    Spare { ordinal: u64, reuse: Option<Arc<Segment>> },
+    Seal(Seal),
+    Discard(Arc<Segment>),
+}
+
+#[derive(Debug)]
+struct State {
+    spares: VecDeque<Spare>,
+    /// True while a spare is being made.
+    making: bool,
+    next_ordinal: u64,
+    seals: VecDeque<Seal>,
+    /// Segments that were trimmed: their files become spares, or go.
+    trimmed: Vec<Arc<Segment>>,
+    full: bool,
+    closed: bool,
+}
+
+/// What is to be done, and the spares that are ready. Its lock is never held during I/O.
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    state: Mutex<State>,
+    work: Condvar,
+    done: Condvar,
+    environment: Environment,
+    log_id: u128,
+    segment_bytes: u64,
+    spares_wanted: usize,
+}
+
+/// What a log starts its upkeep with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) log_id: u128,
+    pub(crate) segment_bytes: u64,
+    pub(crate) spares_wanted: usize,
+    pub(crate) next_ordinal: u64,
+    pub(crate) spares: VecDeque<Spare>,
+    pub(crate) seals: VecDeque<Seal>,
+}
+
+impl Upkeep {
+    pub(crate) fn new(environment: Environment, start: Start) -> Self {
+        let state = State {
+            spares: start.spares,
+            making: false,
+            next_ordinal: start.next_ordinal,
+            seals: start.seals,
+            trimmed: Vec::new(),
+            full: false,
+            closed: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            done: Condvar::new(),
+            environment,
+            log_id: start.log_id,
+            segment_bytes: start.segment_bytes,
+            spares_wanted: start.spares_wanted,
+        }
+    }
+
+    /// Size of new segments.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
+    }
+
+    /// Takes the next spare without waiting; `None` when one is still to be made.
+    pub(crate) fn try_take_spare(&self, urgency: Urgency) -> Option<Result<Spare, NoSpare>> {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Some(Err(NoSpare::Closed));
+        }
+        if state.full && urgency == Urgency::Ordinary && state.spares.len() <= SPARES_RESERVED {
+            self.work.notify_one();
+            return Some(Err(NoSpare::Full));
+        }
+        match state.spares.pop_front() {
+            Some(spare) => {
+                self.work.notify_one();
+                Some(Ok(spare))
+            }
+            None if state.full => Some(Err(NoSpare::Full)),
+            None => None,
+        }
+    }
+
+    /// Waits until the upkeep thread has done something, if a spare is still to be made.
+    pub(crate) fn wait_for_spare(&self) {
+        let state = lock(&self.state);
+        if state.spares.is_empty() && !state.full && !state.closed {
+            self.work.notify_one();
+            drop(self.done.wait(state).expect("no holder of this lock panics"));
+        }
+    }
+
+    /// Waits until fewer footers are unwritten than may be.
+    pub(crate) fn wait_until_caught_up(&self) {
+        let mut state = lock(&self.state);
+        while SEALS_PENDING_MAX <= state.seals.len() && !state.closed {
+            state = self.done.wait(state).expect("no holder of this lock panics");
+        }
+    }
+
+    /// Has a footer written.
+    pub(crate) fn seal(&self, seal: Seal) {
+        lock(&self.state).seals.push_back(seal);
+        self.work.notify_one();
+    }
+
+    /// Has the files of trimmed segments used again or removed.
+    pub(crate) fn trimmed(&self, segments: Vec<Arc<Segment>>) {
+        let mut state = lock(&self.state);
+        state.trimmed.extend(segments);
+        state.full = false;
+        drop(state);
+        self.work.notify_one();
+    }
+
+    /// Looks again whether the disk has room.
+    pub(crate) fn retry(&self) {
+        lock(&self.state).full = false;
+    }
+
+    /// True while no further spare can be made.
+    pub(crate) fn is_full(&self) -> bool {
+        lock(&self.state).full
+    }
+
+    /// Ends all waiting.
+    pub(crate) fn close(&self) {
+        lock(&self.state).closed = true;
+        self.work.notify_all();
+        self.done.notify_all();
+    }
+
+    /// Does one piece of work.
+    ///
+    /// # Errors
+    /// When the disk failed other than by being full: the log must stop.
+    pub(crate) fn run_one(&self) -> io::Result<Ran> {
+        let Some(job) = self.next_job() else { return Ok(Ran::Nothing) };
+        let ran = match job {
+            Job::Spare { ordinal, reuse } => {
+                self.make_spare(ordinal, reuse.as_ref()).map(|()| Ran::Other)
+            }
+            Job::Seal(seal) => self.write_footer(&seal).map(|()| Ran::Footer),
+            Job::Discard(segment) => {
+                let storage = &self.environment.storage;
+                storage
+                    .remove(&segment.name())
+                    .and_then(|()| storage.sync_folder())
+                    .map(|()| Ran::Other)
+            }
+        };
+        self.done.notify_all();
+        ran
+    }
+
+    /// Writes one footer; false when none is to be written.
+    pub(crate) fn run_one_seal(&self) -> io::Result<bool> {
+        let seal = lock(&self.state).seals.pop_front();
+        seal.map_or(Ok(false), |seal| self.write_footer(&seal).map(|()| true))
+    }
+
+    /// Waits, as the upkeep thread, for work; false when the log is closed.
+    pub(crate) fn wait_for_work(&self) -> bool {
+        let mut state = lock(&self.state);
+        loop {
+            if state.closed {
+                return false;
+            }
+            if self.has_work(&state) {
+                return true;
+            }
+            if state.full {
+                let retry = Duration::from_millis(FULL_RETRY_MS);
+                state =
+                    self.work.wait_timeout(state, retry).expect("no holder of this lock panics").0;
+                state.full = false;
+            } else {
+                state = self.work.wait(state).expect("no holder of this lock panics");
+            }
+        }
+    }
+
+    fn has_work(&self, state: &State) -> bool {
+        !state.seals.is_empty()
+            || !state.trimmed.is_empty()
+            || (!state.full && !state.making && state.spares.len() < self.spares_wanted)
+    }
+
+    fn next_job(&self) -> Option<Job> {
+        let mut state = lock(&self.state);
+        let short = !state.full && !state.making && state.spares.len() < self.spares_wanted;
+        // An empty shelf holds up the writer; a missing footer only the next start.
+        if short && (state.spares.is_empty() || state.seals.is_empty()) {
+            let free = |segment: &Arc<Segment>| Arc::strong_count(segment) == 1;
+            let reuse = state.trimmed.iter().position(free).map(|at| state.trimmed.remove(at));
+            state.making = true;
+            return Some(Job::Spare { ordinal: state.next_ordinal, reuse });
+        }
+        if let Some(seal) = state.seals.pop_front() {
+            return Some(Job::Seal(seal));
+        }
+        state.trimmed.pop().map(Job::Discard)
+    }
+
+    /// Makes the spare `ordinal`, out of a trimmed segment if there is one that nobody reads.
+    fn make_spare(&self, ordinal: u64, reuse: Option<&Arc<Segment>>) -> io::Result<()> {
+        let header =
+            SegmentHeader { log_id: self.log_id, ordinal, nonce: self.environment.entropy.draw() };
+        let made = match reuse {
+            Some(old) => self.reuse(&header, &old.name()),
+            None => create(&self.environment, &header, self.segment_bytes),
+        };
+        let mut state = lock(&self.state);
+        state.making = false;
+        match made {
+            Ok(file) => {
+                state.next_ordinal = ordinal + 1;
+                state.spares.push_back(Spare { header, file });
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                state.full = true;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives the file of a trimmed segment a new header and then its new name.
+    fn reuse(&self, header: &SegmentHeader, old_name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let storage = &self.environment.storage;
+        let file = storage.open(old_name)?;
+        if file.len()? < self.segment_bytes {
+            // It was cut short by a recovery: a new one is as cheap.
+            storage.remove(old_name)?;
+            return create(&self.environment, header, self.segment_bytes);
+        }
+        header.write(file.as_ref())?;
+        file.set_len(self.segment_bytes)?;
+        file.sync_data()?;
+        storage.rename(old_name, &file_name(header.ordinal))?;
+        if !is_planted(Bug::ForgetFolderSync) {
+            storage.sync_folder()?;
+        }
+        Ok(file)
+    }
+
+    /// Writes a footer. A full disk is no harm: opening reads the segment instead.
+    fn write_footer(&self, seal: &Seal) -> io::Result<()> {
+        let file = self.environment.storage.open(&seal.segment.name())?;
+        let header = &seal.segment.header;
+        let len_min = match seal.len {
+            FileLen::Keep => self.segment_bytes,
+            FileLen::Cut => 0,
+        };
+        match seal.footer.write(file.as_ref(), header, len_min).and_then(|()| file.sync_data()) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// What [`Upkeep::run_one`] did.
+#[derive(Debug)]
+pub(crate) enum Ran {
+    /// There was nothing to do.
+    Nothing,
+    /// A footer was written.
+    Footer,
+    /// Something else.
+    Other,
+}
+
+/// Makes a segment file that is zero from its header to its end, so that no later write has to ask the
+/// file system for space. Removes it again when the disk is full.
+pub(crate) fn create(
+    environment: &Environment,
+    header: &SegmentHeader,
+    segment_bytes: u64,
+) -> io::Result<Arc<dyn StorageFile>> {
+    let storage = &environment.storage;
+    let name = file_name(header.ordinal);
+    let file = storage.create(&name)?;
+    let filled = fill(file.as_ref(), segment_bytes)
+        .and_then(|()| header.write(file.as_ref()))
+        .and_then(|()| file.sync_data());
+    if let Err(error) = filled {
+        storage.remove(&name)?;
+        return Err(error);
+    }
+    if !is_planted(Bug::ForgetFolderSync) {
+        storage.sync_folder()?;
+    }
+    Ok(file)
+}
+
+fn fill(file: &dyn StorageFile, segment_bytes: u64) -> io::Result<()> {
+    let zeros = vec![0; ZERO_BYTES];
+    let mut at = SEGMENT_HEADER_BYTES as u64;
+    let mut synced = 0;
+    while at < segment_bytes {
+        let count = usize::try_from(segment_bytes - at).unwrap_or(ZERO_BYTES).min(ZERO_BYTES);
+        write_all_at(file, &zeros[..count], at)?;
+        at += count as u64;
+        if ZERO_SYNC_BYTES <= at - synced && at < segment_bytes {
+            file.sync_data()?;
+            synced = at;
+        }
+    }
+    Ok(())
+}

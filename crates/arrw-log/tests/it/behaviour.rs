@@ -1,0 +1,249 @@
+//! Append, read, follow, trim, close.
+
+use std::time::Duration;
+
+use arrw_log::{
+    AppendError, Batch, Drive, Environment, Log, NewRecord, OpenError, Options, Position,
+    ReadError, Seq, Start,
+};
+
+use crate::support::{Folder, batch, drain, memory, open, read_all, small};
+
+#[test]
+fn what_was_appended_is_read_back_in_order_with_dense_offsets() {
+    let log = open(&memory(), small());
+    let first = log.append(batch("a", &["1", "2"])).wait().unwrap();
+    let second = log.append(batch("b", &["3"])).wait().unwrap();
+    let third = log.append(batch("a", &["4"])).wait().unwrap();
+    assert_eq!((first.first.get(), first.last.get(), first.last_offset), (1, 2, 2));
+    assert_eq!((second.first.get(), second.last_offset), (3, 1));
+    assert_eq!((third.first.get(), third.last_offset), (4, 3));
+    let expected = [(1, "a", 1, "1"), (2, "a", 2, "2"), (3, "b", 1, "3"), (4, "a", 3, "4")];
+    let expected = expected.map(|(s, t, o, p)| (s, t.to_owned(), o, p.to_owned()));
+    assert_eq!(read_all(&log), expected);
+    assert_eq!(log.topic("a").map(|end| (end.last.get(), end.last_offset)), Some((4, 3)));
+}
+
+#[test]
+fn everything_survives_many_rolls_and_a_reopen() {
+    for drive in [Drive::Callers, Drive::Threads] {
+        let folder = Folder::new();
+        let options = Options { drive, ..small() };
+        let mut expected = Vec::new();
+        for round in 0..3 {
+            let log = open(&folder.storage(), options.clone());
+            assert_eq!(read_all(&log), expected);
+            for number in 0..200 {
+                let topic = format!("topic.{}", number % 7);
+                let payload = "x".repeat(number) + &round.to_string();
+                let committed = log.append(batch(&topic, &[&payload])).wait().unwrap();
+                expected.push((committed.first.get(), topic, committed.last_offset, payload));
+            }
+            assert_eq!(read_all(&log), expected);
+            assert!(log.stats().segments > 2, "{:?}", log.stats());
+            log.close().unwrap();
+        }
+        let log = open(&folder.storage(), options);
+        assert!(log.open_report().was_closed, "{:?}", log.open_report());
+        assert_eq!(read_all(&log), expected);
+    }
+}
+
+#[test]
+fn a_reader_starts_anywhere() {
+    let log = open(&memory(), small());
+    for number in 0..300_u64 {
+        log.append(batch("t", &[&number.to_string(), &"y".repeat(100)])).wait().unwrap();
+    }
+    for seq in 1..=601 {
+        let mut reader = log.reader(Start::At(Seq::new(seq))).unwrap();
+        let first =
+            reader.try_next().unwrap().and_then(|frame| frame.records().next().map(|r| r.seq()));
+        assert_eq!(first, (seq < 601).then_some(Seq::new(seq)));
+    }
+    let beyond = log.reader(Start::At(Seq::new(602)));
+    assert!(matches!(beyond, Err(ReadError::BeyondTail { .. })), "{beyond:?}");
+    let other = Position { epoch: arrw_log::Epoch::from_random(1), seq: Seq::new(3) };
+    let other = log.reader(Start::After(other));
+    assert!(matches!(other, Err(ReadError::OtherEpoch { .. })), "{other:?}");
+}
+
+#[test]
+fn a_conditional_append_commits_only_on_the_expected_end() {
+    let log = open(&memory(), small());
+    log.append(batch("t", &["1"])).wait().unwrap();
+    let late = log.append(batch("t", &["2"]).expecting(Seq::ZERO)).wait();
+    let expected = (Seq::ZERO, Seq::new(1));
+    assert!(
+        matches!(late, Err(AppendError::Conflict { expected: e, actual: a }) if (e, a) == expected),
+        "{late:?}"
+    );
+    log.append(batch("t", &["2"]).expecting(Seq::new(1))).wait().unwrap();
+    assert_eq!(log.tail(), Seq::new(3));
+}
+
+#[test]
+fn a_batch_that_cannot_be_stored_changes_nothing() {
+    let log = open(&memory(), small());
+    let empty = log.append(Batch::new()).wait();
+    assert!(matches!(empty, Err(AppendError::Empty)), "{empty:?}");
+    let large = log.append(batch("t", &[&"x".repeat(20_000)])).wait();
+    assert!(matches!(large, Err(AppendError::TooLarge { .. })), "{large:?}");
+    assert_eq!((log.tail(), log.topic("t")), (Seq::new(1), None));
+}
+
+#[test]
+fn trim_removes_whole_segments_that_nobody_holds() {
+    let storage = memory();
+    let log = open(&storage, small());
+    for number in 0..300 {
+        log.append(batch(&format!("t{}", number / 100), &[&"z".repeat(400)])).wait().unwrap();
+    }
+    let hold = log.hold(Seq::new(50)).unwrap();
+    log.trim(Seq::new(250)).unwrap();
+    assert!(log.first() <= Seq::new(50) && log.first() > Seq::new(1), "{}", log.first());
+    drop(hold);
+    log.trim(Seq::new(250)).unwrap();
+    let first = log.first();
+    assert!(Seq::new(200) < first && first <= Seq::new(250), "{first}");
+    let gone = log.reader(Start::At(Seq::new(3)));
+    assert!(matches!(gone, Err(ReadError::Trimmed { .. })), "{gone:?}");
+    assert_eq!(read_all(&log).first().map(|record| record.0), Some(first.get()));
+    // A topic that is wholly gone starts again; one that is not goes on.
+    assert_eq!((log.topic("t0"), log.topic("t2").map(|end| end.last_offset)), (None, Some(100)));
+    let again = log.append(batch("t0", &["new"])).wait().unwrap();
+    assert_eq!(again.last_offset, 1);
+    log.close().unwrap();
+    let reopened = open(&storage, small());
+    assert_eq!(reopened.first(), first);
+    assert_eq!(reopened.topic("t0").map(|end| (end.born, end.last_offset)), Some((again.first, 1)));
+}
+
+#[test]
+fn a_reader_inside_a_trimmed_segment_is_told_so() {
+    let log = open(&memory(), small());
+    for _ in 0..200 {
+        log.append(batch("t", &[&"z".repeat(400)])).wait().unwrap();
+    }
+    let mut reader = log.reader(Start::Earliest).unwrap();
+    reader.try_next().unwrap().unwrap();
+    log.trim(Seq::new(150)).unwrap();
+    let told = reader.try_next();
+    assert!(matches!(told, Err(ReadError::Trimmed { .. })), "{told:?}");
+}
+
+#[test]
+fn retention_by_size_keeps_the_log_small_and_reuses_its_files() {
+    let folder = Folder::new();
+    let mut options = Options { drive: Drive::Threads, ..small() };
+    options.retention.bytes_max = Some(64 * 1024);
+    let log = open(&folder.storage(), options);
+    for _ in 0..2_000 {
+        log.append(batch("t", &[&"z".repeat(400)])).wait().unwrap();
+    }
+    log.close().unwrap();
+    let files = std::fs::read_dir(&folder.0).unwrap().count();
+    assert!(files < 16, "{files} files");
+    assert!(log.first() > Seq::new(1_000), "{}", log.first());
+}
+
+#[test]
+fn a_follower_on_a_thread_sees_everything_once_and_in_order() {
+    let folder = Folder::new();
+    let log = open(&folder.storage(), Options { drive: Drive::Threads, ..small() });
+    let follower = log.clone();
+    let thread = std::thread::spawn(move || {
+        let mut reader = follower.reader(Start::Earliest).unwrap();
+        let mut seen = 0;
+        while let Some(frame) = reader.next(None).unwrap() {
+            for record in frame.records() {
+                seen += 1;
+                assert_eq!(record.seq(), Seq::new(seen));
+            }
+        }
+        seen
+    });
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..250 {
+                    log.append(batch("t", &["payload"])).wait().unwrap();
+                }
+            });
+        }
+    });
+    log.close().unwrap();
+    assert_eq!(thread.join().unwrap(), 1_000);
+}
+
+#[test]
+fn a_full_intake_makes_appends_wait_and_loses_none() {
+    let options = Options { intake_batches_max: 2, drive: Drive::Threads, ..small() };
+    let log = open(&memory(), options);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    log.append(batch("t", &["payload"])).wait().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(log.tail(), Seq::new(801));
+}
+
+#[test]
+fn a_folder_has_one_owner() {
+    let folder = Folder::new();
+    let log = Log::open(&folder.0).unwrap();
+    let second = Log::open(&folder.0);
+    assert!(matches!(second, Err(OpenError::Locked { .. })), "{second:?}");
+    log.close().unwrap();
+    drop(log);
+    Log::open(&folder.0).unwrap();
+}
+
+#[test]
+fn a_closed_log_refuses_appends_and_ends_its_readers() {
+    let log = open(&memory(), Options { drive: Drive::Threads, ..small() });
+    let mut reader = log.reader(Start::Latest).unwrap();
+    log.append(batch("t", &["last"])).wait().unwrap();
+    log.close().unwrap();
+    log.close().unwrap();
+    let refused = log.append(batch("t", &["x"])).wait();
+    assert!(matches!(refused, Err(AppendError::Closed)), "{refused:?}");
+    assert_eq!(drain(&mut reader).len(), 1);
+    assert!(reader.next(None).unwrap().is_none());
+}
+
+#[test]
+fn options_that_cannot_be_are_named() {
+    for options in [
+        Options { segment_bytes: 1_000, ..Options::default() },
+        Options { segment_bytes: 16 * 1024 + 1, ..Options::default() },
+        Options { spares: 0, ..Options::default() },
+    ] {
+        let refused = Log::open_with(Environment::with_storage(memory()), options);
+        assert!(matches!(refused, Err(OpenError::Option { .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn control_records_belong_to_no_topic() {
+    let log = open(&memory(), small());
+    let control = NewRecord { kind: arrw_log::Kind(9), payload: b"c", ..NewRecord::default() };
+    let committed = log.append(Batch::of(control).unwrap()).wait().unwrap();
+    assert_eq!(committed.last_offset, 0);
+    assert_eq!(read_all(&log), [(1, String::new(), 0, "c".to_owned())]);
+}
+
+#[test]
+fn a_quiet_log_marks_its_last_frame_by_itself() {
+    let options = Options { drive: Drive::Threads, mark_idle: Duration::from_millis(1), ..small() };
+    let log = open(&memory(), options);
+    log.append(batch("t", &["x"])).wait().unwrap();
+    // One frame of records, and then the mark.
+    while log.stats().frames < 2 {
+        std::thread::yield_now();
+    }
+}
