@@ -32,6 +32,7 @@ mod error;
 mod frame;
 mod intake;
 mod log;
+mod offline;
 mod options;
 mod planted;
 mod position;
@@ -56,6 +57,10 @@ pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{AppendError, Damage, OpenError, Outcome, ReadError, RecordError, UpkeepError};
 pub use frame::{Frame, Records};
 pub use log::{Log, Stats};
+pub use offline::{
+    Inspection, Loss, RepairError, RepairReport, SegmentSummary, Verification, inspect, repair,
+    verify,
+};
 pub use options::{Drive, Options, Retention};
 pub use position::{Epoch, Position, PositionError, Seq, Timestamp};
 pub use reader::{Reader, Start};

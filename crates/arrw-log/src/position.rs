@@ -168,6 +168,8 @@ pub(crate) struct Tip {
 }
 
 impl Tip {
+    /// Before any log: comes before every frame.
+    pub(crate) const NOTHING: Self = Self { next_seq: Seq::ZERO, next_frame: 0, chain: 0 };
     /// Before anything was written.
     pub(crate) const START: Self = Self { next_seq: Seq::FIRST, next_frame: 1, chain: 0 };
 }

@@ -1,7 +1,7 @@
 //! What all handles of an open log share, and the order in which its locks are taken.
 //!
 //! ```text
-//! superblock  ->  writer  ->  one of: intake, ring, segments, upkeep, holds, a ticket
+//! writer  ->  superblock  ->  one of: intake, ring, segments, upkeep, holds, a ticket
 //! ```
 //! The right-hand ones are held for memory work only and never two at a time.
 

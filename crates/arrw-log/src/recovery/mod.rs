@@ -21,7 +21,8 @@ use crate::superblock::{Found, LeftAs, Superblock};
 use crate::topics::Topics;
 use crate::upkeep::{Seal, Spare};
 
-pub(crate) use survey::survey;
+pub(crate) use scan::SCAN_BYTES;
+pub(crate) use survey::{Head, Surveyed, survey, tip_before};
 
 /// What a start found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,8 +114,21 @@ pub(crate) fn take_lock(storage: &dyn Storage) -> Result<(), OpenError> {
     })
 }
 
-/// The superblock, and how many of its copies are unreadable; `None` when there is no log yet.
-pub(crate) fn read_superblock(
+/// The superblock of a log to be opened, and how many of its copies are unreadable; `None` when there
+/// is no log yet.
+fn read_superblock(storage: &dyn Storage) -> Result<Option<(Superblock, usize)>, OpenError> {
+    match read_superblock_of(storage) {
+        Ok(None) => Err(OpenError::NoSuperblock { place: storage.place() }),
+        Ok(Some((block, _))) if block.left_as == LeftAs::Backup => {
+            Err(OpenError::Backup { place: storage.place() })
+        }
+        Err(OpenError::NotFound { .. }) => Ok(None),
+        other => other,
+    }
+}
+
+/// The superblock, and how many of its copies are unreadable; `None` when both are.
+pub(crate) fn read_superblock_of(
     storage: &dyn Storage,
 ) -> Result<Option<(Superblock, usize)>, OpenError> {
     let place = || storage.place();
@@ -124,13 +138,12 @@ pub(crate) fn read_superblock(
         .map_err(|source| io_error(format!("read the superblocks in `{}`", place()), source))?
     {
         Found::Format(found) => Err(OpenError::Format { found, known: FORMAT }),
-        Found::Block { block, .. } if block.left_as == LeftAs::Backup => {
-            Err(OpenError::Backup { place: place() })
-        }
         Found::Block { block, damaged } => Ok(Some((block, damaged))),
-        // Without segments there was no record yet: the very first start was cut off.
-        Found::Nothing | Found::Damaged if !has_segments => Ok(None),
-        Found::Nothing | Found::Damaged => Err(OpenError::NoSuperblock { place: place() }),
+        // Without segments there was no record yet: at most the very first start was cut off.
+        Found::Nothing | Found::Damaged if !has_segments => {
+            Err(OpenError::NotFound { place: place() })
+        }
+        Found::Nothing | Found::Damaged => Ok(None),
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn survey(storage: &dyn Storage, first_ordinal: u64) -> io::Result<Ve
 }
 
 /// Looks at one segment.
-pub(crate) fn look_at(storage: &dyn Storage, ordinal: u64) -> io::Result<Surveyed> {
+fn look_at(storage: &dyn Storage, ordinal: u64) -> io::Result<Surveyed> {
     let file = storage.open(&file_name(ordinal))?;
     let len = file.len()?;
     let header = SegmentHeader::read(file.as_ref())?;
@@ -76,11 +76,12 @@ fn head_of(
     let nonce = header.map(|header| header.nonce);
     let mut source = FrameSource::new(Arc::clone(file), nonce, SCAN_BYTES);
     let at = SEGMENT_HEADER_BYTES as u64;
-    let nowhere = Tip { next_seq: Seq::ZERO, next_frame: 0, chain: 0 };
-    if let Probe::Next(frame, ..) | Probe::Elsewhere(frame) = source.probe(at, &nowhere, len)? {
+    if let Probe::Next(frame, ..) | Probe::Elsewhere(frame) =
+        source.probe(at, &Tip::NOTHING, len)?
+    {
         return Ok(Head::Start(tip_before(&frame), frame.time));
     }
-    Ok(match source.find_later(at, &nowhere, len)? {
+    Ok(match source.find_later(at, &Tip::NOTHING, len)? {
         Some((at, frame)) => Head::Stray(at, frame.first),
         None => Head::Unused,
     })
