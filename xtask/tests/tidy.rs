@@ -18,14 +18,20 @@ fn rust_files_are_tidy() {
 
 #[test]
 fn every_crate_has_a_front_door() {
-    let mut folders = entries(&root().join("crates"));
-    folders.push(root().join("xtask"));
-    report(folders.iter().filter(|folder| folder.is_dir()).filter_map(|folder| {
-        let doors = ["src/lib.rs", "src/main.rs"];
+    report(crate_folders().iter().filter_map(|folder| {
+        let doors = ["src/lib.rs", "src/main.rs"].iter();
         let texts: Vec<_> =
-            doors.iter().filter_map(|door| fs::read_to_string(folder.join(door)).ok()).collect();
+            doors.filter_map(|door| fs::read_to_string(folder.join(door)).ok()).collect();
         source::check_front_door(&from_root(folder), &texts)
     }));
+}
+
+#[test]
+fn the_code_map_names_every_crate() {
+    let text =
+        fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
+    let folders: Vec<_> = crate_folders().iter().map(|folder| from_root(folder)).collect();
+    report(documents::check_code_map(&text, &folders));
 }
 
 #[test]
@@ -58,6 +64,14 @@ fn no_file_knows_the_machine_it_was_written_on() {
 fn report(problems: impl IntoIterator<Item = String>) {
     let problems: Vec<String> = problems.into_iter().collect();
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+/// The folder of each crate of the workspace.
+fn crate_folders() -> Vec<PathBuf> {
+    let mut folders = entries(&root().join("crates"));
+    folders.retain(|path| path.is_dir());
+    folders.push(root().join("xtask"));
+    folders
 }
 
 /// Every text file of the repository: its path from the root, and its text. What is not UTF-8 is data.

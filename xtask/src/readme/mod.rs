@@ -72,10 +72,13 @@ fn run(context: &Context, file: &str, steps: &[Step]) -> anyhow::Result<Vec<Resu
 
 /// Whether a command did what the file says; the error continues "the command ...".
 fn judge(step: &Step, answer: &Answer) -> Result<(), String> {
-    let printed = compare::indented(&answer.output);
+    let printed = match answer.output.trim_end() {
+        "" => "it printed nothing".to_owned(),
+        output => format!("it printed:\n{}", compare::indented(output)),
+    };
     if answer.exit_code != step.exit_code {
         return Err(format!(
-            "exits with {}, the file says {}; it printed:\n{printed}",
+            "exits with {}, the file says {}; {printed}",
             answer.exit_code, step.exit_code
         ));
     }
@@ -83,7 +86,7 @@ fn judge(step: &Step, answer: &Answer) -> Result<(), String> {
         return Ok(());
     }
     let expected = compare::indented(&step.expected.join("\n"));
-    Err(format!("prints something else; the file says:\n{expected}\nit printed:\n{printed}"))
+    Err(format!("prints something else; the file says:\n{expected}\n{printed}"))
 }
 
 #[cfg(test)]

@@ -54,6 +54,13 @@ pub fn check_changelog(text: &str) -> Option<String> {
     (!found).then(|| "CHANGELOG.md: needs the heading `## Unreleased`".to_owned())
 }
 
+/// The problems of a code map: each crate's folder must stand in it as code, such as `crates/arrw-log`.
+#[must_use]
+pub fn check_code_map(architecture: &str, crate_folders: &[String]) -> Vec<String> {
+    let missing = crate_folders.iter().filter(|at| !architecture.contains(&format!("`{at}`")));
+    missing.map(|at| format!("ARCHITECTURE.md: the code map does not name `{at}`")).collect()
+}
+
 fn decision_number(name: &str) -> Option<&str> {
     let (number, words) = name.strip_suffix(".md")?.split_once('-')?;
     let digits = number.len() == 4 && number.bytes().all(|b| b.is_ascii_digit());
@@ -147,5 +154,12 @@ mod tests {
     fn the_changelog_has_a_place_for_the_next_change() {
         assert_eq!(check_changelog("# Changelog\n\n## Unreleased\n"), None);
         assert!(check_changelog("# Changelog\n\n## 1.0.0\n").is_some());
+    }
+
+    #[test]
+    fn the_code_map_names_every_crate() {
+        let folders = ["crates/a".to_owned(), "xtask".to_owned()];
+        assert!(check_code_map("| `crates/a` | A. |\n| `xtask` | X. |", &folders).is_empty());
+        assert_eq!(check_code_map("`crates/a-b`, `xtask`", &folders).len(), 1);
     }
 }
