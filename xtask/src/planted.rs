@@ -1,0 +1,67 @@
+//! The stage that turns on a known fault and demands that a test notices.
+
+use crate::context::Context;
+use crate::process;
+use crate::report;
+use crate::stage::Failure;
+
+/// Each fault: the number that `ARRW_PLANTED_BUG` takes, what it breaks, and the part of a test's name
+/// that must then fail.
+pub(crate) const PLANTED: &[(u32, &str, &str)] = &[];
+
+/// What nextest answers when a test failed, as opposed to a build or a filter.
+const TEST_FAILED: i32 = 100;
+
+/// Every fault of the list must make its tests fail.
+pub(crate) fn check(context: &Context) -> Result<String, Failure> {
+    let results = PLANTED.iter().map(|fault| check_one(context, fault)).collect();
+    Failure::all(results)?;
+    Ok(format!("{} faults noticed", PLANTED.len()))
+}
+
+fn check_one(context: &Context, fault: &(u32, &str, &str)) -> Result<(), Failure> {
+    let (number, name, filter) = fault;
+    let mut command =
+        context.cargo("nextest run --workspace --exclude xtask --profile ci --fail-fast");
+    command.arg("--filterset").arg(format!("test({filter})"));
+    command.env("ARRW_PLANTED_BUG", number.to_string());
+    let output = process::capture(&mut command)?;
+    let verdict = judge(output.status.code());
+    if let Err(reason) = verdict {
+        report::line(&String::from_utf8_lossy(&output.stdout));
+        report::line(&String::from_utf8_lossy(&output.stderr));
+        return Err(Failure::Check(format!("planted bug {number} ({name}): {reason}")));
+    }
+    report::line(&format!("planted bug {number} ({name}): noticed by `{filter}`"));
+    Ok(())
+}
+
+/// Whether nextest's exit code says that a test ran and failed.
+fn judge(code: Option<i32>) -> Result<(), String> {
+    match code {
+        Some(TEST_FAILED) => Ok(()),
+        Some(0) => Err("no test noticed it".to_owned()),
+        Some(4) => Err("the filter matches no test".to_owned()),
+        Some(other) => Err(format!("nextest did not run the tests (exit code {other})")),
+        None => Err("nextest was killed".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failed_test_counts_as_noticed() {
+        assert_eq!(judge(Some(100)), Ok(()));
+        for code in [Some(0), Some(4), Some(101), None] {
+            assert!(judge(code).is_err(), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn faults_are_numbered_from_one_without_gaps() {
+        let numbers = PLANTED.iter().map(|(number, ..)| *number);
+        assert!(numbers.eq((1..).take(PLANTED.len())), "{PLANTED:?}");
+    }
+}
