@@ -25,6 +25,7 @@
 pub mod limits;
 
 mod append;
+mod backup;
 mod bytes_at;
 mod checksum;
 mod environment;
@@ -53,6 +54,7 @@ mod upkeep;
 mod writer;
 
 pub use append::Append;
+pub use backup::{BackupReport, RestoreError, restore};
 pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{AppendError, Damage, OpenError, Outcome, ReadError, RecordError, UpkeepError};
 pub use frame::{Frame, Records};
@@ -67,7 +69,7 @@ pub use reader::{Reader, Start};
 pub use record::{Batch, Headers, Kind, NewRecord, Record, Urgency};
 pub use recovery::{CutTail, OpenReport};
 pub use retention::Hold;
-pub use storage::{FileStorage, MemoryStorage, Storage, StorageFile};
+pub use storage::{FileStorage, FolderLock, MemoryStorage, Storage, StorageFile};
 pub use ticket::Committed;
 pub use topic::check_topic;
 pub use topics::TopicEnd;

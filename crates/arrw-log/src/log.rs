@@ -102,6 +102,7 @@ impl Log {
         );
         let (tip, time, epoch) = (recovered.tip, recovered.time, superblock.epoch);
         let shared = Arc::new(Shared {
+            lock: Mutex::new(Some(recovered.lock)),
             epoch,
             log_id: superblock.log_id,
             first: AtomicU64::new(superblock.start.next_seq.get()),
@@ -127,7 +128,7 @@ impl Log {
         Ok(log)
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.owner.shared
     }
 
@@ -304,10 +305,18 @@ fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, OpenError>
 
 impl Owner {
     fn close(&self) -> Result<(), UpkeepError> {
-        let shared = &self.shared;
-        if shared.closing.swap(true, Ordering::AcqRel) {
+        if self.shared.closing.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        let closed = self.finish();
+        self.shared.ring.close();
+        self.shared.lock.lock().expect("no holder of this lock panics").take();
+        closed
+    }
+
+    /// Commits, proves and records what is left, and ends the threads.
+    fn finish(&self) -> Result<(), UpkeepError> {
+        let shared = &self.shared;
         shared.intake.close();
         while shared.intake.has_work() {
             shared.turn(&mut shared.lock_writer());
@@ -320,14 +329,12 @@ impl Owner {
         for thread in threads {
             thread.join().expect("the threads of a log do not panic");
         }
-        // Footers that are still to be written.
         shared.run_upkeep_seals();
         let durable = {
             let mut writer = shared.lock_writer();
             shared.mark(&mut writer);
             writer.durable()
         };
-        shared.ring.close();
         if let Some(error) = shared.poison.get() {
             return Err(UpkeepError::Poisoned(Arc::clone(error)));
         }

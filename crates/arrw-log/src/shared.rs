@@ -20,6 +20,7 @@ use crate::record::Urgency;
 use crate::retention::{Holds, Plan, Span, count_before, plan};
 use crate::ring::Ring;
 use crate::segment::Segments;
+use crate::storage::FolderLock;
 use crate::superblock::Superblock;
 use crate::upkeep::{NoSpare, Ran, Spare, Upkeep};
 use crate::writer::{Surroundings, Turn, Writer};
@@ -27,6 +28,8 @@ use crate::writer::{Surroundings, Turn, Writer};
 /// An open log.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// The folder, until the log is closed.
+    pub(crate) lock: Mutex<Option<FolderLock>>,
     pub(crate) environment: Environment,
     pub(crate) options: Options,
     pub(crate) epoch: Epoch,

@@ -54,7 +54,7 @@ pub struct SegmentSummary {
 /// When there is no log, another process has it, its superblocks are damaged, or the disk cannot be
 /// read.
 pub fn inspect(storage: &dyn Storage) -> Result<Inspection, OpenError> {
-    take_lock(storage)?;
+    let _lock = take_lock(storage)?;
     let place = || storage.place();
     let Some((block, _)) = read_superblock_of(storage)? else {
         return Err(OpenError::NoSuperblock { place: place() });

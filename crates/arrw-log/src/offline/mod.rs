@@ -7,4 +7,5 @@ mod verify;
 
 pub use inspect::{Inspection, SegmentSummary, inspect};
 pub use repair::{Loss, RepairError, RepairReport, repair};
+pub(crate) use verify::examine;
 pub use verify::{Verification, verify};

@@ -71,7 +71,7 @@ pub enum RepairError {
 /// See [`RepairError`]. A log without damage is none: the report says so, and nothing is changed.
 pub fn repair(environment: &Environment, loss: Loss) -> Result<RepairReport, RepairError> {
     let storage = environment.storage.as_ref();
-    take_lock(storage)?;
+    let _lock = take_lock(storage)?;
     let examined = examine(storage)?;
     let place = || storage.place();
     let block =

@@ -63,7 +63,7 @@ pub(crate) struct Examined {
 /// # Errors
 /// When there is no log, another process has it, or the disk cannot be read. Damage is no error here.
 pub fn verify(storage: &dyn Storage) -> Result<Verification, OpenError> {
-    take_lock(storage)?;
+    let _lock = take_lock(storage)?;
     Ok(examine(storage)?.found)
 }
 

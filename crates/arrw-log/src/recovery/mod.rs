@@ -16,7 +16,7 @@ use crate::error::OpenError;
 use crate::options::Options;
 use crate::position::{Epoch, Seq, Timestamp, Tip};
 use crate::segment::{FORMAT, Segment, file_name, ordinal_of};
-use crate::storage::{Storage, StorageFile};
+use crate::storage::{FolderLock, Storage, StorageFile};
 use crate::superblock::{Found, LeftAs, Superblock};
 use crate::topics::Topics;
 use crate::upkeep::{Seal, Spare};
@@ -61,6 +61,7 @@ pub struct CutTail {
 /// A log that was judged and may be used.
 #[derive(Debug)]
 pub(crate) struct Recovered {
+    pub(crate) lock: FolderLock,
     pub(crate) superblock: Superblock,
     /// Oldest first; the last is the one being filled.
     pub(crate) segments: Vec<Arc<Segment>>,
@@ -90,7 +91,7 @@ pub(crate) fn recover(
     options: &Options,
 ) -> Result<Recovered, OpenError> {
     let storage = environment.storage.as_ref();
-    take_lock(storage)?;
+    let lock = take_lock(storage)?;
     let (superblock, damaged, created) = match read_superblock(storage)? {
         Some((superblock, damaged)) => (superblock, damaged, false),
         None => (create(environment, options)?, 0, true),
@@ -98,16 +99,16 @@ pub(crate) fn recover(
     let files = survey(storage, superblock.first_ordinal).map_err(|source| {
         io_error(format!("read the segments in `{}`", storage.place()), source)
     })?;
-    let mut walked = walk::walk(storage, &superblock, files)?;
+    let mut walked = walk::walk(&superblock, files)?;
     walked.report.created = created;
     walked.report.damaged_superblocks = damaged;
-    let recovered = tail::finish(environment, options, superblock, walked)?;
+    let recovered = tail::finish(environment, options, superblock, walked, lock)?;
     remove_leftovers(storage, &recovered)?;
     Ok(recovered)
 }
 
 /// Takes the folder for this process.
-pub(crate) fn take_lock(storage: &dyn Storage) -> Result<(), OpenError> {
+pub(crate) fn take_lock(storage: &dyn Storage) -> Result<FolderLock, OpenError> {
     storage.lock().map_err(|source| match source.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked { place: storage.place() },
         _ => io_error(format!("lock `{}`", storage.place()), source),

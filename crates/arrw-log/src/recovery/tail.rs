@@ -14,7 +14,7 @@ use crate::frame::{FRAME_HEADER_BYTES, FrameKind, FrameStamp, rehome, seal};
 use crate::options::Options;
 use crate::position::Tip;
 use crate::segment::{IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentHeader};
-use crate::storage::{StorageFile, write_all_at};
+use crate::storage::{FolderLock, StorageFile, write_all_at};
 use crate::superblock::{LeftAs, Superblock};
 use crate::upkeep::{FileLen, Spare, create};
 
@@ -24,6 +24,7 @@ pub(crate) fn finish(
     options: &Options,
     mut superblock: Superblock,
     mut walked: Walked,
+    lock: FolderLock,
 ) -> Result<Recovered, OpenError> {
     let failed = |source| {
         io_error(format!("bring the log in `{}` up to date", environment.storage.place()), source)
@@ -61,7 +62,7 @@ pub(crate) fn finish(
     segments.push(Arc::clone(&active.segment));
     let (topics, time) = (walked.topics, walked.time);
     let (seals, report) = (walked.seals, walked.report);
-    Ok(Recovered { superblock, segments, active, topics, tip, time, spares, seals, report })
+    Ok(Recovered { lock, superblock, segments, active, topics, tip, time, spares, seals, report })
 }
 
 /// Goes on in the last segment of a log that was closed.

@@ -12,7 +12,6 @@ use crate::position::{Seq, Timestamp, Tip};
 use crate::segment::{
     Footer, IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, SegmentHeader, file_name,
 };
-use crate::storage::Storage;
 use crate::superblock::Superblock;
 use crate::topics::Topics;
 use crate::upkeep::{FileLen, Seal};
@@ -46,11 +45,7 @@ pub(crate) struct Last {
 }
 
 /// Walks over `files`, which come in order.
-pub(crate) fn walk(
-    storage: &dyn Storage,
-    superblock: &Superblock,
-    files: Vec<Surveyed>,
-) -> Result<Walked, OpenError> {
+pub(crate) fn walk(superblock: &Superblock, files: Vec<Surveyed>) -> Result<Walked, OpenError> {
     let used = files.iter().rposition(|file| file.head != Head::Unused).map_or(0, |at| at + 1);
     let mut files: VecDeque<Surveyed> = files.into();
     let unused = files.split_off(used);
@@ -67,7 +62,7 @@ pub(crate) fn walk(
     };
     let mut ordinal = superblock.first_ordinal;
     while let Some(surveyed) = files.pop_front() {
-        walked.step(storage, superblock, ordinal, surveyed, files.front())?;
+        walked.step(superblock, ordinal, surveyed, files.front())?;
         ordinal += 1;
     }
     let scanned = walked.last.as_ref().is_some_and(|last| last.scan.is_some());
@@ -85,10 +80,8 @@ fn missing(ordinal: u64, first: Seq, last: Seq) -> OpenError {
 }
 
 impl Walked {
-    #[expect(clippy::too_many_arguments, reason = "self and the five things a step is about")]
     fn step(
         &mut self,
-        storage: &dyn Storage,
         superblock: &Superblock,
         ordinal: u64,
         surveyed: Surveyed,
@@ -130,7 +123,7 @@ impl Walked {
             return Ok(());
         }
         self.report.scanned_segments += 1;
-        self.scan(storage, header, surveyed, next)
+        self.scan(superblock, header, surveyed, next)
     }
 
     fn pass_sealed(&mut self, header: &SegmentHeader, footer: &Footer) {
@@ -145,14 +138,12 @@ impl Walked {
 
     fn scan(
         &mut self,
-        storage: &dyn Storage,
+        superblock: &Superblock,
         header: SegmentHeader,
         surveyed: Surveyed,
         next: Option<&Surveyed>,
     ) -> Result<(), OpenError> {
-        let read = |source| {
-            io_error(format!("read `{}` in `{}`", surveyed.name(), storage.place()), source)
-        };
+        let read = |source| io_error(format!("read `{}`", surveyed.name()), source);
         let until = match next.map(|next| next.head) {
             Some(Head::Start(start, _)) => Some(start.next_frame),
             Some(Head::Stray(..) | Head::Unused) | None => None,
@@ -182,7 +173,9 @@ impl Walked {
                 scan.prove(header.ordinal, &mut self.topics);
                 self.tip = scan.proven.end.tip;
                 self.time = scan.proven.end.time;
-                self.pass_scanned(header, scan.proven, FileLen::Keep);
+                let short = surveyed.len < superblock.segment_bytes;
+                let len = if short { FileLen::Cut } else { FileLen::Keep };
+                self.pass_scanned(header, scan.proven, len);
             }
         }
         Ok(())

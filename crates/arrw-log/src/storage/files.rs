@@ -4,9 +4,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use super::{Storage, StorageFile};
+use super::{FolderLock, Storage, StorageFile};
 
 /// Name of the file whose lock says that a process has the folder.
 const LOCK_NAME: &str = "LOCK";
@@ -17,7 +17,6 @@ const LOCK_NAME: &str = "LOCK";
 #[derive(Debug)]
 pub struct FileStorage {
     folder: PathBuf,
-    lock: Mutex<Option<File>>,
 }
 
 impl FileStorage {
@@ -28,7 +27,7 @@ impl FileStorage {
     pub fn new(folder: impl Into<PathBuf>) -> io::Result<Self> {
         let folder = folder.into();
         make_folder(&folder)?;
-        Ok(Self { folder, lock: Mutex::new(None) })
+        Ok(Self { folder })
     }
 
     /// The storage in `folder`, which must exist.
@@ -40,7 +39,7 @@ impl FileStorage {
         if !fs::metadata(&folder)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        Ok(Self { folder, lock: Mutex::new(None) })
+        Ok(Self { folder })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -104,15 +103,12 @@ impl Storage for FileStorage {
         File::open(&self.folder)?.sync_all()
     }
 
-    fn lock(&self) -> io::Result<()> {
+    fn lock(&self) -> io::Result<FolderLock> {
         let path = self.path(LOCK_NAME);
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
-            Ok(()) => {
-                *self.lock.lock().expect("no holder of this lock panics") = Some(file);
-                Ok(())
-            }
+            Ok(()) => Ok(FolderLock::new(file)),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use super::{Storage, StorageFile};
+use super::{FolderLock, Storage, StorageFile};
 
 /// A [`Storage`] in memory, for tests and for logs that need not survive the process.
 ///
@@ -12,6 +12,7 @@ use super::{Storage, StorageFile};
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStorage {
     folder: Arc<Mutex<BTreeMap<String, Arc<MemoryFile>>>>,
+    lock: Arc<Mutex<Weak<()>>>,
 }
 
 impl MemoryStorage {
@@ -66,8 +67,14 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
-    fn lock(&self) -> io::Result<()> {
-        Ok(())
+    fn lock(&self) -> io::Result<FolderLock> {
+        let mut lock = self.lock.lock().expect("no holder of this lock panics");
+        if lock.strong_count() > 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let held = Arc::new(());
+        *lock = Arc::downgrade(&held);
+        Ok(FolderLock::new(held))
     }
 
     fn place(&self) -> String {

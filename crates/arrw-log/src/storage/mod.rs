@@ -61,14 +61,28 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Whatever the system reports; the caller must then stop writing.
     fn sync_folder(&self) -> io::Result<()>;
 
-    /// Takes the folder for this process alone until the storage is dropped.
+    /// Takes the folder for one owner until what is answered is dropped, or the process ends.
     ///
     /// # Errors
-    /// `WouldBlock` when another process has it.
-    fn lock(&self) -> io::Result<()>;
+    /// `WouldBlock` when another owner, in this process or another, has it.
+    fn lock(&self) -> io::Result<FolderLock>;
 
     /// Where it is, for messages.
     fn place(&self) -> String;
+}
+
+/// A folder that was taken; dropping it lets it go.
+#[derive(Debug)]
+pub struct FolderLock {
+    _held: Box<dyn fmt::Debug + Send + Sync>,
+}
+
+impl FolderLock {
+    /// A lock that is let go by dropping `held`.
+    #[must_use]
+    pub fn new(held: impl fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { _held: Box::new(held) }
+    }
 }
 
 /// One open file of a [`Storage`].

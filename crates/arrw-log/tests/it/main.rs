@@ -1,5 +1,6 @@
 //! The behaviour of the log at its front door.
 
 mod behaviour;
+mod offline;
 mod recovery;
 mod support;

@@ -74,3 +74,36 @@ pub(crate) fn drain(reader: &mut Reader) -> Vec<(u64, String, u64, String)> {
 pub(crate) fn read_all(log: &Log) -> Vec<(u64, String, u64, String)> {
     drain(&mut log.reader(Start::Earliest).unwrap())
 }
+
+/// A copy of all files as they are now: what a crash leaves when every write reached the disk.
+pub(crate) fn image(storage: &Arc<dyn Storage>) -> Arc<dyn Storage> {
+    let copy = memory();
+    for name in storage.list().unwrap() {
+        write_file(&copy, &name, &read_file(storage, &name));
+    }
+    copy
+}
+
+pub(crate) fn read_file(storage: &Arc<dyn Storage>, name: &str) -> Vec<u8> {
+    let file = storage.open(name).unwrap();
+    let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+    file.read_at(&mut bytes, 0).unwrap();
+    bytes
+}
+
+pub(crate) fn write_file(storage: &Arc<dyn Storage>, name: &str, bytes: &[u8]) {
+    storage.remove(name).ok();
+    storage.create(name).unwrap().write_at(bytes, 0).unwrap();
+}
+
+/// Changes one byte of a file.
+pub(crate) fn flip(storage: &Arc<dyn Storage>, name: &str, at: usize) {
+    let mut bytes = read_file(storage, name);
+    bytes[at] ^= 0x10;
+    write_file(storage, name, &bytes);
+}
+
+/// The files of segments, in order.
+pub(crate) fn segment_names(storage: &Arc<dyn Storage>) -> Vec<String> {
+    storage.list().unwrap().into_iter().filter(|name| name.ends_with(".seg")).collect()
+}

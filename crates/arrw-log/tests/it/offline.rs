@@ -1,0 +1,171 @@
+//! Backup and restore, verify and repair.
+
+use std::sync::Arc;
+
+use arrw_log::{
+    Environment, Log, Loss, OpenError, ReadError, RestoreError, Seq, Start, Storage, repair,
+    restore, verify,
+};
+
+use crate::support::{batch, flip, image, memory, open, read_all, segment_names, small};
+
+fn environment(storage: &Arc<dyn Storage>) -> Environment {
+    Environment::with_storage(Arc::clone(storage))
+}
+
+fn filled(count: usize) -> (Arc<dyn Storage>, Log) {
+    let storage = memory();
+    let log = open(&storage, small());
+    for number in 0..count {
+        log.append(batch(&format!("t{}", number % 3), &[&format!("{number:0100}")]))
+            .wait()
+            .unwrap();
+    }
+    (storage, log)
+}
+
+#[test]
+fn a_backup_is_put_back_as_a_new_life_with_the_same_records() {
+    let (_storage, log) = filled(300);
+    let expected = read_all(&log);
+    let target = memory();
+    let report = log.backup(target.as_ref()).unwrap();
+    assert_eq!((report.first, report.last), (Seq::new(1), Seq::new(300)));
+    log.append(batch("t0", &["after the backup"])).wait().unwrap();
+
+    let direct = Log::open_with(environment(&target), small());
+    assert!(matches!(direct, Err(OpenError::Backup { .. })), "{direct:?}");
+    let restored = memory();
+    let epoch = restore(target.as_ref(), &environment(&restored)).unwrap();
+    assert_ne!(epoch, log.epoch());
+    let copy = open(&restored, small());
+    assert_eq!((copy.id(), copy.epoch()), (log.id(), epoch));
+    assert_eq!(read_all(&copy), expected);
+    let old = copy.reader(Start::After(log.position()));
+    assert!(matches!(old, Err(ReadError::OtherEpoch { .. })), "{old:?}");
+    assert_eq!(copy.append(batch("t0", &["x"])).wait().unwrap().last_offset, 101);
+}
+
+#[test]
+fn a_backup_goes_nowhere_but_into_an_empty_folder() {
+    let (storage, log) = filled(10);
+    log.backup(storage.as_ref()).unwrap_err();
+    let target = memory();
+    log.backup(target.as_ref()).unwrap();
+    let full = restore(target.as_ref(), &environment(&target.clone()));
+    assert!(full.is_err(), "{full:?}");
+    let (other, other_log) = filled(1);
+    drop(other_log);
+    let full = restore(target.as_ref(), &environment(&other));
+    assert!(matches!(full, Err(RestoreError::NotEmpty { .. })), "{full:?}");
+    let not_one = restore(other.as_ref(), &environment(&memory()));
+    assert!(matches!(not_one, Err(RestoreError::NotABackup { .. })), "{not_one:?}");
+}
+
+#[test]
+fn a_damaged_backup_is_not_put_back() {
+    let (_storage, log) = filled(300);
+    let target = memory();
+    log.backup(target.as_ref()).unwrap();
+    flip(&target, &segment_names(&target)[1], 6000);
+    let refused = restore(target.as_ref(), &environment(&memory()));
+    assert!(matches!(refused, Err(RestoreError::Damaged { .. })), "{refused:?}");
+}
+
+#[test]
+fn repair_gives_up_what_is_damaged_and_nothing_else() {
+    let (storage, log) = filled(300);
+    let expected = read_all(&log);
+    let epoch = log.epoch();
+    log.close().unwrap();
+    let names = segment_names(&storage);
+    for (name, at) in [(&names[0], 4096), (&names[0], 9000), (&names[1], 100), (&names[2], 12_000)]
+    {
+        let damaged = image(&storage);
+        flip(&damaged, name, at);
+        let before = image(&damaged);
+        let said = repair(&environment(&damaged), Loss::Refuse).unwrap();
+        assert_eq!((said.epoch, said.files.clone()), (None, vec![name.clone()]), "{name} {at}");
+        for file in damaged.list().unwrap() {
+            let same = crate::support::read_file(&damaged, &file)
+                == crate::support::read_file(&before, &file);
+            assert!(same, "{file} was changed by asking");
+        }
+        let done = repair(&environment(&damaged), Loss::Accept).unwrap();
+        assert_eq!(done.found, said.found);
+        assert_ne!(done.epoch, Some(epoch));
+        let verified = verify(damaged.as_ref()).unwrap();
+        assert!(verified.damages.is_empty(), "{name} {at}: {verified:?}");
+        assert_eq!(verified.given_up, said.found.affected_records());
+
+        let log = open(&damaged, small());
+        let (kept, lost) = read_over_gaps(&log);
+        let lost_count = lost.iter().map(|(first, last)| last - first + 1).sum::<u64>();
+        assert_eq!(lost_count, verified.given_up, "{name} {at}");
+        let is_lost = |seq: u64| lost.iter().any(|(first, last)| (*first..=*last).contains(&seq));
+        let remaining: Vec<_> = expected.iter().filter(|r| !is_lost(r.0)).cloned().collect();
+        assert_eq!(kept, remaining, "{name} {at}");
+        assert!(lost_count < 5, "{name} {at}: {lost:?}");
+        assert_eq!(log.tail(), Seq::new(301));
+        log.append(batch("t0", &["life goes on"])).wait().unwrap();
+    }
+}
+
+/// All records, and the ranges of which the reader was told that they are lost.
+fn read_over_gaps(log: &Log) -> (Vec<(u64, String, u64, String)>, Vec<(u64, u64)>) {
+    let mut reader = log.reader(Start::Earliest).unwrap();
+    let (mut kept, mut lost) = (Vec::new(), Vec::new());
+    loop {
+        match reader.try_next() {
+            Ok(Some(frame)) => kept.extend(frame.records().map(|record| {
+                let payload = String::from_utf8(record.payload().to_vec()).unwrap();
+                (record.seq().get(), record.topic().to_owned(), record.offset(), payload)
+            })),
+            Ok(None) => return (kept, lost),
+            Err(ReadError::Lost { first, last }) => lost.push((first.get(), last.get())),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn repair_brings_back_a_log_whose_superblocks_or_files_are_gone() {
+    let (storage, log) = filled(300);
+    log.close().unwrap();
+    let names = segment_names(&storage);
+    let superless = image(&storage);
+    superless.remove("super.a").unwrap();
+    superless.remove("super.b").unwrap();
+    repair(&environment(&superless), Loss::Accept).unwrap();
+    assert_eq!(read_all(&open(&superless, small())).len(), 300);
+
+    let holed = image(&storage);
+    holed.remove(&names[1]).unwrap();
+    let report = repair(&environment(&holed), Loss::Accept).unwrap();
+    assert!(report.found.affected_records() > 10, "{report:?}");
+    let (kept, lost) = read_over_gaps(&open(&holed, small()));
+    assert_eq!(lost.len(), 1);
+    assert_eq!(kept.len() as u64 + lost[0].1 - lost[0].0 + 1, 300);
+
+    let endless = image(&storage);
+    let with_frames = names
+        .iter()
+        .rfind(|name| crate::support::read_file(&storage, name)[4096..].starts_with(b"ARWF"));
+    endless.remove(with_frames.unwrap()).unwrap();
+    repair(&environment(&endless), Loss::Accept).unwrap();
+    let log = open(&endless, small());
+    let (kept, lost) = read_over_gaps(&log);
+    assert_eq!(lost.last().map(|(_, last)| *last), Some(300));
+    assert_eq!(log.append(batch("t", &["new"])).wait().unwrap().first, Seq::new(301));
+    assert!(kept.len() < 300);
+}
+
+#[test]
+fn a_sound_log_needs_no_repair() {
+    let (storage, log) = filled(50);
+    let epoch = log.epoch();
+    log.close().unwrap();
+    let report = repair(&environment(&storage), Loss::Accept).unwrap();
+    assert!(report.epoch.is_none() && report.files.is_empty(), "{report:?}");
+    assert_eq!(open(&storage, small()).epoch(), epoch);
+}
