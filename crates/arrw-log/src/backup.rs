@@ -13,6 +13,7 @@ use crate::segment::{Segment, ordinal_of};
 use crate::shared::Shared;
 use crate::storage::{Storage, StorageFile, read_up_to, write_all_at};
 use crate::superblock::{LeftAs, SUPERBLOCK_NAMES, Superblock};
+use crate::sync::lock;
 
 /// Bytes copied at once.
 const COPY_BYTES: usize = 1024 * 1024;
@@ -100,7 +101,7 @@ impl Log {
 fn snapshot(shared: &Shared) -> (Superblock, Vec<(Arc<Segment>, u64)>) {
     // The tail is read first: what it covers is in the segments that are listed after it.
     let tail = shared.ring.tail();
-    let superblock = shared.superblock.lock().expect("no holder of this lock panics");
+    let superblock = lock(&shared.superblock);
     let mut block = *superblock;
     let segments = shared.segments.all();
     drop(superblock);

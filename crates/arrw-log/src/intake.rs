@@ -1,6 +1,6 @@
 //! The bounded queue of batches that wait for the writer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ struct State {
     bytes: usize,
     thread: Thread,
     /// One for each task that waits for room, by its number.
-    room_wakers: HashMap<u64, Waker>,
+    room_wakers: BTreeMap<u64, Waker>,
     room_waiters: usize,
     closed: bool,
 }
@@ -82,7 +82,7 @@ impl Intake {
             waiting: VecDeque::new(),
             bytes: 0,
             thread: Thread::Busy,
-            room_wakers: HashMap::new(),
+            room_wakers: BTreeMap::new(),
             room_waiters: 0,
             closed: false,
         };

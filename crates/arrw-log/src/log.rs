@@ -2,8 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, OnceLock};
 
 use crate::append::Append;
 use crate::environment::Environment;
@@ -20,6 +19,8 @@ use crate::segment::Segments;
 use crate::shared::Shared;
 use crate::storage::FileStorage;
 use crate::superblock::LeftAs;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Mutex, lock};
 use crate::topics::TopicEnd;
 use crate::upkeep::{self, Upkeep};
 use crate::writer::Writer;
@@ -310,7 +311,7 @@ impl Owner {
         }
         let closed = self.finish();
         self.shared.ring.close();
-        self.shared.lock.lock().expect("no holder of this lock panics").take();
+        lock(&self.shared.lock).take();
         closed
     }
 
@@ -325,7 +326,7 @@ impl Owner {
             shared.run_upkeep();
         }
         shared.upkeep.close();
-        let threads = std::mem::take(&mut *self.threads.lock().expect("no holder panics"));
+        let threads = std::mem::take(&mut *lock(&self.threads));
         for thread in threads {
             thread.join().expect("the threads of a log do not panic");
         }
@@ -338,7 +339,7 @@ impl Owner {
         if let Some(error) = shared.poison.get() {
             return Err(UpkeepError::Poisoned(Arc::clone(error)));
         }
-        let mut superblock = shared.superblock.lock().expect("no holder of this lock panics");
+        let mut superblock = lock(&shared.superblock);
         superblock.left_as = LeftAs::Closed;
         superblock.durable = durable;
         superblock.write(shared.environment.storage.as_ref()).map_err(|error| {

@@ -1,6 +1,6 @@
 //! The newest frames in memory, shared by all readers, and the tail that they wait at.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ struct State {
     bytes: usize,
     tail: Seq,
     /// One for each waiting reader, by its number.
-    wakers: HashMap<u64, Waker>,
+    wakers: BTreeMap<u64, Waker>,
     sleepers: usize,
     closed: bool,
 }
@@ -49,7 +49,7 @@ impl Ring {
             frames: VecDeque::new(),
             bytes: 0,
             tail,
-            wakers: HashMap::new(),
+            wakers: BTreeMap::new(),
             sleepers: 0,
             closed: false,
         };

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::sync::{Arc, OnceLock};
 
 use crate::environment::Environment;
 use crate::error::{AppendError, UpkeepError};
@@ -22,6 +22,7 @@ use crate::ring::Ring;
 use crate::segment::Segments;
 use crate::storage::FolderLock;
 use crate::superblock::Superblock;
+use crate::sync::{Mutex, MutexGuard, TryLockError, lock};
 use crate::upkeep::{NoSpare, Ran, Spare, Upkeep};
 use crate::writer::{Surroundings, Turn, Writer};
 
@@ -272,7 +273,7 @@ impl Shared {
         if let Some(error) = self.poison.get() {
             return Err(UpkeepError::Poisoned(Arc::clone(error)));
         }
-        let mut superblock = self.superblock.lock().expect("no holder of this lock panics");
+        let mut superblock = lock(&self.superblock);
         let segments = self.segments.all();
         let span = |segment: &Arc<crate::segment::Segment>| {
             let end = segment.end()?;

@@ -2,15 +2,19 @@
 
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard,
+    Arc, Condvar, Mutex, MutexGuard, TryLockError,
     atomic::{AtomicU64, Ordering},
 };
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use std::thread;
 
 #[cfg(feature = "shuttle")]
 pub(crate) use shuttle::sync::{
-    Arc, Condvar, Mutex, MutexGuard,
+    Arc, Condvar, Mutex, MutexGuard, TryLockError,
     atomic::{AtomicU64, Ordering},
 };
+#[cfg(feature = "shuttle")]
+pub(crate) use shuttle::thread;
 
 /// Takes a lock whose holders never panic while they hold it.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -46,7 +46,7 @@ pub(crate) fn runs_of(surveyed: &Surveyed, until: Option<u64>) -> io::Result<Vec
         if until == Some(end.next_frame) {
             return Ok(runs);
         }
-        match source.find_later(to + 1, &end, limit)? {
+        match source.find_later(to, &end, limit)? {
             Some((found, frame)) if until.is_none_or(|until| frame.number < until) => {
                 at = found;
                 tip = tip_before(&frame);
@@ -69,7 +69,7 @@ fn runs_after(
     while let Some((at, frame)) = source.find_later(from, &after, limit)? {
         let place = Place { at, tip: tip_before(&frame), limit, until: None };
         let run = one_run(surveyed.ordinal, source, place)?;
-        (from, after) = (run.to + 1, run.end);
+        (from, after) = (run.to, run.end);
         runs.push(run);
     }
     Ok(runs)

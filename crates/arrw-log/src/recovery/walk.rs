@@ -7,7 +7,6 @@ use super::scan::{Range, Scan, Stop};
 use super::survey::{Head, Surveyed};
 use super::{OpenReport, io_error};
 use crate::error::{Damage, OpenError};
-use crate::frame::FRAME_ALIGN;
 use crate::position::{Seq, Timestamp, Tip};
 use crate::segment::{
     Footer, IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, SegmentHeader, file_name,
@@ -164,7 +163,7 @@ impl Walked {
                 if let Head::Start(start, _) = next.head
                     && (scan.stop != Stop::NextSegment || scan.tip != start)
                 {
-                    let later = scan.source.find_later(scan.at + 1, &scan.tip, surveyed.len);
+                    let later = scan.source.find_later(scan.at, &scan.tip, surveyed.len);
                     let to = later.map_err(read)?.map_or(surveyed.len, |(at, _)| at);
                     return Err(hole(&surveyed, &scan, to, end.previous()));
                 }
@@ -217,13 +216,15 @@ fn head_seq(head: &Head) -> Seq {
 /// Refuses the last segment when something behind its end proves that there was more.
 fn refuse_holes(surveyed: &Surveyed, scan: &mut Scan) -> Result<(), OpenError> {
     let read = |source| io_error(format!("read `{}`", surveyed.name()), source);
-    let mut from = scan.at + FRAME_ALIGN as u64;
+    let mut from = scan.at;
     let mut first_later = None;
     while let Some((at, frame)) =
         scan.source.find_later(from, &scan.tip, surveyed.len).map_err(read)?
     {
         let (to, last) = *first_later.get_or_insert((at, frame.first.previous()));
-        if scan.tip.next_seq <= frame.durable {
+        // A whole frame that does not go on from here was not torn: the one before it is not the one
+        // that was written.
+        if scan.tip.next_seq <= frame.durable || at == scan.at {
             return Err(hole(surveyed, scan, to, last));
         }
         from = at + u64::from(frame.len);
@@ -236,6 +237,7 @@ fn refuse_holes(surveyed: &Surveyed, scan: &mut Scan) -> Result<(), OpenError> {
 
 fn hole(surveyed: &Surveyed, scan: &Scan, to: u64, last: Seq) -> OpenError {
     let what = match scan.stop {
+        Stop::BadFrame(_) if to == scan.at => "a frame does not continue the one before it",
         Stop::BadFrame(_) => "a frame is not what was written",
         Stop::Nothing | Stop::NextSegment => "there is no frame where one was written",
     };

@@ -57,7 +57,7 @@ impl FrameSource {
         }
     }
 
-    /// The first whole frame of this file at or behind `from` that comes later in the log than `tip`.
+    /// The first whole frame of this file at or behind `from` that does not come before `tip`.
     pub(crate) fn find_later(
         &mut self,
         from: u64,
@@ -67,7 +67,7 @@ impl FrameSource {
         let mut at = from.next_multiple_of(FRAME_ALIGN as u64);
         while at + FRAME_HEADER_BYTES as u64 <= limit {
             if let Some(header) = self.header_at(at, limit)?
-                && tip.next_frame < header.number
+                && tip.next_frame <= header.number
                 && body_is_intact(&header, &self.bytes_at(at, header.len as usize, limit)?)
             {
                 return Ok(Some((at, header)));

@@ -107,9 +107,12 @@ impl StorageFile for MemoryFile {
     }
 
     fn write_at(&self, new: &[u8], at: u64) -> io::Result<usize> {
+        if new.is_empty() {
+            return Ok(0);
+        }
         let mut bytes = self.bytes();
         let from = index(at)?;
-        let end = from + new.len();
+        let end = from.checked_add(new.len()).ok_or(io::ErrorKind::FileTooLarge)?;
         if bytes.len() < end {
             bytes.resize(end, 0);
         }

@@ -134,6 +134,47 @@ fn a_segment_of_a_sibling_that_went_another_way_is_refused() {
     assert!(!verify(storage.as_ref()).unwrap().damages.is_empty());
 }
 
+/// A closed log is continued in the same file, so two copies of it write frames that differ in nothing
+/// but their records and the chain.
+#[test]
+fn a_frame_of_a_copy_that_went_another_way_is_noticed() {
+    for count in 1..8 {
+        swap_each_frame(count);
+    }
+}
+
+fn swap_each_frame(count: usize) {
+    let original = memory();
+    open(&original, small()).append(batch("t", &["shared past"])).wait().unwrap();
+    let sibling = image(&original);
+    for (storage, payload) in [(&original, "ours"), (&sibling, "them")] {
+        let log = open(storage, small());
+        for _ in 0..count {
+            log.append(batch("t", &[payload])).wait().unwrap();
+        }
+        log.close().unwrap();
+    }
+    let name = &segment_names(&original)[0];
+    let theirs = read_file(&sibling, name);
+    let mut at = 4096;
+    let mut checked = 0;
+    while theirs[at..].starts_with(b"ARWF") {
+        let len = u32::from_le_bytes(theirs[at + 4..at + 8].try_into().unwrap()) as usize;
+        let mut mixed = read_file(&original, name);
+        let is_mark = theirs[at + 30] == 2;
+        if !is_mark && mixed[at..at + len] != theirs[at..at + len] {
+            mixed[at..at + len].copy_from_slice(&theirs[at..at + len]);
+            let damaged = image(&original);
+            write_file(&damaged, name, &mixed);
+            assert!(!verify(damaged.as_ref()).unwrap().damages.is_empty(), "{count}: byte {at}");
+            assert!(matches!(try_open(&damaged), Err(OpenError::Damaged(_))), "{count}: byte {at}");
+            checked += 1;
+        }
+        at += len;
+    }
+    assert_eq!(checked, count);
+}
+
 #[test]
 fn a_damaged_superblock_or_footer_is_put_right() {
     let (storage, expected) = crashed(300);

@@ -1,0 +1,159 @@
+//! Explores the schedules of the shipped locks: hand-over of the writer's role, tickets, ring, room.
+#![cfg(feature = "shuttle")]
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrw_log::{
+    Batch, Clock, Drive, Entropy, Environment, Log, MemoryStorage, NewRecord, Options, Seq, Start,
+    Timestamp,
+};
+use shuttle::{future, thread};
+
+/// Schedules of each kind for each scenario.
+const SCHEDULES: usize = 2_000;
+
+/// Counts instead of drawing, so that a schedule can be repeated.
+#[derive(Debug, Default)]
+struct Counter(AtomicU64);
+
+impl Clock for Counter {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Entropy for Counter {
+    fn draw(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+fn explore(scenario: fn()) {
+    shuttle::check_random(scenario, SCHEDULES);
+    shuttle::check_pct(scenario, SCHEDULES, 3);
+}
+
+fn open(drive: Drive, change: impl FnOnce(&mut Options)) -> Log {
+    let environment = Environment {
+        storage: Arc::new(MemoryStorage::new()),
+        clock: Arc::new(Counter::default()),
+        entropy: Arc::new(Counter::default()),
+    };
+    let mut options = Options {
+        segment_bytes: 16 * 1024,
+        spares: 1,
+        ring_bytes: 512,
+        drive,
+        ..Options::default()
+    };
+    change(&mut options);
+    Log::open_with(environment, options).unwrap()
+}
+
+fn batch() -> Batch {
+    Batch::of(NewRecord { topic: "t", payload: b"payload", ..NewRecord::default() }).unwrap()
+}
+
+fn append_from_two_threads(log: &Log, each: u64) {
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let log = log.clone();
+            thread::spawn(move || {
+                for _ in 0..each {
+                    log.append(batch()).wait().unwrap();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn every_caller_is_answered_when_callers_do_the_work() {
+    explore(|| {
+        let log = open(Drive::Callers, |_| ());
+        append_from_two_threads(&log, 2);
+        assert_eq!(log.tail(), Seq::new(5));
+    });
+}
+
+#[test]
+fn every_caller_is_answered_beside_the_threads_of_the_log() {
+    explore(|| {
+        let log = open(Drive::Threads, |_| ());
+        append_from_two_threads(&log, 2);
+        assert_eq!(log.tail(), Seq::new(5));
+        log.close().unwrap();
+    });
+}
+
+#[test]
+fn tasks_and_threads_share_a_full_intake() {
+    explore(|| {
+        let log = open(Drive::Threads, |options| options.intake_batches_max = 1);
+        let tasks: Vec<_> = (0..3)
+            .map(|_| {
+                let log = log.clone();
+                thread::spawn(move || future::block_on(log.append(batch())).unwrap())
+            })
+            .collect();
+        log.append(batch()).wait().unwrap();
+        for task in tasks {
+            task.join().unwrap();
+        }
+        assert_eq!(log.tail(), Seq::new(5));
+    });
+}
+
+#[test]
+fn a_follower_sees_every_record_once_whether_from_memory_or_from_the_disk() {
+    explore(|| {
+        let log = open(Drive::Callers, |_| ());
+        let follower = log.clone();
+        let reading = thread::spawn(move || {
+            let mut reader = follower.reader(Start::Earliest).unwrap();
+            let mut seen = 0;
+            while let Some(frame) = reader.next(None).unwrap() {
+                for record in frame.records() {
+                    seen += 1;
+                    assert_eq!(record.seq(), Seq::new(seen));
+                }
+            }
+            seen
+        });
+        append_from_two_threads(&log, 3);
+        log.close().unwrap();
+        assert_eq!(reading.join().unwrap(), 6);
+    });
+}
+
+#[test]
+fn a_following_task_is_woken_for_every_record_and_for_the_end() {
+    explore(|| {
+        let log = open(Drive::Threads, |_| ());
+        let follower = log.clone();
+        let reading = thread::spawn(move || {
+            let mut reader = follower.reader(Start::Earliest).unwrap();
+            future::block_on(async move {
+                let mut seen = 0;
+                while let Some(frame) = next(&mut reader).await {
+                    seen += frame.records().count();
+                }
+                seen
+            })
+        });
+        append_from_two_threads(&log, 1);
+        log.close().unwrap();
+        assert_eq!(reading.join().unwrap(), 2);
+    });
+}
+
+fn next(reader: &mut arrw_log::Reader) -> impl Future<Output = Option<arrw_log::Frame>> + '_ {
+    std::future::poll_fn(move |context| {
+        std::pin::Pin::new(&mut *reader).poll_next(context).map(Result::unwrap)
+    })
+}
