@@ -28,6 +28,9 @@ pub enum OpKind {
 }
 
 /// What a fault does.
+///
+/// An error of `SyncData` or `SyncFolder` does what the kernel does: all that it should have written counts as
+/// written from then on, no later sync writes it, and a crash may keep or lose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Nothing is done and the call answers an error of this kind.

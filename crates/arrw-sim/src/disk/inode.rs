@@ -109,12 +109,15 @@ impl Inode {
 
     fn sync_around_failed(&mut self) {
         let pending = std::mem::take(&mut self.pending);
-        // The length is one field of the inode: whoever writes it writes what it is now.
-        let length = pending.iter().any(|p| !p.failed && p.op.changes_length());
+        // The length is one field of the inode: whoever writes it writes what it is now. A failed `set_len` counts,
+        // or else it could cut off later what is made durable here.
+        let dirty = pending.iter().any(|p| !p.failed);
+        let cut = pending.iter().any(|p| matches!(p.op, DataOp::SetLen(_)));
+        let length = dirty && (cut || pending.iter().any(|p| !p.failed && p.op.changes_length()));
         let durable = Arc::make_mut(&mut self.durable);
         let mut left: Vec<Pending> = Vec::new();
         for mut next in pending {
-            if let (DataOp::SetLen(len), true) = (&next.op, length || !next.failed) {
+            if let (DataOp::SetLen(len), true) = (&next.op, length) {
                 durable.set_len(*len);
                 cut_writes(&mut left, *len);
                 continue;

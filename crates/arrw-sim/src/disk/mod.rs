@@ -34,6 +34,22 @@ const TRACE_ENTRIES_MAX: usize = 65_536;
 /// A clone is a second storage of the same process and place: it sees the same files, and the folder lock that one
 /// of them takes is free again when that one is dropped. The calls of [`arrw_log::Storage`] are for the program under
 /// test; the calls below are for the driver, count as no operation, never fail, and work when the process is dead.
+///
+/// ```
+/// use arrw_log::Storage;
+/// use arrw_sim::SimDisk;
+///
+/// let disk = SimDisk::new();
+/// let file = disk.create("a")?;
+/// file.write_at(b"hello", 0)?;
+/// file.sync_data()?;
+/// // Nobody synced the folder, so the file may be gone, its data with it.
+/// let states = disk.crash_states();
+/// let mut lists: Vec<_> = states.into_iter().map(|state| state.disk().files()).collect();
+/// lists.sort();
+/// assert_eq!(lists, [vec![], vec!["a".to_owned()]]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
     /// The process that this storage belongs to.

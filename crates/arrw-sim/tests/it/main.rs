@@ -6,3 +6,4 @@ mod failed_sync;
 mod faults;
 mod fixture;
 mod machine;
+mod model;

@@ -1,22 +1,24 @@
 //! Every state of the disk that a power cut now may leave.
 
+mod choice;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use choice::SECTORS_EXHAUSTIVE;
+
 use super::content::Content;
 use super::folder::{InodeId, Names};
-use super::inode::{DataOp, Pending, SectorWrite};
 use super::{Image, SimDisk, State};
-use crate::rng::{Rng, mix};
+use crate::rng::Rng;
 
-/// Changed sectors of one write up to which every subset is tried.
-pub const SECTORS_EXHAUSTIVE: u32 = 8;
-
-/// Subsets of the sectors of one wide write that are tried at random, besides the fixed classes.
-const RANDOM_SUBSETS: u64 = 16;
+use choice::Change;
 
 /// States made when the driver names no limit.
 const STATES_DEFAULT: u64 = 65_536;
+
+/// Draws in a row that gave nothing new before a sample ends.
+const MISSES_MAX: u32 = 1000;
 
 /// The states that a crash may leave: a choice for the folder times a choice for each un-synced change of a file.
 ///
@@ -55,36 +57,6 @@ struct File {
     first: usize,
 }
 
-/// An un-synced change.
-#[derive(Clone, Debug)]
-struct Change {
-    op: DataOp,
-    /// Sectors of a write that are not what they may have been before.
-    changed: Vec<u32>,
-    /// The first loses the change, the last keeps it.
-    choices: Vec<Choice>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Choice {
-    kept: Kept,
-    /// The file is as long as the change made it, wherever the kept sectors end.
-    full_length: bool,
-}
-
-/// Which of the changed sectors are kept; numbers count them from 0.
-#[derive(Clone, Copy, Debug)]
-enum Kept {
-    None,
-    All,
-    Mask(u64),
-    Prefix(usize),
-    Suffix(usize),
-    Single(usize),
-    AllBut(usize),
-    Random(u64),
-}
-
 impl CrashStates {
     pub(super) fn of(state: &State) -> Self {
         let mut states = Self {
@@ -98,7 +70,7 @@ impl CrashStates {
         let mut first = 1;
         for id in reachable {
             let inode = state.inode(id);
-            let changes = changes(&inode.durable, &inode.pending);
+            let changes = choice::changes(&inode.durable, &inode.pending);
             let count = changes.len();
             states.files.insert(id, File { durable: Arc::clone(&inode.durable), changes, first });
             first += count;
@@ -264,122 +236,6 @@ impl File {
     }
 }
 
-fn changes(durable: &Content, pending: &[Pending]) -> Vec<Change> {
-    let mut changes: Vec<Change> = Vec::new();
-    for Pending { op, .. } in pending {
-        let op = op.clone();
-        let (changed, choices) = match &op {
-            DataOp::Write(write) => {
-                let changed = changed_sectors(durable, &changes, write);
-                let choices = write_choices(write, &changed);
-                (changed, choices)
-            }
-            DataOp::SetLen(_) => (Vec::new(), vec![Choice::LOST, Choice::KEPT]),
-        };
-        changes.push(Change { op, changed, choices });
-    }
-    changes
-}
-
-/// The sectors that are not what they were on the disk, or after one of the changes before.
-fn changed_sectors(durable: &Content, before: &[Change], write: &SectorWrite) -> Vec<u32> {
-    let changed = |(sector, bytes): &(u32, &[u8])| {
-        let number = write.number(*sector);
-        durable.differs(bytes, number * super::SECTOR_BYTES as u64)
-            || before.iter().any(|change| match &change.op {
-                DataOp::Write(earlier) => earlier.find(number).is_some_and(|old| old != *bytes),
-                // It may have made zeros of the sector.
-                DataOp::SetLen(_) => bytes.iter().any(|&byte| byte != 0),
-            })
-    };
-    write.sectors().filter(changed).map(|(sector, _)| sector).collect()
-}
-
-fn write_choices(write: &SectorWrite, changed: &[u32]) -> Vec<Choice> {
-    let count = changed.len();
-    let mut kept = Vec::new();
-    if count <= SECTORS_EXHAUSTIVE as usize {
-        kept.extend((0..1_u64 << count).map(Kept::Mask));
-    } else {
-        kept.push(Kept::None);
-        kept.extend((1..count).map(Kept::Prefix));
-        kept.extend((1..count).map(Kept::Suffix));
-        // The first and the last alone, and all but these, are prefixes and suffixes.
-        kept.extend((1..count - 1).map(Kept::Single));
-        kept.extend((1..count - 1).map(Kept::AllBut));
-        kept.extend((0..RANDOM_SUBSETS).map(Kept::Random));
-        kept.push(Kept::All);
-    }
-    let last = changed.last().is_some_and(|&sector| write.reaches_end(sector));
-    let mut choices = Vec::new();
-    for kept in kept {
-        choices.push(Choice { kept, full_length: false });
-        let random = matches!(kept, Kept::Random(_));
-        let reaches = last && !random && kept.keeps(count.saturating_sub(1), count, 0);
-        if write.grows && !reaches {
-            choices.push(Choice { kept, full_length: true });
-        }
-    }
-    choices
-}
-
-impl Choice {
-    const LOST: Self = Self { kept: Kept::None, full_length: false };
-    const KEPT: Self = Self { kept: Kept::All, full_length: true };
-}
-
-impl Change {
-    fn apply(&self, choice: u32, seed: u64, content: &mut Content) {
-        let choice = self.choices[choice as usize];
-        match &self.op {
-            DataOp::SetLen(len) if choice.full_length => content.set_len(*len),
-            DataOp::SetLen(_) => (),
-            DataOp::Write(write) => {
-                write.apply(content, |sector| self.keeps(choice.kept, sector, seed));
-                if choice.full_length && content.len() < write.end() {
-                    content.set_len(write.end());
-                }
-            }
-        }
-    }
-
-    fn keeps(&self, kept: Kept, sector: u32, seed: u64) -> bool {
-        let position = self.changed.binary_search(&sector);
-        position.is_ok_and(|position| kept.keeps(position, self.changed.len(), seed))
-    }
-
-    fn describe(&self, choice: u32, seed: u64) -> String {
-        let choice = self.choices[choice as usize];
-        let length = if choice.full_length { ", length kept" } else { "" };
-        match &self.op {
-            DataOp::SetLen(len) => format!("set_len {len}: kept {}", choice.full_length),
-            DataOp::Write(write) => {
-                let numbers: Vec<u64> = (self.changed.iter())
-                    .filter(|sector| self.keeps(choice.kept, **sector, seed))
-                    .map(|sector| write.number(*sector))
-                    .collect();
-                let (end, all) = (write.end(), self.changed.len());
-                format!("write up to {end}: sectors {numbers:?} kept of {all} changed{length}")
-            }
-        }
-    }
-}
-
-impl Kept {
-    fn keeps(self, position: usize, count: usize, seed: u64) -> bool {
-        match self {
-            Self::None => false,
-            Self::All => true,
-            Self::Mask(mask) => mask >> position & 1 == 1,
-            Self::Prefix(length) => position < length,
-            Self::Suffix(length) => count - length <= position,
-            Self::Single(one) => position == one,
-            Self::AllBut(one) => position != one,
-            Self::Random(salt) => mix(seed ^ mix(salt + 1) ^ position as u64) & 1 == 1,
-        }
-    }
-}
-
 fn draw(rng: &mut Rng, n: u32) -> u32 {
     u32::try_from(rng.below(u64::from(n))).expect("it is below a u32")
 }
@@ -426,9 +282,6 @@ enum Order {
     /// First the corners, then at random, each combination once.
     Sample { corner: usize, rng: Rng, seen: BTreeSet<Vec<u32>>, misses: u32 },
 }
-
-/// Draws in a row that gave nothing new before a sample ends.
-const MISSES_MAX: u32 = 1000;
 
 impl Iterator for CrashStatesIter {
     type Item = CrashState;
