@@ -206,6 +206,48 @@ fn name_used_again_keeps_its_order() {
 }
 
 #[test]
+fn rename_never_shows_neither_when_its_old_name_is_used_again() {
+    let (disk, _file) = disk_with(b"o");
+    create_synced(&disk, "t", b"n");
+    disk.sync_folder().unwrap();
+    disk.rename("t", "a").unwrap();
+    create_synced(&disk, "t", b"2");
+    let expected = ["a=o t=n", "a=n", "a=n t=2"];
+    assert_eq!(folders(&disk), expected.map(str::to_owned).into());
+}
+
+#[test]
+fn fate_of_data_in_a_lost_file_makes_no_states() {
+    let disk = SimDisk::new();
+    write(&disk.create("a").unwrap(), &sectors(b"xy"), 0);
+    let states = disk.crash_states();
+    assert_eq!(states.combinations(), 2 * 6);
+    assert_eq!((states.into_iter().count(), distinct(&disk.crash_states())), (1 + 6, 1 + 6));
+}
+
+#[test]
+fn sample_has_no_state_twice() {
+    let (disk, file) = disk_with(&[0; 8 * 512]);
+    write(&file, &[1; 8 * 512], 0);
+    write(&disk.create("b").unwrap(), &[2; 8 * 512], 0);
+    let states = disk.crash_states().limit(600);
+    assert!(!states.is_exhaustive());
+    assert_eq!(distinct(&states), 600);
+}
+
+#[test]
+fn write_that_restores_the_old_bytes_counts() {
+    let (disk, file) = disk_with(&sectors(b"a"));
+    write(&file, &sectors(b"x"), 0);
+    write(&file, &sectors(b"a"), 0);
+    assert_eq!(disk.crash_states().all_kept().fingerprint(), disk.fingerprint());
+    let (disk, file) = disk_with(&sectors(b"a"));
+    file.set_len(0).unwrap();
+    write(&file, &sectors(b"a"), 0);
+    assert_eq!(disk.crash_states().all_kept().fingerprint(), disk.fingerprint());
+}
+
+#[test]
 fn many_folder_changes_stay_bounded() {
     let disk = SimDisk::new();
     for n in 0..30 {

@@ -47,7 +47,7 @@ fn workload_can_be_stopped_at_every_operation() {
 fn dead_process_gets_errors_and_the_next_one_sees_its_writes() {
     let (disk, file) = disk_with(b"a");
     disk.lock().unwrap();
-    disk.plan_fault(Fault::once(OpKind::Write, 2, Effect::Stop));
+    disk.plan_fault(Fault::from_then_on(OpKind::Write, 2, Effect::Stop));
     write(&file, b"x", 0);
     file.write_at(b"y", 0).unwrap_err();
     file.read_at(&mut [0], 0).unwrap_err();
@@ -60,7 +60,9 @@ fn dead_process_gets_errors_and_the_next_one_sees_its_writes() {
     assert_eq!(next.crash_states().all_lost().image().read_file("a"), b"a", "nothing was synced");
     disk.list().unwrap_err();
     file.len().unwrap_err();
-    next.open("a").unwrap().sync_data().unwrap();
+    let file = next.open("a").unwrap();
+    write(&file, b"z", 0);
+    file.sync_data().unwrap();
     assert_eq!(next.crash_states().combinations(), 1);
     drop(disk);
     assert_eq!(next.clone().lock().unwrap_err().kind(), io::ErrorKind::WouldBlock);
