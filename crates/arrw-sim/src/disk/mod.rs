@@ -73,7 +73,17 @@ struct State {
     stop_at: Option<u64>,
     ops: u64,
     trace: VecDeque<TraceEntry>,
+    hook: Option<Hook>,
     capacity: u64,
+}
+
+/// Called before each operation. See [`SimDisk::before_each_op`].
+type Hook = Box<dyn FnMut(&Moment<'_>) + Send>;
+
+/// The moment before an operation, as a hook sees it.
+pub struct Moment<'a> {
+    entry: &'a TraceEntry,
+    state: &'a State,
 }
 
 impl SimDisk {
@@ -101,6 +111,7 @@ impl SimDisk {
             stop_at: None,
             ops: 0,
             trace: VecDeque::new(),
+            hook: None,
             capacity: u64::MAX,
         };
         Self { state: Arc::new(Mutex::new(state)), process: 0, handle: 0 }
@@ -196,6 +207,14 @@ impl SimDisk {
         self.state().stop_at = Some(op_index);
     }
 
+    /// Calls `hook` before each operation, in place of the hook before.
+    ///
+    /// One run then shows the crashes at all its operations, also when threads make runs differ. The hook holds up
+    /// the disk, so it must not call it: what it needs is in the [`Moment`], and in what it shares with the driver.
+    pub fn before_each_op(&self, hook: impl FnMut(&Moment<'_>) + Send + 'static) {
+        self.state().hook = Some(Box::new(hook));
+    }
+
     /// The latest operations, oldest first, at most 65,536 of them.
     #[must_use]
     pub fn trace(&self) -> Vec<TraceEntry> {
@@ -283,11 +302,37 @@ impl State {
         taken.map(|(_, inode)| inode.visible.pages_allocated() * PAGE_BYTES as u64).sum()
     }
 
-    fn remember(&mut self, kind: OpKind, file: &Arc<str>) {
+    /// Puts an operation on the trace and tells the hook.
+    fn announce(&mut self, kind: OpKind, file: &Arc<str>) {
+        let entry = TraceEntry { index: self.ops, kind, file: Arc::clone(file) };
+        if let Some(mut hook) = self.hook.take() {
+            hook(&Moment { entry: &entry, state: self });
+            self.hook = Some(hook);
+        }
         if self.trace.len() == TRACE_ENTRIES_MAX {
             self.trace.pop_front();
         }
-        self.trace.push_back(TraceEntry { index: self.ops, kind, file: Arc::clone(file) });
+        self.trace.push_back(entry);
+    }
+}
+
+impl Moment<'_> {
+    /// The operation that comes.
+    #[must_use]
+    pub const fn op(&self) -> &TraceEntry {
+        self.entry
+    }
+
+    /// Every state of the disk that a power cut before the operation may leave.
+    #[must_use]
+    pub fn crash_states(&self) -> CrashStates {
+        CrashStates::of(self.state)
+    }
+}
+
+impl fmt::Debug for Moment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Moment").field(self.entry).finish()
     }
 }
 

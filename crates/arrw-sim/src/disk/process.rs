@@ -206,8 +206,8 @@ impl State {
             return Err(stopped());
         }
         match files {
-            [file] => self.remember(kind, file),
-            _ => self.remember(kind, &files.join(" -> ").into()),
+            [file] => self.announce(kind, file),
+            _ => self.announce(kind, &files.join(" -> ").into()),
         }
         let planned = self.plan.next(kind, files);
         let stop = self.stop_at == Some(self.ops);

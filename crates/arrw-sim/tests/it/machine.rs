@@ -1,6 +1,7 @@
 //! Processes die and come back, images can be damaged, seeds and clocks do as they are told.
 
 use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrw_log::Storage as _;
@@ -41,6 +42,30 @@ fn workload_can_be_stopped_at_every_operation() {
             assert!(bytes == b"old" || stop == from + 6, "stopped at {stop}");
         }
     }
+}
+
+#[test]
+fn hook_sees_the_crashes_that_stops_would() {
+    let (disk, _file) = disk_with(b"old");
+    let from = disk.ops();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let shared = Arc::clone(&seen);
+    disk.before_each_op(move |moment| {
+        let images: Vec<u64> = moment.crash_states().into_iter().map(|s| s.fingerprint()).collect();
+        shared.lock().unwrap().push((moment.op().index, images));
+    });
+    workload(&disk).unwrap();
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 7);
+    for (index, images) in &*seen {
+        let (disk, _file) = disk_with(b"old");
+        assert_eq!(disk.ops(), from);
+        disk.stop_at(*index);
+        workload(&disk).unwrap_err();
+        let stopped: Vec<u64> = disk.crash_states().into_iter().map(|s| s.fingerprint()).collect();
+        assert_eq!(stopped, *images, "before operation {index}");
+    }
+    assert!(1 < seen[3].1.len(), "before the first sync there is something to lose");
 }
 
 #[test]
