@@ -1,0 +1,9 @@
+//! The simulated machine keeps the contract of `Storage`, and so do the storages of the log.
+
+mod conformance;
+mod crash_states;
+mod failed_sync;
+mod faults;
+mod fixture;
+mod machine;
+mod model;
