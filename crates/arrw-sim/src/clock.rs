@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arrw_log::{Clock, Timestamp};
+
 /// A clock for tests, in microseconds since the Unix epoch. Clones show the same time.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {
@@ -36,5 +38,11 @@ impl ManualClock {
     /// Sets the clock, backwards as well: that is what a wall clock does.
     pub fn set_micros(&self, micros: u64) {
         self.micros.store(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.now_micros())
     }
 }

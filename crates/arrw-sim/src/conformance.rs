@@ -11,7 +11,7 @@ pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Storage>;
 /// Makes two storages of one place, as two processes would.
 pub type MakeTwo<'a> = &'a dyn Fn() -> (Arc<dyn Storage>, Arc<dyn Storage>);
 
-/// All checks but that of the lock, which a storage in memory need not pass.
+/// All checks but that of the lock, which needs two storages of one place.
 ///
 /// # Panics
 /// When the storage breaks a promise of the trait; the message names it.
@@ -28,6 +28,7 @@ pub fn all(make: Make<'_>) {
     writes_overwrite(make);
     set_len_cuts_and_grows(make);
     syncs_succeed(make);
+    empty_write_changes_nothing(make);
 }
 
 /// A second file of one name is refused, and the first stays as it is.
@@ -224,16 +225,17 @@ pub fn syncs_succeed(make: Make<'_>) {
     assert!(!storage.place().is_empty(), "messages need a place");
 }
 
-/// Of two storages of one place, one has the lock, until it is dropped.
+/// Of two storages of one place, one has the lock, until it lets it go.
 ///
 /// # Panics
 /// When it is not so.
 pub fn lock_is_exclusive(make_two: MakeTwo<'_>) {
     let (one, two) = make_two();
-    one.lock().expect("a free lock");
+    let lock = one.lock().expect("a free lock");
     assert_eq!(error_of(two.lock()), ErrorKind::WouldBlock);
-    drop(one);
-    two.lock().expect("the lock of a dropped storage is free");
+    assert_eq!(error_of(one.lock()), ErrorKind::WouldBlock);
+    drop(lock);
+    two.lock().expect("a lock that was let go is free");
 }
 
 fn create_with(storage: &dyn Storage, name: &str, bytes: &[u8]) -> Arc<dyn StorageFile> {

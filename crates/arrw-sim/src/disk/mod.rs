@@ -31,8 +31,7 @@ const TRACE_ENTRIES_MAX: usize = 65_536;
 /// It keeps apart what the program sees (the page cache), what is on the disk, and the changes between, so that
 /// [`crash_states`](Self::crash_states) can make every disk that a power cut now may leave.
 ///
-/// A clone is a second storage of the same process and place: it sees the same files, and the folder lock that one
-/// of them takes is free again when that one is dropped. The calls of [`arrw_log::Storage`] are for the program under
+/// A clone is a second storage of the same process and place. The calls of [`arrw_log::Storage`] are for the program under
 /// test; the calls below are for the driver, count as no operation, never fail, and work when the process is dead.
 ///
 /// ```
@@ -50,12 +49,11 @@ const TRACE_ENTRIES_MAX: usize = 65_536;
 /// assert_eq!(lists, [vec![], vec!["a".to_owned()]]);
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
     /// The process that this storage belongs to.
     process: u64,
-    /// Tells clones apart, for the lock.
-    handle: u64,
 }
 
 /// Everything about a disk.
@@ -67,7 +65,8 @@ struct State {
     process: u64,
     /// False once the newest has died as well.
     running: bool,
-    handle_next: u64,
+    lock_next: u64,
+    /// The number of the lock that is held.
     locked_by: Option<u64>,
     plan: Plan,
     stop_at: Option<u64>,
@@ -105,7 +104,7 @@ impl SimDisk {
             inodes,
             process: 0,
             running: true,
-            handle_next: 1,
+            lock_next: 0,
             locked_by: None,
             plan: Plan::default(),
             stop_at: None,
@@ -114,7 +113,7 @@ impl SimDisk {
             hook: None,
             capacity: u64::MAX,
         };
-        Self { state: Arc::new(Mutex::new(state)), process: 0, handle: 0 }
+        Self { state: Arc::new(Mutex::new(state)), process: 0 }
     }
 
     /// The process dies where it is, its lock is freed, and a new one comes: this is its storage.
@@ -129,9 +128,8 @@ impl SimDisk {
         state.locked_by = None;
         state.stop_at = None;
         let process = state.process;
-        let handle = state.handle();
         drop(state);
-        Self { state: Arc::clone(&self.state), process, handle }
+        Self { state: Arc::clone(&self.state), process }
     }
 
     /// Kills the running process: all its calls answer errors, until [`restart`](Self::restart).
@@ -143,11 +141,6 @@ impl SimDisk {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         !self.state().is_alive(self.process)
-    }
-
-    /// Frees the folder lock, whoever has it.
-    pub fn unlock(&self) {
-        self.state().locked_by = None;
     }
 
     /// Every state of the disk that a power cut now may leave.
@@ -267,11 +260,6 @@ impl State {
         self.running && self.process == process
     }
 
-    const fn handle(&mut self) -> u64 {
-        self.handle_next += 1;
-        self.handle_next - 1
-    }
-
     fn inode(&self, id: InodeId) -> &Inode {
         self.inodes.get(&id).expect("a file stays while a name or a handle is left")
     }
@@ -336,21 +324,26 @@ impl fmt::Debug for Moment<'_> {
     }
 }
 
-impl Clone for SimDisk {
-    fn clone(&self) -> Self {
-        let handle = self.state().handle();
-        Self { state: Arc::clone(&self.state), process: self.process, handle }
-    }
+/// The folder lock of a simulated disk, free again when this is dropped.
+struct SimLock {
+    state: Arc<Mutex<State>>,
+    number: u64,
 }
 
-impl Drop for SimDisk {
+impl Drop for SimLock {
     fn drop(&mut self) {
         // A panic elsewhere may have poisoned the lock; a second one here would abort the test.
         if let Ok(mut state) = self.state.lock()
-            && state.locked_by == Some(self.handle)
+            && state.locked_by == Some(self.number)
         {
             state.locked_by = None;
         }
+    }
+}
+
+impl fmt::Debug for SimLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SimLock").field(&self.number).finish()
     }
 }
 

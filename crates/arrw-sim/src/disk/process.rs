@@ -4,12 +4,12 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use arrw_log::{Storage, StorageFile};
+use arrw_log::{FolderLock, Storage, StorageFile};
 
 use super::fault::{Effect, stopped};
 use super::folder::{FolderOp, InodeId};
 use super::inode::Inode;
-use super::{OpKind, PAGE_BYTES, SimDisk, State, lock};
+use super::{OpKind, PAGE_BYTES, SimDisk, SimLock, State, lock};
 
 /// Longest file, so that a wrong offset is an error and not the end of the memory.
 const FILE_BYTES_MAX: u64 = 1 << 34;
@@ -77,14 +77,16 @@ impl Storage for SimDisk {
         }
     }
 
-    fn lock(&self) -> io::Result<()> {
+    fn lock(&self) -> io::Result<FolderLock> {
         let mut state = self.state();
         state.ask(self.process, OpKind::Lock, &"".into())?;
         if state.locked_by.is_some() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        state.locked_by = Some(self.handle);
-        Ok(())
+        let number = state.lock_next;
+        state.lock_next += 1;
+        state.locked_by = Some(number);
+        Ok(FolderLock::new(SimLock { state: Arc::clone(&self.state), number }))
     }
 
     fn place(&self) -> String {

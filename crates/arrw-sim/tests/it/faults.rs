@@ -57,7 +57,7 @@ fn every_kind_can_fail_and_then_does_nothing() {
             OpKind::Remove => disk.remove("a"),
             OpKind::List => disk.list().map(drop),
             OpKind::SyncFolder => disk.sync_folder(),
-            OpKind::Lock => disk.lock(),
+            OpKind::Lock => disk.lock().map(drop),
             OpKind::Read => file.read_at(&mut [0], 0).map(drop),
             OpKind::Write => file.write_at(b"x", 0).map(drop),
             OpKind::SyncData => file.sync_data(),

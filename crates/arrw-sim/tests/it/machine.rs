@@ -11,7 +11,7 @@ use crate::fixture::{disk_with, write};
 
 /// A write, a sync, a rename and a sync: seven operations.
 fn workload(disk: &SimDisk) -> io::Result<()> {
-    disk.lock()?;
+    let _lock = disk.lock()?;
     let file = disk.create("t")?;
     file.write_at(b"new", 0)?;
     file.sync_data()?;
@@ -71,7 +71,7 @@ fn hook_sees_the_crashes_that_stops_would() {
 #[test]
 fn dead_process_gets_errors_and_the_next_one_sees_its_writes() {
     let (disk, file) = disk_with(b"a");
-    disk.lock().unwrap();
+    let _dead = disk.lock().unwrap();
     disk.plan_fault(Fault::from_then_on(OpKind::Write, 2, Effect::Stop));
     write(&file, b"x", 0);
     file.write_at(b"y", 0).unwrap_err();
@@ -80,7 +80,7 @@ fn dead_process_gets_errors_and_the_next_one_sees_its_writes() {
     disk.list().unwrap_err();
     disk.sync_folder().unwrap_err();
     let next = disk.restart();
-    next.lock().unwrap();
+    let lock = next.lock().unwrap();
     assert_eq!(next.read_file("a"), b"x");
     assert_eq!(next.crash_states().all_lost().image().read_file("a"), b"a", "nothing was synced");
     disk.list().unwrap_err();
@@ -89,9 +89,8 @@ fn dead_process_gets_errors_and_the_next_one_sees_its_writes() {
     write(&file, b"z", 0);
     file.sync_data().unwrap();
     assert_eq!(next.crash_states().combinations(), 1);
-    drop(disk);
     assert_eq!(next.clone().lock().unwrap_err().kind(), io::ErrorKind::WouldBlock);
-    next.unlock();
+    drop(lock);
     next.clone().lock().unwrap();
 }
 
