@@ -1,10 +1,13 @@
 //! Every crash at every operation of random workloads: nothing acknowledged is lost, nothing else appears.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
 
-use arrw_log::{Environment, Log, Seq, Start};
+use arrw_log::{Append, Environment, Log, Seq, Start};
 
 use crate::disk::{CrashState, CrashStates};
 use crate::model::{Expected, Model, batch_of};
@@ -65,12 +68,16 @@ impl fmt::Display for Report {
 }
 
 /// What the world was told before the crash.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Told {
     /// All acknowledged records.
     model: Model,
-    /// The batch that is being appended, if any.
-    in_flight: Vec<Expected>,
+    /// The batches that are being appended, in order.
+    in_flight: VecDeque<Vec<Expected>>,
+    /// The log, for looking at what it shows in the middle of a commit.
+    log: Option<Log>,
+    /// The first of the batches in flight, if its answer may come in the middle of a call.
+    append: Option<Pin<Box<Append>>>,
     /// The oldest record that a trim under way may leave.
     first_at_most: Seq,
     /// The last record that a reader was shown.
@@ -90,7 +97,9 @@ struct Told {
 pub fn run(plan: Plan) -> Result<Report, String> {
     let told = Arc::new(Mutex::new(Told {
         model: Model::new(),
-        in_flight: Vec::new(),
+        in_flight: VecDeque::new(),
+        log: None,
+        append: None,
         first_at_most: Seq::FIRST,
         shown: Seq::ZERO,
         seen: BTreeSet::new(),
@@ -123,6 +132,7 @@ fn workload(told: &Arc<Mutex<Told>>, seed: u64, ops: u64) -> Result<(), String> 
         let mut told = lock(told);
         (told.seed, told.model, told.shown) = (seed, Model::new(), Seq::ZERO);
         told.first_at_most = Seq::FIRST;
+        told.in_flight.clear();
     }
     let mut disk = SimDisk::new();
     for _ in 0..3 {
@@ -138,7 +148,7 @@ fn workload(told: &Arc<Mutex<Told>>, seed: u64, ops: u64) -> Result<(), String> 
         }
         // The next life begins on what a crash between two calls left.
         let state = disk.crash_states().random(&mut rng);
-        now.shown = Seq::ZERO;
+        (now.shown, now.append) = (Seq::ZERO, None);
         disk = state.disk();
     }
     Ok(())
@@ -150,6 +160,10 @@ fn watch(disk: &SimDisk, told: &Arc<Mutex<Told>>) {
     disk.before_each_op(move |moment| {
         let mut told = lock(&told);
         if told.failure.is_some() || told.images_wanted <= told.report.images {
+            return;
+        }
+        if let Err(what) = told.listen() {
+            told.failure = Some(what);
             return;
         }
         let states = moment.crash_states();
@@ -186,10 +200,12 @@ fn check(told: &mut Told, state: &CrashState) -> Result<(), String> {
     if first < model.first() || told.first_at_most.max(model.first()) < first {
         return Err(format!("it starts at {first}, not at {}", model.first()));
     }
-    if model.tail() < tail {
-        // Nobody was told of this batch: it is there as a whole, or not at all.
-        model.append(told.in_flight.clone());
-        told.report.unknown_kept += 1;
+    // Nobody was told of these batches: each is there as a whole, or not at all.
+    for batch in &told.in_flight {
+        if model.tail() < tail {
+            model.append(batch.clone());
+            told.report.unknown_kept += 1;
+        }
     }
     if tail <= told.shown {
         return Err(format!("a reader was shown record {}, and it is gone", told.shown));
@@ -212,12 +228,13 @@ fn live(disk: &SimDisk, told: &Mutex<Told>, rng: &mut Rng, ops: u64) -> Result<(
     // A batch of which nobody was told may have been kept by the crash before.
     {
         let mut told = lock(told);
-        if told.model.tail() < log.tail() {
-            let in_flight = std::mem::take(&mut told.in_flight);
-            told.model.append(in_flight);
+        for batch in std::mem::take(&mut told.in_flight) {
+            if told.model.tail() < log.tail() {
+                told.model.append(batch);
+            }
         }
-        told.in_flight.clear();
         told.model.trim(log.first());
+        told.log = Some(log.clone());
     }
     let mut reader = log.reader(Start::Latest).map_err(|error| error.to_string())?;
     for _ in 0..ops {
@@ -227,8 +244,10 @@ fn live(disk: &SimDisk, told: &Mutex<Told>, rng: &mut Rng, ops: u64) -> Result<(
             23..=24 => log.mark(),
             25..=26 => trim(&log, told, rng)?,
             27 => {
+                lock(told).log = None;
                 log.close().map_err(|error| error.to_string())?;
                 log = open(disk, &clock)?;
+                lock(told).log = Some(log.clone());
                 reader = log.reader(Start::Latest).map_err(|error| error.to_string())?;
             }
             _ => (),
@@ -237,21 +256,58 @@ fn live(disk: &SimDisk, told: &Mutex<Told>, rng: &mut Rng, ops: u64) -> Result<(
             lock(told).shown = frame.last();
         }
         if lock(told).failure.is_some() {
-            return Ok(());
+            break;
         }
     }
+    if rng.chance(1, 2) {
+        // Dropping the log would close it: this life ends without.
+        disk.stop();
+    }
+    lock(told).log = None;
     Ok(())
 }
 
+/// Appends one batch and waits; sometimes with another one before it, whose answer is looked for in the
+/// middle of the commit.
 fn append(log: &Log, told: &Mutex<Told>, rng: &mut Rng) -> Result<(), String> {
     let bytes = *rng.pick(&[20, 200, 900, 3_000]);
+    if rng.chance(1, 3) {
+        let records = vec![Expected::draw(rng, bytes)];
+        let append = log.append(batch_of(&records)).start();
+        let mut told = lock(told);
+        told.in_flight.push_back(records);
+        told.append = Some(Box::pin(append));
+    }
     let records: Vec<_> = (0..rng.below(3) + 1).map(|_| Expected::draw(rng, bytes)).collect();
-    lock(told).in_flight.clone_from(&records);
+    lock(told).in_flight.push_back(records.clone());
     log.append(batch_of(&records)).wait().map_err(|error| error.to_string())?;
     let mut told = lock(told);
+    told.listen()?;
+    if told.append.is_some() {
+        return Err("a batch was answered before the one in front of it".to_owned());
+    }
     told.in_flight.clear();
     told.model.append(records);
     Ok(())
+}
+
+impl Told {
+    /// Takes in what the log has shown and answered up to now.
+    fn listen(&mut self) -> Result<(), String> {
+        if let Some(log) = &self.log {
+            self.shown = self.shown.max(log.tail().previous());
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let Some(append) = &mut self.append else { return Ok(()) };
+        if let Poll::Ready(answer) = append.as_mut().poll(&mut context) {
+            answer.map_err(|error| error.to_string())?;
+            self.append = None;
+            if let Some(records) = self.in_flight.pop_front() {
+                self.model.append(records);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn trim(log: &Log, told: &Mutex<Told>, rng: &mut Rng) -> Result<(), String> {
