@@ -346,7 +346,7 @@ impl World {
         match &mut self.backing {
             Backing::Sim(disk) if kill => *disk = disk.restart(),
             Backing::Sim(_) | Backing::Memory(_) | Backing::Files(_) => {
-                self.log.close().map_err(text)?
+                self.log.close().map_err(text)?;
             }
         }
         self.log = open(&self.backing, &self.clock)?;
