@@ -98,13 +98,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// Appends a record and waits until it is synced; answers its place.
     pub(crate) async fn append(&mut self, record: &Record) -> u64 {
-        let mut queue = lock(&self.shared.queue);
-        queue.waiting.push((*record, Arc::clone(&self.slot)));
-        let wake = mem::take(&mut queue.writer_waits);
-        drop(queue);
-        if wake {
-            self.shared.work.notify_one();
-        }
+        self.put(record);
         poll_fn(|context| {
             let mut slot = lock(&self.slot.0);
             match slot.0.take() {
@@ -116,6 +110,16 @@ impl Caller {
             }
         })
         .await
+    }
+
+    fn put(&self, record: &Record) {
+        let mut queue = lock(&self.shared.queue);
+        queue.waiting.push((*record, Arc::clone(&self.slot)));
+        let wake = mem::take(&mut queue.writer_waits);
+        drop(queue);
+        if wake {
+            self.shared.work.notify_one();
+        }
     }
 }
 

@@ -65,11 +65,11 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
     let disk = |help| Verdict { code: DISK_FAILED, help };
     if let Some(error) = cause.downcast_ref::<OpenError>() {
-        return judge_open(error);
+        return Some(judge_open(error));
     }
     if let Some(error) = cause.downcast_ref::<RepairError>() {
         return match error {
-            RepairError::Open(error) => judge_open(error),
+            RepairError::Open(error) => Some(judge_open(error)),
             RepairError::NothingLeft { .. } => {
                 Some(Verdict { code: DAMAGED, help: Some("put back a backup") })
             }
@@ -113,7 +113,7 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
     })
 }
 
-fn judge_open(error: &OpenError) -> Option<Verdict> {
+fn judge_open(error: &OpenError) -> Verdict {
     let (code, help) = match error {
         OpenError::Locked { .. } => {
             (LOCKED, Some("stop the other process, or wait until it has ended"))
@@ -131,5 +131,5 @@ fn judge_open(error: &OpenError) -> Option<Verdict> {
             (FAILED, None)
         }
     };
-    Some(Verdict { code, help })
+    Verdict { code, help }
 }

@@ -85,13 +85,13 @@ impl Check {
                     }
                     Some(_) | None => next.ok &= next.name.is_some_and(|name| name.index == 0),
                 }
-                bad += print(&mut out, last.replace(next))?;
+                bad += print(&mut out, last.replace(next).as_ref())?;
             }
         }
         if let Some(last) = &mut last {
             last.ok &= !last.is_open();
         }
-        bad += print(&mut out, last)?;
+        bad += print(&mut out, last.as_ref())?;
         out.flush()?;
         log.close()?;
         Ok(if bad == 0 { Exit::Fine } else { Exit::Damaged })
@@ -99,9 +99,9 @@ impl Check {
 }
 
 /// Prints a record, and answers how many bad ones that were.
-fn print(out: &mut impl Write, read: Option<Read>) -> io::Result<u64> {
+fn print(out: &mut impl Write, read: Option<&Read>) -> io::Result<u64> {
     let Some(Read { seq, name, ok }) = read else { return Ok(0) };
     let (writer, number) = name.map_or((0, 0), |name| (name.writer, name.number));
-    writeln!(out, "rec {seq} {writer} {number} {}", if ok { "ok" } else { "bad" })?;
-    Ok(u64::from(!ok))
+    writeln!(out, "rec {seq} {writer} {number} {}", if *ok { "ok" } else { "bad" })?;
+    Ok(u64::from(!*ok))
 }
