@@ -104,13 +104,7 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
     {
         return Some(disk(stopped));
     }
-    let error = cause.downcast_ref::<io::Error>()?;
-    let absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-    Some(if absent {
-        Verdict { code: NO_LOG, help: Some("give the folder in which the log is") }
-    } else {
-        disk(None)
-    })
+    cause.is::<io::Error>().then(|| disk(None))
 }
 
 fn judge_open(error: &OpenError) -> Verdict {

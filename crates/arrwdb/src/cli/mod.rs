@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "arrwdb",
     version,
+    verbatim_doc_comment,
     arg_required_else_help = true,
     after_help = "\
 Examples:

@@ -23,6 +23,13 @@ fn appended_lines_come_back() {
         assert!(record.get("key").is_none() && record.get("data_base64").is_none());
     }
 
+    let text = folder.run(&["log", "cat", "data", "--limit", "1"]).ended_with(0).out;
+    assert!(
+        text.starts_with("{\"seq\":1,\"topic\":\"t.lines\",\"offset\":1,\"time\":\""),
+        "{text}"
+    );
+    assert!(text.ends_with(",\"data\":\"one\"}\n"), "{text}");
+
     let some = folder.run(&["log", "cat", "data", "--from", "2", "--limit", "2"]).ended_with(0);
     let seqs: Vec<_> = some.json().iter().map(|record| record["seq"].as_u64().unwrap()).collect();
     assert_eq!(seqs, [2, 3]);

@@ -10,9 +10,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use arrw_log::FileStorage;
+use arrw_log::{FileStorage, OpenError};
 use clap::Subcommand;
-use serde_json::Value;
+use serde::Serialize;
 
 use super::exit::Exit;
 
@@ -20,6 +20,7 @@ pub(crate) use cat::open_existing;
 
 /// Look at a log, check and repair it, read and write it
 #[derive(Debug, Subcommand)]
+#[command(verbatim_doc_comment)]
 pub(crate) enum Command {
     Append(append::Append),
     Cat(cat::Cat),
@@ -42,13 +43,19 @@ impl Command {
 
 /// The files of a log in a folder that must exist.
 pub(crate) fn storage(folder: &Path) -> anyhow::Result<FileStorage> {
-    FileStorage::existing(folder)
-        .with_context(|| format!("cannot open the folder `{}`", folder.display()))
+    let place = folder.display();
+    match FileStorage::existing(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(OpenError::NotFound { place: place.to_string() }.into())
+        }
+        other => other.with_context(|| format!("cannot open the folder `{place}`")),
+    }
 }
 
 /// Prints an object as one line.
-fn print_json(value: &Value) -> io::Result<()> {
-    print(&format!("{value}\n"))
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string(value)?;
+    Ok(print(&format!("{text}\n"))?)
 }
 
 fn print(text: &str) -> io::Result<()> {

@@ -16,10 +16,13 @@ use crate::cli::log::open_existing;
 /// A record is bad when its payload is not what the seed gives, or when its batch is not whole. Ends with 65
 /// when one is bad.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ arrwdb torture writer --data ./fresh --seed 7 --records 100 > acks.txt && arrwdb torture check --data ./fresh --seed 7
-  $ arrwdb torture writer --data ./clean --seed 8 --records 9 && arrwdb torture check --data ./clean --seed 8 > found.txt")]
+  $ arrwdb torture writer --data ./clean --seed 8 --records 9 && arrwdb torture check --data ./clean --seed 8 > found.txt"
+)]
 pub(crate) struct Check {
     /// Folder of the log
     #[arg(long)]
