@@ -5,5 +5,7 @@ mod crash_states;
 mod failed_sync;
 mod faults;
 mod fixture;
+mod log_crash;
+mod log_model;
 mod machine;
 mod model;
