@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use arrw_log::{AppendError, OpenError, ReadError, RepairError, UpkeepError};
+use arrw_log::{AppendError, OpenError, ReadError, RepairError, RestoreError, UpkeepError};
 
 /// How a command ended that did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,14 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
             }
         };
     }
+    if let Some(error) = cause.downcast_ref::<RestoreError>() {
+        return match error {
+            RestoreError::Open(error) => Some(judge_open(error)),
+            RestoreError::Damaged { .. } => Some(Verdict { code: DAMAGED, help: None }),
+            RestoreError::NotABackup { .. } => Some(Verdict { code: NO_LOG, help: None }),
+            RestoreError::NotEmpty { .. } | _ => None,
+        };
+    }
     if let Some(error) = cause.downcast_ref::<ReadError>() {
         return Some(match error {
             ReadError::Damaged(_) | ReadError::Lost { .. } => {
@@ -103,6 +111,9 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
         cause.downcast_ref::<UpkeepError>()
     {
         return Some(disk(stopped));
+    }
+    if let Some(UpkeepError::Damaged(_)) = cause.downcast_ref::<UpkeepError>() {
+        return Some(Verdict { code: DAMAGED, help: None });
     }
     cause.is::<io::Error>().then(|| disk(None))
 }

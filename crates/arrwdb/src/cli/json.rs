@@ -1,6 +1,6 @@
 //! How the values of a log look in JSON.
 
-use arrw_log::{Damage, Inspection, RepairReport, SegmentSummary, Seq, Verification};
+use arrw_log::{BackupReport, Damage, Inspection, RepairReport, SegmentSummary, Seq, Verification};
 use serde::Serialize;
 
 use super::text;
@@ -134,6 +134,20 @@ impl<'a> Repair<'a> {
             files: &report.files,
             epoch: report.epoch.map(|epoch| epoch.to_string()),
         }
+    }
+}
+
+/// What was copied.
+#[derive(Debug, Serialize)]
+pub(crate) struct Backup {
+    first: u64,
+    last: u64,
+    bytes: u64,
+}
+
+impl From<&BackupReport> for Backup {
+    fn from(report: &BackupReport) -> Self {
+        Self { first: report.first.get(), last: report.last.get(), bytes: report.bytes }
     }
 }
 

@@ -13,6 +13,8 @@ const COMMANDS: &[&[&str]] = &[
     &["log", "inspect"],
     &["log", "verify"],
     &["log", "repair"],
+    &["log", "backup"],
+    &["log", "restore"],
     &["torture", "writer"],
     &["torture", "check"],
     &["completions"],

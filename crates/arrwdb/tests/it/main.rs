@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod backup;
 mod damage;
 mod examples;
+mod failed_write;
 mod kill;
 mod lines;
 mod program;

@@ -12,6 +12,8 @@ const READERS: &[&[&str]] = &[
     &["log", "repair", "data"],
     &["log", "repair", "data", "--accept-loss"],
     &["log", "cat", "data"],
+    &["log", "backup", "data", "copy"],
+    &["log", "restore", "data", "copy"],
     &["torture", "check", "--data", "data", "--seed", "1"],
 ];
 

@@ -1,9 +1,11 @@
 //! `arrwdb log`: tools for the log itself.
 
 mod append;
+mod backup;
 mod cat;
 mod inspect;
 mod repair;
+mod restore;
 mod verify;
 
 use std::io::{self, Write};
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
     Repair(repair::Repair),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
 }
 
 impl Command {
@@ -37,6 +41,8 @@ impl Command {
             Self::Inspect(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::Repair(command) => command.run(),
+            Self::Backup(command) => command.run(),
+            Self::Restore(command) => command.run(),
         }
     }
 }
