@@ -10,3 +10,4 @@ mod kill;
 mod lines;
 mod program;
 mod refusals;
+mod strace;

@@ -178,7 +178,7 @@ fn records_of(disk: &SimDisk) -> Vec<(u32, u64)> {
 fn what_the_binary_acknowledges_it_has_synced() {
     let folder = Folder::new();
     let calls = "trace=openat,close,pwrite64,write,fdatasync,fsync,ftruncate,rename,unlink";
-    let output = traced(&folder, &["-e", calls], "300");
+    let output = traced(&folder, &["-e", calls], "1500");
     assert!(output.status.success(), "{output:?}");
     let trace = std::fs::read_to_string(folder.path().join("trace.txt")).unwrap();
     let calls = parse(&trace);
@@ -198,7 +198,10 @@ fn what_the_binary_acknowledges_it_has_synced() {
     rebuilt.check(&rebuilt.acks.clone(), &mut rng);
     let segments = rebuilt.disk.files().iter().filter(|name| name.ends_with(".seg")).count();
     let acks = rebuilt.acks.len();
-    assert!(20 < checked && 300 < acks && 4 < segments, "too thin: {checked}, {acks}, {segments}");
+    assert!(
+        100 < checked && 1_000 < acks && 10 < segments,
+        "too thin: {checked}, {acks}, {segments}"
+    );
     println!("{checked} power cuts, {acks} acknowledged batches, {segments} segments: all there");
 }
 
@@ -206,11 +209,12 @@ fn what_the_binary_acknowledges_it_has_synced() {
 #[test]
 fn a_call_that_fails_is_never_acknowledged_over() {
     let (mut runs, mut stopped, mut acks) = (0, 0, 0);
-    for call in ["pwrite64", "fdatasync", "fsync", "rename", "ftruncate", "openat"] {
-        for (error, nth) in [("EIO", 1), ("ENOSPC", 2), ("EIO", 3), ("ENOSPC", 5), ("EIO", 9), ("EIO", 30)] {
+    for call in ["pwrite64", "fdatasync", "fsync", "ftruncate", "openat"] {
+        for (error, nth) in (1..=14).flat_map(|nth| [("EIO", nth), ("ENOSPC", nth)]) {
             let folder = Folder::new();
             let inject = format!("inject={call}:error={error}:when={nth}");
-            let output = traced(&folder, &["-e", "trace=none", "-e", &inject], "40");
+            let trace = format!("trace={call}");
+            let output = traced(&folder, &["-e", &trace, "-e", &inject], "40");
             let code = output.status.code();
             assert!(code != Some(101) && code.is_some(), "{inject}: {output:?}");
             let said = String::from_utf8(output.stdout).unwrap();
@@ -221,7 +225,7 @@ fn a_call_that_fails_is_never_acknowledged_over() {
             acks += told.len();
         }
     }
-    assert!(12 < stopped && 300 < acks, "too thin: {runs} runs, {stopped} stopped, {acks} acks");
+    assert!(50 < stopped && 2_000 < acks, "too thin: {runs} runs, {stopped} stopped, {acks} acks");
     println!("{runs} runs, {stopped} stopped by the fault, {acks} acknowledged batches: all there");
 }
 
