@@ -18,7 +18,7 @@ impl Call {
     /// A string argument as bytes.
     pub(super) fn bytes(&self, at: usize) -> Vec<u8> {
         let text = self.arguments[at].strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let text = text.unwrap_or_else(|| panic!("`{}` is cut short", self.arguments[at]));
+        let text = text.expect("strace wrote the whole string");
         let digits = text.split("\\x").skip(1);
         digits.map(|digits| u8::from_str_radix(digits, 16).unwrap()).collect()
     }
@@ -30,7 +30,7 @@ impl Call {
 
     /// An argument as a number.
     pub(super) fn number(&self, at: usize) -> u64 {
-        self.arguments[at].parse().unwrap_or_else(|_| panic!("no number: {self:?}"))
+        self.arguments[at].parse().expect("the argument is a number")
     }
 }
 
