@@ -6,6 +6,7 @@ mod failed_sync;
 mod faults;
 mod fixture;
 mod log_crash;
+mod log_format;
 mod log_model;
 mod machine;
 mod model;
