@@ -33,10 +33,11 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    fn new(mut frame: Vec<u8>) -> Self {
+    fn new(mut frame: Vec<u8>, batches: usize) -> Self {
         frame.clear();
         frame.resize(FRAME_HEADER_BYTES, 0);
-        Self { frame, entries: Vec::new(), answers: Arc::new(Answers::new()) }
+        let (entries, answers) = (Vec::with_capacity(batches), Arc::new(Answers::new()));
+        Self { frame, entries, answers }
     }
 
     fn bytes(&self) -> usize {
@@ -92,6 +93,8 @@ struct State {
     bytes: usize,
     /// Memory of a frame that was written, for the next chunk.
     free: Vec<u8>,
+    /// Batches of the last chunk: the next one will have about as many.
+    last_batches: usize,
     thread: Thread,
     /// One for each task that waits for room, by its number.
     room_wakers: BTreeMap<u64, Waker>,
@@ -118,6 +121,7 @@ impl Intake {
             batches: 0,
             bytes: 0,
             free: Vec::new(),
+            last_batches: 0,
             thread: Thread::Busy,
             room_wakers: BTreeMap::new(),
             room_waiters: 0,
@@ -169,7 +173,7 @@ impl Intake {
         let fits = |chunk: &Chunk| frame_len(chunk.bytes() + bytes) <= target;
         if !state.chunks.back().is_some_and(fits) {
             let memory = std::mem::take(&mut state.free);
-            state.chunks.push_back(Chunk::new(memory));
+            state.chunks.push_back(Chunk::new(memory, state.last_batches));
         }
         state.chunks.back_mut().expect("there is one now")
     }
@@ -200,6 +204,7 @@ impl Intake {
         let chunk = state.chunks.pop_front()?;
         state.batches -= chunk.entries.len();
         state.bytes -= chunk.bytes();
+        state.last_batches = chunk.entries.len();
         let wakers = std::mem::take(&mut state.room_wakers);
         if state.room_waiters > 0 {
             self.room.notify_all();

@@ -213,6 +213,14 @@ pub(crate) fn set_place(record: &mut [u8], offset: u64, previous: Seq) {
     put_at(record, PREVIOUS_AT, previous.get().to_le_bytes());
 }
 
+/// Bytes of the first record in `batch`, and its topic's name. Only for bytes that a [`Batch`] made.
+pub(crate) fn topic_of(batch: &[u8]) -> (usize, &[u8]) {
+    let topic_end = RECORD_HEADER_BYTES + usize::from(batch[TOPIC_LEN_AT]);
+    let headers_at = topic_end + usize::from(u16_at(batch, KEY_LEN_AT));
+    let rest = u32_at(batch, HEADERS_LEN_AT) as usize + u32_at(batch, PAYLOAD_LEN_AT) as usize;
+    (padded(headers_at + rest), &batch[RECORD_HEADER_BYTES..topic_end])
+}
+
 /// A record in stored bytes, as [`split_first`] finds it.
 #[derive(Clone, Copy)]
 pub(crate) struct Stored<'a> {
@@ -225,10 +233,6 @@ pub(crate) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    pub(crate) fn topic(&self) -> &'a str {
-        self.topic
-    }
-
     pub(crate) fn offset(&self) -> u64 {
         u64_at(self.bytes, OFFSET_AT)
     }
@@ -389,7 +393,7 @@ mod tests {
         assert_eq!(headers, [("trace", &b"abc"[..]), ("empty", b"")]);
 
         let second = split_first(&batch.bytes()[first.len()..]).unwrap();
-        assert_eq!(second.topic(), "");
+        assert_eq!(second.topic, "");
         assert_eq!(first.len() + second.len(), batch.bytes().len());
     }
 

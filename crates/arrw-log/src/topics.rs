@@ -43,6 +43,8 @@ pub(crate) struct Topics {
     touched: Vec<usize>,
     /// What a failed frame must put back: the topic as it was, or that it was new.
     undo: Vec<(usize, Option<Topic>)>,
+    /// The topic that was looked up last: the next record is often of the same one.
+    last: usize,
     /// Counts the frames that are over.
     frames: u64,
     /// The oldest record that was kept when forgotten topics were last cleared out.
@@ -56,28 +58,48 @@ pub(crate) struct Place {
     pub(crate) previous: Seq,
 }
 
+impl TopicEnd {
+    /// The place of the topic's next record; the first of a new life when all its records were trimmed.
+    fn place_behind(&self, first: Seq) -> Place {
+        if first <= self.last {
+            Place { offset: self.last_offset + 1, previous: self.last }
+        } else {
+            Place { offset: 1, previous: Seq::ZERO }
+        }
+    }
+}
+
 /// The table is full.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TopicsFull;
 
 impl Topics {
     /// Gives the record `seq` its place in its topic. `first` is the oldest record that is kept.
+    ///
+    /// The name is given as bytes, so that nobody checks the same one again and again.
     pub(crate) fn place(
         &mut self,
-        name: &str,
+        name: &[u8],
         seq: Seq,
         first: Seq,
         ordinal: u64,
     ) -> Result<Place, TopicsFull> {
-        let known = self.ids.get(name).copied();
-        let end = known.map(|id| self.topics[id].end).filter(|end| first <= end.last);
-        let place = match end {
-            Some(end) => Place { offset: end.last_offset + 1, previous: end.last },
-            None => Place { offset: 1, previous: Seq::ZERO },
-        };
-        if known.is_none() && TOPICS_MAX <= self.ids.len() {
+        if self.names.get(self.last).is_some_and(|last| last.as_bytes() == name) {
+            let place = self.topics[self.last].end.place_behind(first);
+            self.change(self.last, seq, place, ordinal);
+            return Ok(place);
+        }
+        let name = std::str::from_utf8(name).expect("a batch checks the names of its topics");
+        if let Some(&id) = self.ids.get(name) {
+            self.last = id;
+            let place = self.topics[id].end.place_behind(first);
+            self.change(id, seq, place, ordinal);
+            return Ok(place);
+        }
+        if TOPICS_MAX <= self.ids.len() {
             return Err(TopicsFull);
         }
+        let place = Place { offset: 1, previous: Seq::ZERO };
         self.apply(name, seq, place, ordinal);
         Ok(place)
     }
@@ -85,20 +107,7 @@ impl Topics {
     /// Takes in a record that has its place.
     pub(crate) fn apply(&mut self, name: &str, seq: Seq, place: Place, ordinal: u64) {
         if let Some(&id) = self.ids.get(name) {
-            let topic = &mut self.topics[id];
-            if topic.changed_in != self.frames + 1 {
-                self.undo.push((id, Some(*topic)));
-                topic.changed_in = self.frames + 1;
-            }
-            if place.offset == 1 {
-                topic.end.born = seq;
-            }
-            topic.end.last = seq;
-            topic.end.last_offset = place.offset;
-            if topic.ordinal != ordinal {
-                (topic.ordinal, topic.first, topic.first_offset) = (ordinal, seq, place.offset);
-                self.touched.push(id);
-            }
+            self.change(id, seq, place, ordinal);
             return;
         }
         let id = self.topics.len();
@@ -112,6 +121,24 @@ impl Topics {
         );
         self.touched.push(id);
         self.undo.push((id, None));
+    }
+
+    /// Takes in a record of a topic that is known.
+    fn change(&mut self, id: usize, seq: Seq, place: Place, ordinal: u64) {
+        let topic = &mut self.topics[id];
+        if topic.changed_in != self.frames + 1 {
+            self.undo.push((id, Some(*topic)));
+            topic.changed_in = self.frames + 1;
+        }
+        if place.offset == 1 {
+            topic.end.born = seq;
+        }
+        topic.end.last = seq;
+        topic.end.last_offset = place.offset;
+        if topic.ordinal != ordinal {
+            (topic.ordinal, topic.first, topic.first_offset) = (ordinal, seq, place.offset);
+            self.touched.push(id);
+        }
     }
 
     /// Takes in what a sealed segment holds of a topic. Segments come oldest first.
@@ -214,7 +241,7 @@ mod tests {
     use super::*;
 
     fn place(topics: &mut Topics, name: &str, seq: u64, first: u64) -> (u64, u64) {
-        let place = topics.place(name, Seq::new(seq), Seq::new(first), 1).unwrap();
+        let place = topics.place(name.as_bytes(), Seq::new(seq), Seq::new(first), 1).unwrap();
         (place.offset, place.previous.get())
     }
 
@@ -285,9 +312,9 @@ mod tests {
         }
         topics.commit();
         let next = Seq::new(TOPICS_MAX as u64 + 1);
-        assert_eq!(topics.place("new", next, Seq::FIRST, 1), Err(TopicsFull));
+        assert_eq!(topics.place(b"new", next, Seq::FIRST, 1), Err(TopicsFull));
         topics.make_room(Seq::new(3));
-        assert!(topics.place("new", next, Seq::new(3), 1).is_ok());
+        assert!(topics.place(b"new", next, Seq::new(3), 1).is_ok());
         assert_eq!(topics.len(), TOPICS_MAX - 1);
     }
 }

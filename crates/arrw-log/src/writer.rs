@@ -17,7 +17,7 @@ use crate::intake::{Chunk, Entry};
 use crate::limits::{FRAME_BYTES_MAX, TOPICS_MAX};
 use crate::planted::{Bug, is_planted};
 use crate::position::{Epoch, Seq, Timestamp, Tip};
-use crate::record::{Urgency, set_place, split_first};
+use crate::record::{Urgency, set_place, topic_of};
 use crate::recovery::Active;
 use crate::ring::Ring;
 use crate::segment::{Footer, IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, Segments};
@@ -222,8 +222,7 @@ impl Writer {
         let ordinal = self.active.segment.header.ordinal;
         let (mut at, mut seq, mut last_offset) = (0, first, 0);
         while at < records.len() {
-            let stored = split_first(&records[at..]).expect("a batch holds whole records");
-            let (len, topic) = (stored.len(), stored.topic());
+            let (len, topic) = topic_of(&records[at..]);
             last_offset = 0;
             if !topic.is_empty() {
                 let place = self.topics.place(topic, seq, oldest, ordinal).ok()?;
