@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 
 use crate::error::AppendError;
 use crate::intake::{Refused, Wake};
+use crate::opened::Opened;
 use crate::options::Drive;
 use crate::record::Batch;
-use crate::shared::Shared;
 use crate::ticket::{Answer, Committed, Ticket};
 
 /// An append that was asked for. It does nothing until it is waited for or polled; from then on it will
@@ -17,7 +17,7 @@ use crate::ticket::{Answer, Committed, Ticket};
 #[derive(Debug)]
 #[must_use = "an append does nothing until it is waited for or awaited"]
 pub struct Append {
-    shared: Arc<Shared>,
+    shared: Arc<Opened>,
     state: State,
 }
 
@@ -31,7 +31,7 @@ enum State {
 }
 
 impl Append {
-    pub(crate) fn new(shared: Arc<Shared>, batch: Batch) -> Self {
+    pub(crate) fn new(shared: Arc<Opened>, batch: Batch) -> Self {
         let (actual, max) = (batch.stored_bytes(), shared.intake.batch_bytes_max());
         let state = if batch.is_empty() {
             State::Over(AppendError::Empty)
@@ -95,7 +95,7 @@ impl Append {
 }
 
 /// Puts the batch in, waiting for room as long as it takes.
-fn send(shared: &Shared, batch: &Batch) -> Result<Ticket, AppendError> {
+fn send(shared: &Opened, batch: &Batch) -> Result<Ticket, AppendError> {
     loop {
         match shared.intake.put(batch, Wake::Nobody) {
             Ok(ticket) => return Ok(ticket),

@@ -7,10 +7,10 @@ use crate::environment::Environment;
 use crate::error::{OpenError, UpkeepError};
 use crate::log::Log;
 use crate::offline::{Verification, examine};
+use crate::opened::Opened;
 use crate::position::{Epoch, Seq};
 use crate::recovery::{io_error, read_superblock_of, survey, take_lock};
 use crate::segment::{Segment, ordinal_of};
-use crate::shared::Shared;
 use crate::storage::{Storage, StorageFile, read_up_to, write_all_at};
 use crate::superblock::{LeftAs, SUPERBLOCK_NAMES, Superblock};
 use crate::sync::lock;
@@ -98,7 +98,7 @@ impl Log {
 }
 
 /// What there is to copy: each segment, up to where it is committed now.
-fn snapshot(shared: &Shared) -> (Superblock, Vec<(Arc<Segment>, u64)>) {
+fn snapshot(shared: &Opened) -> (Superblock, Vec<(Arc<Segment>, u64)>) {
     // The tail is read first: what it covers is in the segments that are listed after it.
     let tail = shared.ring.tail();
     let superblock = lock(&shared.superblock);

@@ -34,6 +34,7 @@ mod frame;
 mod intake;
 mod log;
 mod offline;
+mod opened;
 mod options;
 mod planted;
 mod position;
@@ -43,7 +44,7 @@ mod recovery;
 mod retention;
 mod ring;
 mod segment;
-mod shared;
+
 mod storage;
 mod superblock;
 mod sync;

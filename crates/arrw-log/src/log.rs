@@ -8,6 +8,7 @@ use crate::append::Append;
 use crate::environment::Environment;
 use crate::error::{AppendError, OpenError, ReadError, UpkeepError};
 use crate::intake::Intake;
+use crate::opened::Opened;
 use crate::options::{Drive, Options};
 use crate::position::{Epoch, Position, Seq, Timestamp};
 use crate::reader::{Reader, Start};
@@ -16,7 +17,6 @@ use crate::recovery::{OpenReport, recover};
 use crate::retention::{Hold, Holds};
 use crate::ring::Ring;
 use crate::segment::Segments;
-use crate::shared::Shared;
 use crate::storage::FileStorage;
 use crate::superblock::LeftAs;
 use crate::sync::thread::{self, JoinHandle};
@@ -34,7 +34,7 @@ pub struct Log {
 /// Closes the log when the last handle goes.
 #[derive(Debug)]
 struct Owner {
-    shared: Arc<Shared>,
+    shared: Arc<Opened>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     report: OpenReport,
 }
@@ -102,7 +102,7 @@ impl Log {
             },
         );
         let (tip, time, epoch) = (recovered.tip, recovered.time, superblock.epoch);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Opened {
             lock: Mutex::new(Some(recovered.lock)),
             epoch,
             log_id: superblock.log_id,
@@ -133,7 +133,7 @@ impl Log {
         Ok(log)
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Opened> {
         &self.owner.shared
     }
 
@@ -290,11 +290,11 @@ impl Log {
     }
 }
 
-fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, OpenError> {
+fn start_threads(shared: &Arc<Opened>) -> Result<Vec<JoinHandle<()>>, OpenError> {
     if shared.options.drive == Drive::Callers {
         return Ok(Vec::new());
     }
-    let start = |name: &str, run: fn(&Shared)| {
+    let start = |name: &str, run: fn(&Opened)| {
         let theirs = Arc::clone(shared);
         thread::Builder::new().name(name.to_owned()).spawn(move || run(&theirs)).map_err(|source| {
             shared.intake.close();
@@ -303,8 +303,8 @@ fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, OpenError>
         })
     };
     Ok(vec![
-        start("arrw-log-writer", Shared::write_until_closed)?,
-        start("arrw-log-upkeep", Shared::keep_up_until_closed)?,
+        start("arrw-log-writer", Opened::write_until_closed)?,
+        start("arrw-log-upkeep", Opened::keep_up_until_closed)?,
     ])
 }
 

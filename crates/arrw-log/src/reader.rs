@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::error::{Damage, ReadError};
 use crate::frame::{Frame, FrameKind};
 use crate::limits::READ_AHEAD_BYTES;
+use crate::opened::Opened;
 use crate::position::{Position, Seq, Tip};
 use crate::ring::FromRing;
 use crate::segment::{FrameSource, Probe, Segment};
-use crate::shared::Shared;
 
 /// Where reading starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Start {
 /// the latter. A reader that fell behind reads the disk and comes back to memory by itself.
 #[derive(Debug)]
 pub struct Reader {
-    shared: Arc<Shared>,
+    shared: Arc<Opened>,
     next: Seq,
     disk: Option<DiskCursor>,
     number: u64,
@@ -48,7 +48,7 @@ struct DiskCursor {
 }
 
 impl Reader {
-    pub(crate) fn open(shared: Arc<Shared>, start: Start) -> Result<Self, ReadError> {
+    pub(crate) fn open(shared: Arc<Opened>, start: Start) -> Result<Self, ReadError> {
         let (first, tail) = (shared.first(), shared.ring.tail());
         let next = match start {
             Start::Earliest => first,

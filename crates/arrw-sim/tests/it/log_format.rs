@@ -14,12 +14,12 @@ fn folder(format: &str, name: &str) -> PathBuf {
 
 /// What a log holds: records, a sum over all their bytes, and how many were given up.
 fn counts(folder: &Path) -> (u64, u64, u64) {
-    let disk = load(folder).unwrap();
-    let found = verify(&disk).unwrap();
+    let disk = load(folder).expect("the fixture is there");
+    let found = verify(&disk).expect("it can be read");
     assert!(found.damages.is_empty(), "{found:?}");
     let environment = Environment::with_storage(Arc::new(disk));
-    let log = Log::open_with(environment, options()).unwrap();
-    let mut reader = log.reader(Start::Earliest).unwrap();
+    let log = Log::open_with(environment, options()).expect("it opens");
+    let mut reader = log.reader(Start::Earliest).expect("it has a start");
     let (mut records, mut sum, mut lost) = (0, 0, 0);
     loop {
         match reader.try_next() {

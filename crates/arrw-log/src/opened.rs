@@ -26,7 +26,7 @@ use crate::writer::{Surroundings, Turn, Writer};
 
 /// An open log.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct Opened {
     /// The folder, until the log is closed.
     pub(crate) lock: Mutex<Option<FolderLock>>,
     pub(crate) environment: Environment,
@@ -50,7 +50,7 @@ pub(crate) struct Shared {
     pub(crate) closing: AtomicBool,
 }
 
-impl Shared {
+impl Opened {
     /// The oldest record that is kept.
     pub(crate) fn first(&self) -> Seq {
         Seq::new(self.first.load(Ordering::Acquire))
