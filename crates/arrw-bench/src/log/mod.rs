@@ -7,6 +7,7 @@ mod read;
 mod serial;
 
 use crate::disk::WorkFolder;
+use crate::machine::CpuTime;
 use crate::plan::{Output, Plan};
 use crate::report;
 
@@ -27,6 +28,7 @@ const SYNCED: &str = "fdatasync before each answer";
 /// When the folder is not on a real disk, or the log or the disk fails.
 pub fn log(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
     let folder = WorkFolder::make(&plan.folder)?;
+    let before = CpuTime::now();
     let Output { report: out, progress } = output;
     report::head(plan, &folder, out)?;
     let rows = [
@@ -37,6 +39,7 @@ pub fn log(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
         open::measure(plan, &folder, progress)?,
     ];
     report::sync(plan, &folder, "after", out)?;
+    report::company(before, out)?;
     report::rows(plan, &rows, out)
 }
 
