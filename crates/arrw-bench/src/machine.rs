@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use crate::runs::float;
+
 /// One line about the machine.
 pub(crate) fn describe() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -33,8 +35,61 @@ pub(crate) fn commit() -> String {
     }
 }
 
+/// CPU time spent so far, in clock ticks: by the whole machine, and by this process and its children.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CpuTime {
+    /// Ticks of all cores, idle ones included.
+    all: u64,
+    busy: u64,
+    own: u64,
+}
+
+impl CpuTime {
+    pub(crate) fn now() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        Self::parse(&read("/proc/stat"), &read("/proc/self/stat"))
+    }
+
+    fn parse(machine: &str, process: &str) -> Self {
+        let number = |text: &str| text.parse::<u64>().unwrap_or(0);
+        // user nice system idle iowait irq softirq steal; what follows is counted in the first two.
+        let line = machine.lines().next().unwrap_or_default();
+        let ticks: Vec<u64> = line.split_whitespace().skip(1).take(8).map(number).collect();
+        let all = ticks.iter().sum::<u64>();
+        let idle = ticks.iter().skip(3).take(2).sum::<u64>();
+        // Behind the name, which may hold anything but ends with the last bracket: utime, stime and those
+        // of children that ended are fields 11 to 14.
+        let fields = process.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let own = fields.split_whitespace().skip(11).take(4).map(number).sum();
+        Self { all, busy: all - idle, own }
+    }
+
+    /// Per cent of the machine's CPU time since `before` that others took.
+    pub(crate) fn taken_by_others_since(self, before: Self) -> f64 {
+        let since = |of: fn(Self) -> u64| of(self).saturating_sub(of(before));
+        let others = since(|time| time.busy).saturating_sub(since(|time| time.own));
+        float(others) * 100.0 / float(since(|time| time.all).max(1))
+    }
+}
+
 /// The value of the first line `name : value`.
 fn field(text: &str, name: &str) -> Option<String> {
     let line = text.lines().find(|line| line.starts_with(name))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_others_is_what_is_neither_idle_nor_ours() {
+        let process = |ticks: u64| {
+            format!("7 (a) b)) R 1 7 7 0 -1 4194304 0 0 0 0 {ticks} 10 5 5 20 0 1 0 999 0 0")
+        };
+        let before = CpuTime::parse("cpu  100 0 100 1000 100 0 0 0 50 0\ncpu0 9", &process(80));
+        let after = CpuTime::parse("cpu  150 0 140 1050 150 5 5 0 60 0\ncpu0 9", &process(130));
+        assert_eq!((before.busy, before.own), (200, 100));
+        assert!((after.taken_by_others_since(before) - 25.0).abs() < 0.01);
+    }
 }

@@ -1,6 +1,8 @@
 //! What is to be measured, for how long and where.
 
 use std::ffi::OsString;
+use std::fmt;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,4 +56,18 @@ pub struct Plan {
     pub filler: Vec<OsString>,
     /// The command that was given, for the rows.
     pub command: String,
+}
+
+/// Where is said what.
+pub struct Output<'a> {
+    /// The head and the table.
+    pub report: &'a mut dyn Write,
+    /// Each run, once it is over.
+    pub progress: &'a mut dyn Write,
+}
+
+impl fmt::Debug for Output<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output").finish_non_exhaustive()
+    }
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use anyhow::Context;
 
 use crate::disk::{WorkFolder, sync_cost};
-use crate::machine;
+use crate::machine::{self, CpuTime};
 use crate::plan::Plan;
 use crate::row::Row;
 
@@ -34,6 +34,13 @@ pub(crate) fn sync(
 ) -> anyhow::Result<()> {
     let (p50, p99) = sync_cost(folder, plan.load)?;
     writeln!(out, "F {when:<6} fdatasync of a 4 KiB write: p50 {p50:.0} us, p99 {p99:.0} us")?;
+    Ok(())
+}
+
+/// How much of the machine others had meanwhile: figures taken beside other work are not to be quoted.
+pub(crate) fn company(before: CpuTime, out: &mut dyn Write) -> anyhow::Result<()> {
+    let share = CpuTime::now().taken_by_others_since(before);
+    writeln!(out, "others   took {share:.0} % of the machine's CPU time meanwhile")?;
     Ok(())
 }
 

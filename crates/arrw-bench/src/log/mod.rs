@@ -6,10 +6,9 @@ mod open;
 mod read;
 mod serial;
 
-use std::io::Write;
-
 use crate::disk::WorkFolder;
-use crate::plan::Plan;
+use crate::machine::CpuTime;
+use crate::plan::{Output, Plan};
 use crate::report;
 
 pub use fill::fill_until_killed;
@@ -21,23 +20,26 @@ const PAYLOAD: [u8; 128] = [0xA7; 128];
 /// What the log did before it answered.
 const SYNCED: &str = "fdatasync before each answer";
 
-/// Takes the figures of the group `log` and writes a report to `out`.
+/// Takes the figures of the group `log` and says what they are.
 ///
 /// Blocks for minutes; writes several GiB into a folder of its own and removes it.
 ///
 /// # Errors
 /// When the folder is not on a real disk, or the log or the disk fails.
-pub fn log(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn log(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
     let folder = WorkFolder::make(&plan.folder)?;
+    let before = CpuTime::now();
+    let Output { report: out, progress } = output;
     report::head(plan, &folder, out)?;
     let rows = [
-        serial::measure(plan, &folder, out)?,
-        append::measure(plan, &folder, append::Writers::Some64, out)?,
-        append::measure(plan, &folder, append::Writers::Many1024, out)?,
-        read::measure(plan, &folder, out)?,
-        open::measure(plan, &folder, out)?,
+        serial::measure(plan, &folder, progress)?,
+        append::measure(plan, &folder, append::Writers::Some64, progress)?,
+        append::measure(plan, &folder, append::Writers::Many1024, progress)?,
+        read::measure(plan, &folder, progress)?,
+        open::measure(plan, &folder, progress)?,
     ];
     report::sync(plan, &folder, "after", out)?;
+    report::company(before, out)?;
     report::rows(plan, &rows, out)
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use arrw_bench::{Load, Plan};
+use arrw_bench::{Load, Output, Plan};
 
 use super::exit::Exit;
 
@@ -22,7 +22,7 @@ pub(crate) enum Command {
 /// Measure the log: append, read, open
 ///
 /// Writes several GiB into a folder on a real disk and removes it at the end. Takes about eight minutes,
-/// with --quick about two.
+/// with --quick about one. The table goes to the standard output, progress to the standard error.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
@@ -80,7 +80,9 @@ impl Log {
             filler: child.map(OsString::from).to_vec(),
             command,
         };
-        arrw_bench::log(&plan, &mut io::stdout().lock())?;
+        let (mut report, mut progress) = (io::stdout(), io::stderr());
+        let mut output = Output { report: &mut report, progress: &mut progress };
+        arrw_bench::log(&plan, &mut output)?;
         Ok(Exit::Fine)
     }
 }

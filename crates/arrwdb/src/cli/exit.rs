@@ -22,6 +22,9 @@ const NO_LOG: u8 = 66;
 const DISK_FAILED: u8 = 74;
 const LOCKED: u8 = 75;
 const FAILED: u8 = 1;
+/// Whoever read the output, such as `head`, has gone. Shells say so of programs that the signal ended; it
+/// is not success, because lines of `log append` may be left.
+const UNREAD: u8 = 141;
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -46,8 +49,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         kind == Some(io::ErrorKind::BrokenPipe)
     };
     if error.chain().any(broken_pipe) {
-        // Whoever read the output, such as `head`, has enough of it.
-        return ExitCode::SUCCESS;
+        return ExitCode::from(UNREAD);
     }
     let verdict = error.chain().find_map(judge).unwrap_or(Verdict { code: FAILED, help: None });
     let mut text = format!("error: {error}\n");

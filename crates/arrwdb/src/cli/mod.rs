@@ -28,7 +28,7 @@ Examples:
   $ arrwdb log cat ./data
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 65 data is damaged, 66 no log there, 74 the disk failed,
-75 another process has the log.
+75 another process has the log, 141 nobody reads the output.
 
 `arrwdb help COMMAND` tells more about a command."
 )]

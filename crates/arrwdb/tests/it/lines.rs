@@ -73,3 +73,18 @@ fn a_line_is_answered_before_the_next_one_comes() {
     drop(input);
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn an_output_that_nobody_reads_is_no_success() {
+    let folder = Folder::new();
+    let arguments = [&["log", "append", "data", "--topic", "t"], SMALL].concat();
+    let mut child = folder.command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    drop(child.stdout.take());
+    // The second line meets a process that has seen that its first answer went nowhere, or it does itself.
+    let _refused = input.write_all(b"one\ntwo\n");
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(141), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
