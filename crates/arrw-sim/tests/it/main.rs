@@ -2,6 +2,7 @@
 
 mod conformance;
 mod crash_states;
+mod damage;
 mod failed_sync;
 mod faults;
 mod fixture;
