@@ -6,7 +6,7 @@ use super::runs::{Run, runs_of};
 use crate::error::{Damage, OpenError};
 use crate::position::{Seq, Tip};
 use crate::recovery::{Head, Surveyed, io_error, read_superblock_of, survey, take_lock};
-use crate::segment::{Footer, file_name};
+use crate::segment::{Footer, SEGMENT_HEADER_BYTES, file_name};
 use crate::storage::Storage;
 use crate::superblock::Superblock;
 
@@ -143,11 +143,8 @@ impl Examined {
         let mut behind = (self.superblock.map_or(0, |block| block.first_ordinal), 4096);
         for run in &self.runs {
             if run.start != tip {
-                let (from_file, from) = behind;
-                let (from, to) =
-                    if from_file == run.ordinal { (from, run.from) } else { (0, run.from) };
-                let (file, first) = (file_name(run.ordinal), tip.next_seq);
-                let last = run.start.next_seq.previous();
+                let (file, from, to) = self.hole_before(run, behind);
+                let (first, last) = (tip.next_seq, run.start.next_seq.previous());
                 let what = if first <= last { "frames are missing" } else { "the chain is broken" };
                 self.found.damages.push(Damage { file, from, to, first, last, what });
             }
@@ -171,6 +168,23 @@ impl Examined {
         self.found.segments = self.files.len() as u64;
     }
 
+    /// Where frames are missing before `run`, when those before it end in the file and at the byte `behind`.
+    fn hole_before(&self, run: &Run, behind: (u64, u64)) -> (String, u64, u64) {
+        let (ordinal, from) = behind;
+        if ordinal == run.ordinal {
+            return (file_name(ordinal), from, run.from);
+        }
+        let at_its_start = run.from == SEGMENT_HEADER_BYTES as u64;
+        let end = |file: &Surveyed| file.footer.as_ref().map_or(file.len, |footer| footer.end.at);
+        match self.files.iter().find(|file| file.ordinal == ordinal) {
+            // The file of the run begins as it should, so it was the one before that lost its end.
+            Some(file) if at_its_start && ordinal + 1 == run.ordinal && from < end(file) => {
+                (file_name(ordinal), from, end(file))
+            }
+            Some(_) | None => (file_name(run.ordinal), 0, run.from),
+        }
+    }
+
     /// A footer that does not agree with the frames would lead readers astray.
     fn check_footers(&mut self) {
         for file in &self.files {
@@ -181,9 +195,12 @@ impl Examined {
                 (None, _) => start == &end.tip,
                 (Some(_), Some(_)) => true,
             };
-            let known = self.found.damages.iter().any(|damage| damage.file == file.name());
+            let (first, last) = (start.next_seq, end.tip.next_seq.previous());
+            // What is missing is reported once, in whichever file.
+            let known = self.found.damages.iter().any(|damage| {
+                damage.file == file.name() || (damage.first <= last && first <= damage.last)
+            });
             if !intact && !known {
-                let (first, last) = (start.next_seq, end.tip.next_seq.previous());
                 let what = "its frames end before its footer says";
                 let (from, to) = (4096, end.at);
                 self.found.damages.push(Damage { file: file.name(), from, to, first, last, what });
