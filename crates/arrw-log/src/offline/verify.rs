@@ -140,12 +140,18 @@ impl Examined {
     /// Finds what is missing between the runs and behind them.
     fn judge(&mut self) {
         let mut tip = self.start;
-        let mut behind = (self.superblock.map_or(0, |block| block.first_ordinal), 4096);
+        let page = SEGMENT_HEADER_BYTES as u64;
+        let mut behind = (self.superblock.map_or(0, |block| block.first_ordinal), page);
         for run in &self.runs {
             if run.start != tip {
                 let (file, from, to) = self.hole_before(run, behind);
                 let (first, last) = (tip.next_seq, run.start.next_seq.previous());
                 let what = if first <= last { "frames are missing" } else { "the chain is broken" };
+                self.found.damages.push(Damage { file, from, to, first, last, what });
+            } else if run.from != place_of_next(behind, run.ordinal) {
+                let (file, from, to) = self.hole_before(run, behind);
+                let (first, last) = (tip.next_seq, tip.next_seq.previous());
+                let what = "frames are not in their place";
                 self.found.damages.push(Damage { file, from, to, first, last, what });
             }
             tip = run.end;
@@ -190,12 +196,12 @@ impl Examined {
         for file in &self.files {
             let Some(Footer { end, start, .. }) = &file.footer else { continue };
             let mut own = self.runs.iter().filter(|run| run.ordinal == file.ordinal);
-            let intact = match (own.next(), own.next()) {
-                (Some(run), None) => run.start == *start && run.end == end.tip,
-                (None, _) => start == &end.tip,
-                (Some(_), Some(_)) => true,
+            let (intact, reached) = match (own.next(), own.next()) {
+                (Some(run), None) => (run.start == *start && run.end == end.tip, run.end),
+                (None, _) => (start == &end.tip, *start),
+                (Some(_), Some(_)) => (true, *start),
             };
-            let (first, last) = (start.next_seq, end.tip.next_seq.previous());
+            let (first, last) = (reached.next_seq, end.tip.next_seq.previous());
             // What is missing is reported once, in whichever file.
             let known = self.found.damages.iter().any(|damage| {
                 damage.file == file.name() || (damage.first <= last && first <= damage.last)
@@ -207,4 +213,10 @@ impl Examined {
             }
         }
     }
+}
+
+/// Where the first frame of a run in the file `ordinal` belongs, behind what ends at `behind`.
+fn place_of_next(behind: (u64, u64), ordinal: u64) -> u64 {
+    let (file, at) = behind;
+    if file == ordinal { at } else { SEGMENT_HEADER_BYTES as u64 }
 }
