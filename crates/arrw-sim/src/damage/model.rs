@@ -1,9 +1,9 @@
 //! What was appended, kept outside the log, to hold against what it serves.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrw_log::{Batch, Entropy, Kind, NewRecord};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::rng::{Rng, mix};
 
@@ -52,6 +52,24 @@ impl Given {
     }
 }
 
+impl Given {
+    /// The same record with a key by which it is known again.
+    pub(crate) fn with_key(mut self, key: Vec<u8>) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// True when the log serves what was given, wherever it stands.
+    pub(crate) fn is(&self, record: &arrw_log::Record<'_>) -> bool {
+        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+        record.topic() == self.topic
+            && record.kind().0 == self.kind
+            && record.key() == self.key
+            && record.headers().eq(headers)
+            && record.payload() == self.payload
+    }
+}
+
 /// Bytes of a payload: most are small, some fill a good part of a segment.
 pub(crate) fn payload_bytes(rng: &mut Rng) -> usize {
     match rng.below(20) {
@@ -91,14 +109,7 @@ pub(crate) struct Placed {
 impl Placed {
     /// True when the log serves what was given, with its place in its topic.
     pub(crate) fn is(&self, record: &arrw_log::Record<'_>) -> bool {
-        let Self { given, offset } = self;
-        let headers = given.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
-        record.offset() == *offset
-            && record.topic() == given.topic
-            && record.kind().0 == given.kind
-            && record.key() == given.key
-            && record.headers().eq(headers)
-            && record.payload() == given.payload
+        record.offset() == self.offset && self.given.is(record)
     }
 }
 

@@ -6,5 +6,6 @@ mod damage;
 mod failed_sync;
 mod faults;
 mod fixture;
+mod io_faults;
 mod machine;
 mod model;
