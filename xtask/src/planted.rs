@@ -7,7 +7,14 @@ use crate::stage::Failure;
 
 /// Each fault: the number that `ARRW_PLANTED_BUG` takes, what it breaks, and the part of a test's name
 /// that must then fail.
-pub(crate) const PLANTED: &[(u32, &str, &str)] = &[];
+pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
+    (1, "answers before the sync", "nothing_acknowledged_is_lost_in_any_crash_state"),
+    (2, "skips the chain check", "a_frame_of_a_copy_that_went_another_way_is_noticed"),
+    (3, "uses a seq again", "log_agrees_with_the_model_in_memory"),
+    (4, "forgets to sync the folder", "nothing_acknowledged_is_lost_in_any_crash_state"),
+    (5, "publishes before the commit", "nothing_acknowledged_is_lost_in_any_crash_state"),
+    (6, "trims too far", "log_agrees_with_the_model_in_memory"),
+];
 
 /// What nextest answers when a test failed, as opposed to a build or a filter.
 const TEST_FAILED: i32 = 100;

@@ -127,6 +127,9 @@ impl Append {
         ticket: sync::Arc<Ticket>,
         context: &Context<'_>,
     ) -> Poll<Result<Committed, AppendError>> {
+        if let Some(answer) = ticket.try_take() {
+            return Poll::Ready(answer);
+        }
         if self.shared.options.drive == Drive::Callers && self.shared.try_turn() {
             self.shared.hand_over();
         }

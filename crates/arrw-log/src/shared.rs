@@ -87,7 +87,7 @@ impl Shared {
                 true
             }
             Err(TryLockError::WouldBlock) => false,
-            Err(TryLockError::Poisoned(_)) => panic!("a writer panicked; the log cannot go on"),
+            Err(TryLockError::Poisoned(_)) => unreachable!("the writer does not panic"),
         }
     }
 

@@ -26,9 +26,17 @@ pub(crate) type Answer = Result<Committed, AppendError>;
 
 #[derive(Debug)]
 enum State {
-    Waiting(Option<Waker>),
+    Waiting(Waiter),
     Answered(Answer),
     Taken,
+}
+
+/// Who is to be woken. Waking nobody costs nothing; a thread costs a call of the system.
+#[derive(Debug)]
+enum Waiter {
+    Nobody,
+    Task(Waker),
+    Thread,
 }
 
 /// Where the writer leaves the answer to one append.
@@ -40,15 +48,16 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State::Waiting(None)), answered: Condvar::new() }
+        Self { state: Mutex::new(State::Waiting(Waiter::Nobody)), answered: Condvar::new() }
     }
 
     /// Leaves the answer and wakes who waits.
     pub(crate) fn answer(&self, answer: Answer) {
         let before = std::mem::replace(&mut *lock(&self.state), State::Answered(answer));
-        self.answered.notify_one();
-        if let State::Waiting(Some(waker)) = before {
-            waker.wake();
+        match before {
+            State::Waiting(Waiter::Task(waker)) => waker.wake(),
+            State::Waiting(Waiter::Thread) => self.answered.notify_one(),
+            State::Waiting(Waiter::Nobody) | State::Answered(_) | State::Taken => (),
         }
     }
 
@@ -64,6 +73,7 @@ impl Ticket {
             if let Some(answer) = take(&mut state) {
                 return answer;
             }
+            *state = State::Waiting(Waiter::Thread);
             state = self.answered.wait(state).expect("no holder of this lock panics");
         }
     }
@@ -75,8 +85,8 @@ impl Ticket {
             return Poll::Ready(answer);
         }
         match &mut *state {
-            State::Waiting(Some(waker)) => waker.clone_from(context.waker()),
-            State::Waiting(none) => *none = Some(context.waker().clone()),
+            State::Waiting(Waiter::Task(waker)) => waker.clone_from(context.waker()),
+            State::Waiting(waiter) => *waiter = Waiter::Task(context.waker().clone()),
             State::Answered(_) | State::Taken => (),
         }
         Poll::Pending

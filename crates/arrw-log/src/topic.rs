@@ -10,19 +10,23 @@ use crate::limits::TOPIC_BYTES_MAX;
 /// [`RecordError::Topic`], with what is wrong.
 pub fn check_topic(name: &str) -> Result<(), RecordError> {
     let refuse = |why| Err(RecordError::Topic { name: name.to_owned(), why });
-    if name.is_empty() {
-        return refuse("a topic needs a name");
-    }
     if TOPIC_BYTES_MAX < name.len() {
         return refuse("a topic's name has at most 255 bytes");
     }
-    if name.split('.').any(str::is_empty) {
-        return refuse("no token between dots may be empty");
+    let mut before = b'.';
+    for byte in name.bytes() {
+        match byte {
+            b'.' if before == b'.' => return refuse("no token between dots may be empty"),
+            b'*' | b'>' => return refuse("`*` and `>` are for filters only"),
+            0..=b' ' | 0x7F => return refuse("spaces and control characters are not allowed"),
+            _ => before = byte,
+        }
     }
-    if name.contains(['*', '>']) {
-        return refuse("`*` and `>` are for filters only");
+    if before == b'.' {
+        return refuse("a topic needs a name, and no token between dots may be empty");
     }
-    if name.chars().any(|character| character.is_whitespace() || character.is_control()) {
+    let other_space = |character: char| character.is_whitespace() || character.is_control();
+    if !name.is_ascii() && name.chars().any(other_space) {
         return refuse("spaces and control characters are not allowed");
     }
     Ok(())

@@ -26,6 +26,8 @@ struct Topic {
     ordinal: u64,
     first: Seq,
     first_offset: u64,
+    /// The frame that changed it last, from 1; 0 for none. What it was before that one is kept once.
+    changed_in: u64,
 }
 
 /// All topics of the log.
@@ -41,6 +43,8 @@ pub(crate) struct Topics {
     touched: Vec<usize>,
     /// What a failed frame must put back: the topic as it was, or that it was new.
     undo: Vec<(usize, Option<Topic>)>,
+    /// Counts the frames that are over.
+    frames: u64,
     /// The oldest record that was kept when forgotten topics were last cleared out.
     cleared_at: Seq,
 }
@@ -82,7 +86,10 @@ impl Topics {
     pub(crate) fn apply(&mut self, name: &str, seq: Seq, place: Place, ordinal: u64) {
         if let Some(&id) = self.ids.get(name) {
             let topic = &mut self.topics[id];
-            self.undo.push((id, Some(*topic)));
+            if topic.changed_in != self.frames + 1 {
+                self.undo.push((id, Some(*topic)));
+                topic.changed_in = self.frames + 1;
+            }
             if place.offset == 1 {
                 topic.end.born = seq;
             }
@@ -98,7 +105,11 @@ impl Topics {
         // A topic can only be new with a record that is not its first when a repair lost the others.
         let born = if place.offset == 1 { seq } else { place.previous };
         let end = TopicEnd { born, last: seq, last_offset: place.offset };
-        self.add(name.into(), Topic { end, ordinal, first: seq, first_offset: place.offset });
+        let changed_in = self.frames + 1;
+        self.add(
+            name.into(),
+            Topic { end, ordinal, first: seq, first_offset: place.offset, changed_in },
+        );
         self.touched.push(id);
         self.undo.push((id, None));
     }
@@ -106,7 +117,8 @@ impl Topics {
     /// Takes in what a sealed segment holds of a topic. Segments come oldest first.
     pub(crate) fn load(&mut self, entry: &TopicEntry, ordinal: u64) {
         let end = TopicEnd { born: entry.born, last: entry.last, last_offset: entry.last_offset };
-        let topic = Topic { end, ordinal, first: entry.first, first_offset: entry.first_offset };
+        let (first, first_offset, changed_in) = (entry.first, entry.first_offset, 0);
+        let topic = Topic { end, ordinal, first, first_offset, changed_in };
         match self.ids.get(&entry.name) {
             Some(&id) => self.topics[id] = topic,
             None => self.add(Arc::clone(&entry.name), topic),
@@ -122,6 +134,7 @@ impl Topics {
     /// The frame was committed: what it changed stays.
     pub(crate) fn commit(&mut self) {
         self.undo.clear();
+        self.frames += 1;
     }
 
     /// Takes back all since the last commit.
@@ -138,6 +151,7 @@ impl Topics {
                 }
             }
         }
+        self.frames += 1;
         let topics = &self.topics;
         self.touched.retain(|&id| topics.get(id).is_some_and(|topic| topic.ordinal == ordinal));
     }
@@ -243,6 +257,24 @@ mod tests {
             entries.iter().map(|e| (&*e.name, e.first.get(), e.last.get())).collect();
         assert_eq!(seen, [("a", 1, 3), ("b", 2, 2)]);
         assert!(topics.finish_segment().is_empty());
+    }
+
+    #[test]
+    fn a_failed_first_frame_leaves_a_loaded_topic_as_it_was() {
+        let seq = Seq::new(4);
+        let entry = TopicEntry {
+            name: "a".into(),
+            born: seq,
+            first: seq,
+            first_offset: 1,
+            last: seq,
+            last_offset: 1,
+        };
+        let mut topics = Topics::default();
+        topics.load(&entry, 1);
+        place(&mut topics, "a", 5, 1);
+        topics.roll_back(2);
+        assert_eq!(place(&mut topics, "a", 5, 1), (2, 4));
     }
 
     #[test]

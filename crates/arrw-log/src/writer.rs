@@ -126,7 +126,7 @@ impl Writer {
             return Err(AppendError::Conflict { expected, actual: next.previous() });
         }
         let len = frame_len(batch.stored_bytes());
-        let max = FRAME_BYTES_MAX.min(self.room_of_a_segment(around));
+        let max = frame_bytes_max(around.upkeep.segment_bytes());
         if max < len {
             let actual = batch.stored_bytes();
             return Err(AppendError::TooLarge { actual, max: max - FRAME_HEADER_BYTES });
@@ -289,13 +289,8 @@ impl Writer {
 
     /// Bytes left in the segment.
     fn room(&self) -> u64 {
-        self.active.limit - self.active.at
-    }
-
-    /// Bytes of the largest frame that a segment of this log holds.
-    fn room_of_a_segment(&self, around: &Surroundings<'_>) -> usize {
-        let bytes = around.upkeep.segment_bytes() - SEGMENT_HEADER_BYTES as u64;
-        usize::try_from(bytes).unwrap_or(FRAME_BYTES_MAX)
+        // A frame that was written again may be larger than the segments of today.
+        self.active.limit.saturating_sub(self.active.at)
     }
 
     /// True when the last frame is not proven yet.
@@ -332,4 +327,10 @@ impl Writer {
     pub(crate) fn topics(&self) -> usize {
         self.topics.len()
     }
+}
+
+/// Bytes of the largest frame that a segment holds.
+fn frame_bytes_max(segment_bytes: u64) -> usize {
+    let bytes = segment_bytes - SEGMENT_HEADER_BYTES as u64;
+    usize::try_from(bytes).unwrap_or(FRAME_BYTES_MAX).min(FRAME_BYTES_MAX)
 }

@@ -145,17 +145,6 @@ fn plan(examined: &Examined, block: &Superblock) -> Vec<NewFile> {
             pieces.push(Piece::Frames((*run).clone()));
             tip = run.end;
         }
-        // An empty segment stays as it is while it stands where its footer says.
-        let sealed_empty = file
-            .and_then(|file| file.footer.as_ref())
-            .is_some_and(|footer| footer.start == tip && footer.end.tip == tip);
-        if runs.is_empty() && !sealed_empty {
-            // Every file needs a frame: one that holds a gap of nothing yet, or of all that it lost.
-            let resume = Tip { next_frame: tip.next_frame + 1, ..tip };
-            pieces.push(Piece::Gap(tip, resume));
-            tip = resume;
-            sound = false;
-        }
         let cut =
             file.and_then(|file| file.footer.as_ref()).is_some_and(|footer| footer.end.tip != tip);
         if !sound || cut {

@@ -38,7 +38,7 @@ pub(crate) fn runs_of(surveyed: &Surveyed, until: Option<u64>) -> io::Result<Vec
     let mut runs = Vec::new();
     let mut at = SEGMENT_HEADER_BYTES as u64;
     loop {
-        let run = one_run(surveyed.ordinal, &mut source, Place { at, tip, limit, until })?;
+        let run = one_run(surveyed.ordinal, &mut source, &Place { at, tip, limit, until })?;
         let (end, to) = (run.end, run.to);
         if run.frames > 0 {
             runs.push(run);
@@ -68,7 +68,7 @@ fn runs_after(
     let (mut from, mut after) = (from, after);
     while let Some((at, frame)) = source.find_later(from, &after, limit)? {
         let place = Place { at, tip: tip_before(&frame), limit, until: None };
-        let run = one_run(surveyed.ordinal, source, place)?;
+        let run = one_run(surveyed.ordinal, source, &place)?;
         (from, after) = (run.to, run.end);
         runs.push(run);
     }
@@ -84,8 +84,8 @@ struct Place {
 }
 
 /// The frames from `place` on, as far as they follow each other.
-fn one_run(ordinal: u64, source: &mut FrameSource, place: Place) -> io::Result<Run> {
-    let Place { at, tip, limit, until } = place;
+fn one_run(ordinal: u64, source: &mut FrameSource, place: &Place) -> io::Result<Run> {
+    let Place { at, tip, limit, until } = *place;
     let mut run = Run {
         ordinal,
         from: at,

@@ -101,7 +101,8 @@ pub(crate) fn examine(storage: &dyn Storage) -> Result<Examined, OpenError> {
 fn all_runs(files: &[Surveyed]) -> io::Result<Vec<Run>> {
     let mut runs = Vec::new();
     for (at, file) in files.iter().enumerate() {
-        let until = match files.get(at + 1).map(|next| next.head) {
+        let next = files[at + 1..].iter().find(|next| next.head != Head::Unused);
+        let until = match next.map(|next| next.head) {
             Some(Head::Start(start, _)) => Some(start.next_frame),
             Some(Head::Stray(..) | Head::Unused) | None => None,
         };

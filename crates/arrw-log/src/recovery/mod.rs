@@ -109,9 +109,12 @@ pub(crate) fn recover(
 
 /// Takes the folder for this process.
 pub(crate) fn take_lock(storage: &dyn Storage) -> Result<FolderLock, OpenError> {
-    storage.lock().map_err(|source| match source.kind() {
-        io::ErrorKind::WouldBlock => OpenError::Locked { place: storage.place() },
-        _ => io_error(format!("lock `{}`", storage.place()), source),
+    storage.lock().map_err(|source| {
+        if source.kind() == io::ErrorKind::WouldBlock {
+            OpenError::Locked { place: storage.place() }
+        } else {
+            io_error(format!("lock `{}`", storage.place()), source)
+        }
     })
 }
 

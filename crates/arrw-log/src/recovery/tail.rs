@@ -37,7 +37,6 @@ pub(crate) fn finish(
         Some(Last { surveyed, header, scan: Some(scan) })
             if closed && scan.unproven.is_empty() && scan.stop == Stop::Nothing =>
         {
-            walked.report.was_closed = true;
             spares = usable(unused, ordinal + 1, options);
             resume(surveyed, header, &scan)
         }
@@ -53,6 +52,8 @@ pub(crate) fn finish(
             begin_anew(&mut walked, last, &superblock, spare).map_err(failed)?
         }
     };
+    walked.report.was_closed =
+        closed && walked.report.cut.is_none() && walked.report.rewritten_records == 0;
     let tip = walked.tip;
     superblock.left_as = LeftAs::Open;
     superblock.durable = tip.next_seq.previous();
@@ -123,6 +124,10 @@ fn rewrite(
     }
     file.sync_data()?;
     let (mark, tip) = mark(walked, nonce, superblock);
+    if file.len()? < at + mark.len() as u64 {
+        // Without room for it, the superblock that is written next is the proof.
+        return Ok(at);
+    }
     write_all_at(file, &mark, at)?;
     file.sync_data()?;
     walked.tip = tip;

@@ -61,7 +61,8 @@ pub(crate) fn walk(superblock: &Superblock, files: Vec<Surveyed>) -> Result<Walk
     };
     let mut ordinal = superblock.first_ordinal;
     while let Some(surveyed) = files.pop_front() {
-        walked.step(superblock, ordinal, surveyed, files.front())?;
+        let next = files.iter().find(|file| file.head != Head::Unused);
+        walked.step(superblock, ordinal, surveyed, next)?;
         ordinal += 1;
     }
     let scanned = walked.last.as_ref().is_some_and(|last| last.scan.is_some());
@@ -110,8 +111,10 @@ impl Walked {
             Head::Stray(at, seq) => {
                 return Err(damage(page, at, seq.previous(), "its first frames are damaged"));
             }
+            // A start found only unproven frames in it and wrote them to the next one.
             Head::Unused => {
-                return Err(damage(page, surveyed.len, self.tip.next_seq, "its frames are gone"));
+                self.pass_empty(header);
+                return Ok(());
             }
         }
         if let Some(footer) = surveyed.footer.clone() {
@@ -123,6 +126,14 @@ impl Walked {
         }
         self.report.scanned_segments += 1;
         self.scan(superblock, header, surveyed, next)
+    }
+
+    fn pass_empty(&mut self, header: SegmentHeader) {
+        let (at, tip, time) = (SEGMENT_HEADER_BYTES as u64, self.tip, self.time);
+        let end = SegmentEnd { at, tip, time };
+        let (index, topics) = (Vec::new(), Vec::new());
+        let empty = Footer { start: tip, start_time: time, end, index, topics };
+        self.pass_scanned(header, empty, FileLen::Cut);
     }
 
     fn pass_sealed(&mut self, header: &SegmentHeader, footer: &Footer) {

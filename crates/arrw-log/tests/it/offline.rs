@@ -7,7 +7,7 @@ use arrw_log::{
     restore, verify,
 };
 
-use crate::support::{batch, flip, image, memory, open, read_all, segment_names, small};
+use crate::support::{Seen, batch, flip, image, memory, open, read_all, segment_names, small};
 
 fn environment(storage: &Arc<dyn Storage>) -> Environment {
     Environment::with_storage(Arc::clone(storage))
@@ -112,7 +112,7 @@ fn repair_gives_up_what_is_damaged_and_nothing_else() {
 }
 
 /// All records, and the ranges of which the reader was told that they are lost.
-fn read_over_gaps(log: &Log) -> (Vec<(u64, String, u64, String)>, Vec<(u64, u64)>) {
+fn read_over_gaps(log: &Log) -> (Vec<Seen>, Vec<(u64, u64)>) {
     let mut reader = log.reader(Start::Earliest).unwrap();
     let (mut kept, mut lost) = (Vec::new(), Vec::new());
     loop {

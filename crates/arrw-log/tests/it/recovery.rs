@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrw_log::{Environment, Log, OpenError, Seq, Storage, verify};
 
 use crate::support::{
-    batch, flip, image, memory, open, read_all, read_file, segment_names, small, write_file,
+    Seen, batch, flip, image, memory, open, read_all, read_file, segment_names, small, write_file,
 };
 
 fn try_open(storage: &Arc<dyn Storage>) -> Result<Log, OpenError> {
@@ -13,7 +13,7 @@ fn try_open(storage: &Arc<dyn Storage>) -> Result<Log, OpenError> {
 }
 
 /// A log of `count` records that was never closed, as a crash leaves it, and what was in it.
-fn crashed(count: usize) -> (Arc<dyn Storage>, Vec<(u64, String, u64, String)>) {
+fn crashed(count: usize) -> (Arc<dyn Storage>, Vec<Seen>) {
     let storage = memory();
     let log = open(&storage, small());
     for number in 0..count {
@@ -220,6 +220,20 @@ fn topics_go_on_after_a_crash() {
     let reopened = open(&copy, small());
     let again: Vec<_> = (0..9).map(|topic| reopened.topic(&format!("t{topic}"))).collect();
     assert_eq!(ends, again);
+}
+
+/// The model found this: behind the frame there was no room for the mark that proves it.
+#[test]
+fn an_unproven_frame_that_fills_its_segment_is_written_again() {
+    let storage = memory();
+    let log = open(&storage, small());
+    let largest = "x".repeat(16 * 1024 - 4096 - 96 - 32 - 8);
+    log.append(batch("t", &[&largest])).wait().unwrap();
+    let copy = image(&storage);
+    let log = open(&copy, small());
+    assert_eq!(log.open_report().rewritten_records, 1);
+    log.append(batch("t", &["more"])).wait().unwrap();
+    assert_eq!(read_all(&open(&image(&copy), small())).len(), 2);
 }
 
 #[test]

@@ -9,6 +9,9 @@ use arrw_log::{
     Storage,
 };
 
+/// A record as a reader saw it: seq, topic, offset, payload.
+pub(crate) type Seen = (u64, String, u64, String);
+
 /// A folder that is removed at the end of the test.
 #[derive(Debug)]
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -60,7 +63,7 @@ pub(crate) fn batch(topic: &str, payloads: &[&str]) -> Batch {
 }
 
 /// All that a reader has to give now: seq, topic, offset, payload.
-pub(crate) fn drain(reader: &mut Reader) -> Vec<(u64, String, u64, String)> {
+pub(crate) fn drain(reader: &mut Reader) -> Vec<Seen> {
     let mut all = Vec::new();
     while let Some(frame) = reader.try_next().unwrap() {
         for record in frame.records() {
@@ -71,7 +74,7 @@ pub(crate) fn drain(reader: &mut Reader) -> Vec<(u64, String, u64, String)> {
     all
 }
 
-pub(crate) fn read_all(log: &Log) -> Vec<(u64, String, u64, String)> {
+pub(crate) fn read_all(log: &Log) -> Vec<Seen> {
     drain(&mut log.reader(Start::Earliest).unwrap())
 }
 

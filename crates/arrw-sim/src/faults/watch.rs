@@ -85,6 +85,11 @@ impl Seen {
                 s.kind == kind && (*count == s.nth || s.forever && s.nth < *count)
             });
         self.strikes += u64::from(fails);
+        if kind == OpKind::Create && !fails {
+            // Another file of that name: nothing of it is in doubt.
+            self.failed.remove(file);
+            self.again.remove(file);
+        }
         if !matches!(kind, OpKind::SyncData | OpKind::SyncFolder) {
             return;
         }

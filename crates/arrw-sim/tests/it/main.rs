@@ -7,5 +7,7 @@ mod failed_sync;
 mod faults;
 mod fixture;
 mod io_faults;
+mod log_crash;
+mod log_model;
 mod machine;
 mod model;

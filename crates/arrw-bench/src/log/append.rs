@@ -1,0 +1,135 @@
+//! `log.append.inflight64` and `inflight1024`: many writers, one record each.
+
+use std::io::Write;
+use std::path::Path;
+
+use arrw_log::{Batch, Log, NewRecord};
+
+use super::{PAYLOAD, SYNCED, TOPIC, Turn, turns};
+use crate::disk::{self, WorkFolder};
+use crate::floor::{self, Floor};
+use crate::inflight::{self, Caller, Run};
+use crate::plan::{Load, Plan};
+use crate::row::Row;
+use crate::runs::Spread;
+
+/// Rolls that the runs together must have seen, so that making new segments is part of the figure.
+const ROLLS_WANTED: u64 = 20;
+
+/// How many append at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writers {
+    Some64,
+    Many1024,
+}
+
+impl Writers {
+    fn id(self) -> &'static str {
+        match self {
+            Self::Some64 => "log.append.inflight64",
+            Self::Many1024 => "log.append.inflight1024",
+        }
+    }
+
+    fn count(self) -> usize {
+        match self {
+            Self::Some64 => 64,
+            Self::Many1024 => 1024,
+        }
+    }
+
+    /// Rolls that each run waits for.
+    fn rolls(self, load: Load) -> u64 {
+        match (self, load) {
+            (Self::Many1024, Load::Full) => ROLLS_WANTED.div_ceil(load.runs() as u64),
+            (Self::Some64, _) | (_, Load::Quick) => 0,
+        }
+    }
+}
+
+/// A writer of the log.
+struct Appender(Log);
+
+impl Caller for Appender {
+    async fn append(&mut self) -> anyhow::Result<()> {
+        let record = NewRecord { topic: TOPIC, payload: &PAYLOAD, ..NewRecord::default() };
+        self.0.append(Batch::of(record)?).await?;
+        Ok(())
+    }
+}
+
+impl Caller for floor::Caller {
+    async fn append(&mut self) -> anyhow::Result<()> {
+        floor::Caller::append(self, &PAYLOAD).await;
+        Ok(())
+    }
+}
+
+pub(super) fn measure(
+    plan: &Plan,
+    folder: &WorkFolder,
+    writers: Writers,
+    out: &mut dyn Write,
+) -> anyhow::Result<Row> {
+    let (mut ours, mut floors) = (Vec::new(), Vec::new());
+    let (mut rolls, mut floor_rolls) = (0, 0);
+    for run in 0..plan.load.runs() {
+        for turn in turns(run) {
+            let place = folder.fresh("append")?;
+            let (runs, all_rolls) = match turn {
+                Turn::Ours => (&mut ours, &mut rolls),
+                Turn::Floor => (&mut floors, &mut floor_rolls),
+            };
+            let (measured, rolled) = match turn {
+                Turn::Ours => run_log(&place, writers, plan.load)?,
+                Turn::Floor => run_floor(&place, writers, plan.load)?,
+            };
+            runs.push(measured);
+            *all_rolls += rolled;
+            disk::remove(&place)?;
+        }
+        let (own, floor) = (&ours[run], &floors[run]);
+        writeln!(
+            out,
+            "{} run {}: {:.0} records/s, p50 {:.0} us, p99 {:.0} us; floor {:.0}, p50 {:.0}, p99 {:.0}",
+            writers.id(),
+            run + 1,
+            own.records_per_s,
+            own.p50_us,
+            own.p99_us,
+            floor.records_per_s,
+            floor.p50_us,
+            floor.p99_us,
+        )?;
+    }
+    writeln!(out, "{}: {rolls} segment rolls, floor {floor_rolls}", writers.id())?;
+    let of = |of: fn(&Run) -> f64| Spread::of(ours.iter().map(of));
+    Ok(Row {
+        id: writers.id(),
+        metric: "appends acknowledged",
+        unit: "records/s",
+        value: of(|run| run.records_per_s),
+        latency: Some((of(|run| run.p50_us).median, of(|run| run.p99_us).median)),
+        floor: Some(Spread::of(floors.iter().map(|run| run.records_per_s))),
+        durability: SYNCED,
+    })
+}
+
+fn run_log(folder: &Path, writers: Writers, load: Load) -> anyhow::Result<(Run, u64)> {
+    let log = Log::open(folder)?;
+    let callers = (0..writers.count()).map(|_| Appender(log.clone())).collect();
+    let rolls = || log.stats().segments as u64 - 1;
+    let wanted = writers.rolls(load);
+    let run = inflight::run(load, callers, || wanted == 0 || wanted <= rolls())?;
+    let rolls = rolls();
+    log.close()?;
+    Ok((run, rolls))
+}
+
+/// For as long as a run of the log takes at least: its files hold the smaller records of the floor.
+fn run_floor(folder: &Path, writers: Writers, load: Load) -> anyhow::Result<(Run, u64)> {
+    let floor = Floor::start(folder)?;
+    let callers = (0..writers.count()).map(|_| floor.caller()).collect();
+    let run = inflight::run(load, callers, || true)?;
+    Ok((run, floor.stop()?))
+}

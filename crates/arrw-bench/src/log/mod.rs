@@ -1,0 +1,54 @@
+//! The group `log`: append, read, open.
+
+mod append;
+mod fill;
+mod open;
+mod read;
+mod serial;
+
+use std::io::Write;
+
+use crate::disk::WorkFolder;
+use crate::plan::Plan;
+use crate::report;
+
+pub use fill::fill_until_killed;
+
+/// Topic of all records that are written here.
+const TOPIC: &str = "bench.append";
+/// What all of them carry.
+const PAYLOAD: [u8; 128] = [0xA7; 128];
+/// What the log did before it answered.
+const SYNCED: &str = "fdatasync before each answer";
+
+/// Takes the figures of the group `log` and writes a report to `out`.
+///
+/// Blocks for minutes; writes several GiB into a folder of its own and removes it.
+///
+/// # Errors
+/// When the folder is not on a real disk, or the log or the disk fails.
+pub fn log(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<()> {
+    let folder = WorkFolder::make(&plan.folder)?;
+    report::head(plan, &folder, out)?;
+    let rows = [
+        serial::measure(plan, &folder, out)?,
+        append::measure(plan, &folder, append::Writers::Some64, out)?,
+        append::measure(plan, &folder, append::Writers::Many1024, out)?,
+        read::measure(plan, &folder, out)?,
+        open::measure(plan, &folder, out)?,
+    ];
+    report::sync(plan, &folder, "after", out)?;
+    report::rows(plan, &rows, out)
+}
+
+/// Of which of two things the first half of a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Ours,
+    Floor,
+}
+
+/// The order within a run: it changes from run to run, so that neither always comes second.
+fn turns(run: usize) -> [Turn; 2] {
+    if run.is_multiple_of(2) { [Turn::Floor, Turn::Ours] } else { [Turn::Ours, Turn::Floor] }
+}

@@ -1,0 +1,57 @@
+//! What is to be measured, for how long and where.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How much load is put on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Load {
+    /// 5 runs of 10 s: what documents may quote.
+    #[default]
+    Full,
+    /// 3 runs of 2 s: a look.
+    Quick,
+}
+
+impl Load {
+    /// Runs of each figure; odd, so that there is one in the middle.
+    pub(crate) fn runs(self) -> usize {
+        match self {
+            Self::Full => 5,
+            Self::Quick => 3,
+        }
+    }
+
+    /// Time for which a run counts.
+    pub(crate) fn time(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Full => 10,
+            Self::Quick => 2,
+        })
+    }
+
+    /// Time under load before a run counts.
+    pub(crate) fn warm_up(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Full => 1000,
+            Self::Quick => 500,
+        })
+    }
+}
+
+/// A measurement that was asked for.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Folder to work in. It is made if need be, must be on a real disk, and what is put there is removed.
+    pub folder: PathBuf,
+    /// How much load.
+    pub load: Load,
+    /// File for the rows, as a JSON array.
+    pub json: Option<PathBuf>,
+    /// Program and arguments of [`fill_until_killed`](crate::fill_until_killed) in a process of its own;
+    /// the folder and `--bytes N` are added.
+    pub filler: Vec<OsString>,
+    /// The command that was given, for the rows.
+    pub command: String,
+}

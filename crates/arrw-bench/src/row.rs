@@ -1,0 +1,81 @@
+//! One figure, as a row of JSON and as a line of the table.
+
+use serde_json::{Value, json};
+
+use crate::runs::Spread;
+
+/// One figure.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) id: &'static str,
+    pub(crate) metric: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) value: Spread,
+    /// Latency in microseconds, 50th and 99th percentile, medians over the runs.
+    pub(crate) latency: Option<(f64, f64)>,
+    /// The least program that does the same work, in the same unit.
+    pub(crate) floor: Option<Spread>,
+    pub(crate) durability: &'static str,
+}
+
+impl Row {
+    pub(crate) fn ratio_to_floor(&self) -> Option<f64> {
+        self.floor.map(|floor| self.value.median / floor.median)
+    }
+
+    /// The row with exactly the fields that `docs/benchmarks.md` lists; those that do not apply are null.
+    pub(crate) fn to_json(&self, command: &str) -> Value {
+        json!({
+            "id": self.id,
+            "component": "log",
+            "metric": self.metric,
+            "value": rounded(self.value.median),
+            "unit": self.unit,
+            "min": rounded(self.value.min),
+            "max": rounded(self.value.max),
+            "runs": self.value.runs,
+            "p50": self.latency.map(|(p50, _)| rounded(p50)),
+            "p99": self.latency.map(|(_, p99)| rounded(p99)),
+            "floor": self.floor.map(|floor| rounded(floor.median)),
+            "ratio_to_floor": self.ratio_to_floor().map(rounded),
+            "peer": null,
+            "ratio_to_peer": null,
+            "seed": null,
+            "ratio_to_seed": null,
+            "target": null,
+            "durability": self.durability,
+            "command": command,
+        })
+    }
+
+    pub(crate) const TABLE_HEAD: &'static str = "\
+figure                    unit              median          min          max  p50 us  p99 us        floor  ratio";
+
+    /// The row as a line below [`TABLE_HEAD`](Self::TABLE_HEAD).
+    pub(crate) fn to_line(&self) -> String {
+        let latency = |of: fn((f64, f64)) -> f64| {
+            self.latency.map_or("-".to_owned(), |latency| format!("{:.0}", of(latency)))
+        };
+        format!(
+            "{:<25} {:<12} {:>11} {:>12} {:>12} {:>7} {:>7} {:>12} {:>6}",
+            self.id,
+            self.unit,
+            short(self.value.median),
+            short(self.value.min),
+            short(self.value.max),
+            latency(|(p50, _)| p50),
+            latency(|(_, p99)| p99),
+            self.floor.map_or("-".to_owned(), |floor| short(floor.median)),
+            self.ratio_to_floor().map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+        )
+    }
+}
+
+/// Whole for large numbers, three places for small ones.
+fn short(value: f64) -> String {
+    if value < 100.0 { format!("{value:.3}") } else { format!("{value:.0}") }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,198 @@
+//! A log in memory, in a few lines: what a real one must agree with.
+
+use std::collections::BTreeMap;
+
+use arrw_log::{Batch, Frame, Kind, Log, NewRecord, ReadError, Record, Seq, Start};
+
+use crate::Rng;
+
+/// Topics that workloads write to, control records (no topic) among them.
+const TOPICS: &[&str] = &["orders.created", "orders.paid", "chat:room.1", "$private", "größe", ""];
+
+/// A record as the caller gave it, with the offset that it must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    kind: u16,
+    topic: &'static str,
+    key: Vec<u8>,
+    header: Option<Vec<u8>>,
+    payload: Vec<u8>,
+    offset: u64,
+}
+
+impl Expected {
+    /// A record drawn at random, its payload of at most `bytes_max`.
+    pub fn draw(rng: &mut Rng, bytes_max: u64) -> Self {
+        let len = usize::try_from(rng.below(bytes_max + 1)).unwrap_or_default();
+        let key = if rng.chance(1, 3) { rng.bytes(5) } else { Vec::new() };
+        let header = rng.chance(1, 4).then(|| rng.bytes(7));
+        let kind = u16::try_from(rng.below(5)).unwrap_or_default();
+        Self {
+            kind,
+            topic: TOPICS[rng.index(TOPICS.len())],
+            key,
+            header,
+            payload: rng.bytes(len),
+            offset: 0,
+        }
+    }
+
+    fn push_to(&self, batch: &mut Batch) {
+        let header = self.header.as_deref().map(|value| ("trace", value));
+        let record = NewRecord {
+            kind: Kind(self.kind),
+            topic: self.topic,
+            key: &self.key,
+            headers: header.as_slice(),
+            payload: &self.payload,
+        };
+        batch.push(record).expect("a workload draws records within the limits");
+    }
+
+    fn is(&self, record: &Record<'_>) -> bool {
+        let header = record.headers().next().map(|(_, value)| value);
+        record.kind() == Kind(self.kind)
+            && record.topic() == self.topic
+            && record.key() == self.key
+            && header == self.header.as_deref()
+            && record.payload() == self.payload
+            && record.offset() == self.offset
+    }
+}
+
+/// The batch of some records.
+pub fn batch_of(records: &[Expected]) -> Batch {
+    let mut batch = Batch::new();
+    for record in records {
+        record.push_to(&mut batch);
+    }
+    batch
+}
+
+/// What a log must hold.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// All records ever acknowledged; record `seq` stands at `seq - 1`.
+    records: Vec<Expected>,
+    /// Topics: seq and offset of the last record.
+    topics: BTreeMap<&'static str, (Seq, u64)>,
+    /// The oldest record that is kept.
+    first: Seq,
+}
+
+impl Model {
+    /// An empty log.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { first: Seq::FIRST, ..Self::default() }
+    }
+
+    /// The seq that the next record gets.
+    #[must_use]
+    pub fn tail(&self) -> Seq {
+        Seq::new(self.records.len() as u64 + 1)
+    }
+
+    /// The oldest record that is kept.
+    #[must_use]
+    pub fn first(&self) -> Seq {
+        self.first
+    }
+
+    /// Takes in records that were acknowledged; answers the offset of the last.
+    pub fn append(&mut self, records: Vec<Expected>) -> u64 {
+        let mut offset = 0;
+        for mut record in records {
+            let seq = self.tail();
+            offset = 0;
+            if !record.topic.is_empty() {
+                offset = self.topic_end(record.topic).map_or(1, |(_, offset)| offset + 1);
+                self.topics.insert(record.topic, (seq, offset));
+            }
+            record.offset = offset;
+            self.records.push(record);
+        }
+        offset
+    }
+
+    /// Forgets the records before `first`.
+    pub fn trim(&mut self, first: Seq) {
+        self.first = first;
+    }
+
+    /// Seq and offset of a topic's last record, if it is kept.
+    fn topic_end(&self, topic: &str) -> Option<(Seq, u64)> {
+        self.topics.get(topic).copied().filter(|(last, _)| self.first <= *last)
+    }
+
+    /// Checks a frame that was read: its records are those of the model, from `next` on. Answers the seq
+    /// behind it.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check_frame(&self, frame: &Frame, next: Seq) -> Result<Seq, String> {
+        let mut next = next;
+        for record in frame.records() {
+            if record.seq() != next {
+                return Err(format!("record {} came where {next} should", record.seq()));
+            }
+            let at = usize::try_from(next.get() - 1).map_err(|error| error.to_string())?;
+            match self.records.get(at) {
+                Some(expected) if expected.is(&record) => next = next.next(),
+                Some(expected) => {
+                    return Err(format!("record {next} is not {expected:?}: {record:?}"));
+                }
+                None => return Err(format!("record {next} was never appended: {record:?}")),
+            }
+        }
+        Ok(next)
+    }
+
+    /// Reads the log from `start` to its end and checks every record.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check_from(&self, log: &Log, start: Seq) -> Result<(), String> {
+        let mut reader = match log.reader(Start::At(start)) {
+            Ok(reader) => reader,
+            Err(ReadError::Trimmed { first, .. }) if start < self.first && first == self.first => {
+                return Ok(());
+            }
+            Err(ReadError::BeyondTail { .. }) if self.tail() < start => return Ok(()),
+            Err(other) => return Err(format!("cannot read from {start}: {other}")),
+        };
+        if start < self.first || self.tail() < start {
+            return Err(format!("reading from {start} should be refused"));
+        }
+        let mut next = start;
+        while let Some(frame) = reader.try_next().map_err(|error| format!("at {next}: {error}"))? {
+            next = self.check_frame(&frame, next)?;
+        }
+        if next == self.tail() {
+            Ok(())
+        } else {
+            Err(format!("reading ended at {next}, not {}", self.tail()))
+        }
+    }
+
+    /// Checks all that the log says of itself and every record in it.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self, log: &Log) -> Result<(), String> {
+        if (log.first(), log.tail()) != (self.first, self.tail()) {
+            let (first, tail) = (log.first(), log.tail());
+            return Err(format!("the log is {first}..{tail}, not {}..{}", self.first, self.tail()));
+        }
+        for topic in TOPICS.iter().filter(|topic| !topic.is_empty()) {
+            let found = log.topic(topic).map(|end| (end.last, end.last_offset));
+            if found != self.topic_end(topic) {
+                return Err(format!(
+                    "`{topic}` ends at {found:?}, not {:?}",
+                    self.topic_end(topic)
+                ));
+            }
+        }
+        self.check_from(log, self.first)
+    }
+}
