@@ -106,7 +106,14 @@ fn all_runs(files: &[Surveyed]) -> io::Result<Vec<Run>> {
             Some(Head::Start(start, _)) => Some(start.next_frame),
             Some(Head::Stray(..) | Head::Unused) | None => None,
         };
-        runs.extend(runs_of(file, until)?);
+        for run in runs_of(file, until)? {
+            // Without its header a file shows frames of its earlier lives, and those of other files, too.
+            let after = runs.last().map_or(0, |last: &Run| last.end.next_frame);
+            if after <= run.start.next_frame && until.is_none_or(|until| run.end.next_frame <= until)
+            {
+                runs.push(run);
+            }
+        }
     }
     Ok(runs)
 }
