@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrw_log::{Drive, Environment, Log, Options, Seq, Start, verify};
+use arrw_log::{Drive, Environment, Log, Options, Retention, Seq, Start, verify};
 
 use super::layout::{Files, Layout};
 use super::model::{Given, Model, SeededEntropy, batch_of, payload_bytes};
@@ -58,7 +58,7 @@ pub(crate) struct Base {
 impl Base {
     /// The log of a story, the same one for the same seed.
     pub(crate) fn new(story: Story, seed: u64) -> Self {
-        let mut teller = Teller::new(seed);
+        let mut teller = Teller::new(story, seed);
         let mut sibling = None;
         teller.append(30);
         match story {
@@ -132,10 +132,21 @@ struct Teller {
 }
 
 impl Teller {
-    fn new(seed: u64) -> Self {
+    fn new(story: Story, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
+        let segment_bytes = if rng.chance(2, 3) { 16 * 1024 } else { 32 * 1024 };
+        let bytes_max = match story {
+            Story::Recycled | Story::RecycledAndClosed => Some(6 * segment_bytes),
+            Story::Closed
+            | Story::CrashedWithMark
+            | Story::CrashedWithoutMark
+            | Story::Recovered
+            | Story::RecoveredTwice
+            | Story::Reopened => None,
+        };
         let options = Options {
-            segment_bytes: if rng.chance(2, 3) { 16 * 1024 } else { 32 * 1024 },
+            segment_bytes,
+            retention: Retention { bytes_max, ..Retention::default() },
             ring_bytes: 1024,
             drive: Drive::Callers,
             ..Options::default()
@@ -245,6 +256,8 @@ impl Teller {
 
     fn finish(mut self, story: Story, sibling: Option<(Files, Model)>) -> Base {
         self.stop();
+        // A start must not remove what is looked for.
+        self.options.retention = Retention::default();
         let image = self.disk.image();
         let files = files_of(&image);
         let layout = Layout::of(&files);

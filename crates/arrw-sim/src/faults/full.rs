@@ -1,5 +1,7 @@
 //! A disk that becomes full: refusals and no more, a reserve for what is urgent, and then on as before.
 
+use arrw_log::Retention;
+
 use super::report::FaultsReport;
 use super::script::Step;
 use super::stage::Stage;
@@ -20,6 +22,8 @@ pub(super) fn run(plan: &FaultsPlan, script: &[Step], report: &mut FaultsReport)
             let disk = SimDisk::new();
             let watch = Watch::start(&disk, None);
             let mut stage = Stage::new(disk, watch, plan.seed ^ at as u64, plan.crashes);
+            // Retention would make room, and nothing be refused.
+            stage.options.retention = Retention::default();
             report.full_runs += 1;
             let mut reserved = 0;
             let about = format!("seed {}, full before step {at}, {spare_pages} pages", plan.seed);

@@ -13,6 +13,8 @@ pub struct Tally {
     pub acked: u64,
     /// Appends refused for lack of space.
     pub full: u64,
+    /// Of those, refused in a call in which the log stopped as well: the superblock could not be written.
+    pub full_and_stopped: u64,
     /// Appends of which nobody could say.
     pub unknown: u64,
     /// Appends refused because the log had stopped.
@@ -39,6 +41,7 @@ impl Tally {
     pub(crate) fn add(&mut self, other: &Self) {
         self.acked += other.acked;
         self.full += other.full;
+        self.full_and_stopped += other.full_and_stopped;
         self.unknown += other.unknown;
         self.rejected += other.rejected;
         self.seen += other.seen;

@@ -24,7 +24,7 @@ pub(crate) fn script(seed: u64, steps: usize) -> Vec<Step> {
     for at in 0..steps {
         script.push(match at % 60 {
             17 => Step::Roll,
-            23 | 53 => Step::Trim(40 + rng.below(50)),
+            53 => Step::Trim(30 + rng.below(50)),
             31 => Step::ReadAll,
             41 if at < 60 => Step::Backup,
             47 => Step::CloseAndOpen,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arrw_log::{
-    AppendError, Drive, Log, OpenError, Options, Outcome, ReadError, Reader, Seq, Start, Urgency,
+    AppendError, Drive, Log, OpenError, Options, Outcome, ReadError, Reader, Retention, Seq, Start, Urgency,
     UpkeepError, verify,
 };
 
@@ -18,12 +18,16 @@ use crate::{Image, ManualClock, Rng, SimDisk};
 /// Refusals for lack of space after which space comes back.
 const FULL_MAX: u32 = 4;
 
+/// Bytes of history that are kept, so that segments are used again.
+pub(crate) const BYTES_MAX: u64 = 5 * 16 * 1024;
+
 /// A log in use, and all that is known of it.
 pub(crate) struct Stage {
     pub(crate) disk: SimDisk,
     pub(crate) watch: Watch,
     pub(crate) log: Option<Log>,
     pub(crate) tally: Tally,
+    pub(crate) options: Options,
     clock: ManualClock,
     follower: Option<Reader>,
     ledger: Ledger,
@@ -36,11 +40,12 @@ pub(crate) struct Stage {
     looked: bool,
 }
 
-pub(crate) fn options() -> Options {
+fn options() -> Options {
     Options {
         segment_bytes: 16 * 1024,
         ring_bytes: 2 * 1024,
         drive: Drive::Callers,
+        retention: Retention { bytes_max: Some(BYTES_MAX), ..Retention::default() },
         ..Options::default()
     }
 }
@@ -52,6 +57,7 @@ impl Stage {
             watch,
             log: None,
             tally: Tally::default(),
+            options: options(),
             clock: ManualClock::new(1_000_000),
             follower: None,
             ledger: Ledger::default(),
@@ -120,7 +126,8 @@ impl Stage {
     }
 
     fn try_open(&mut self) -> Result<Log, OpenError> {
-        Log::open_with(environment(&self.disk, &self.clock, self.rng.next_u64()), options())
+        let environment = environment(&self.disk, &self.clock, self.rng.next_u64());
+        Log::open_with(environment, self.options.clone())
     }
 
     fn opened(&mut self, log: Log) -> Result<(), String> {
@@ -167,7 +174,7 @@ impl Stage {
     fn check_image(&self, image: &Image) -> Result<(), String> {
         let disk = image.disk();
         let seed = self.rng.clone().next_u64();
-        let log = Log::open_with(environment(&disk, &self.clock, seed), options());
+        let log = Log::open_with(environment(&disk, &self.clock, seed), self.options.clone());
         let log = log.map_err(|error| format!("does not open: {}", chain(&error)))?;
         self.ledger.check(&log)?;
         drop(log);
@@ -207,8 +214,9 @@ impl Stage {
                     return Err(format!("acknowledged after `{file}` was synced again"));
                 }
             }
-            Some(AppendError::Full) if !stopped => {
+            Some(AppendError::Full) => {
                 self.tally.full += 1;
+                self.tally.full_and_stopped += u64::from(stopped);
                 self.full += 1;
                 if self.full == FULL_MAX {
                     self.clear_faults();
