@@ -109,7 +109,8 @@ fn all_runs(files: &[Surveyed]) -> io::Result<Vec<Run>> {
         for run in runs_of(file, until)? {
             // Without its header a file shows frames of its earlier lives, and those of other files, too.
             let after = runs.last().map_or(0, |last: &Run| last.end.next_frame);
-            if after <= run.start.next_frame && until.is_none_or(|until| run.end.next_frame <= until)
+            if after <= run.start.next_frame
+                && until.is_none_or(|until| run.end.next_frame <= until)
             {
                 runs.push(run);
             }

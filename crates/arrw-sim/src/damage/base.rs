@@ -99,14 +99,15 @@ impl Base {
         }
         teller.finish(story, sibling)
     }
-
-    pub(crate) fn environment(&self, disk: &SimDisk, seed: u64) -> Environment {
-        environment(disk, &ManualClock::new(1_000_000_000), seed)
-    }
 }
 
 pub(crate) fn files_of(image: &Image) -> Files {
     image.files().into_iter().map(|name| (name.clone(), image.read_file(&name))).collect()
+}
+
+/// An environment for a damaged log.
+pub(crate) fn environment_of(disk: &SimDisk, seed: u64) -> Environment {
+    environment(disk, &ManualClock::new(1_000_000_000), seed)
 }
 
 pub(crate) fn environment(disk: &SimDisk, clock: &ManualClock, seed: u64) -> Environment {
@@ -229,7 +230,11 @@ impl Teller {
         let layout = Layout::of(&files_of(&self.disk.image()));
         let starts = layout.segments.iter().filter_map(|segment| segment.frames.first());
         let before = starts.map(|frame| frame.first).find(|start| {
-            layout.segments.iter().filter(|s| s.frames.last().is_some_and(|f| f.last < *start)).count()
+            layout
+                .segments
+                .iter()
+                .filter(|s| s.frames.last().is_some_and(|f| f.last < *start))
+                .count()
                 >= segments
         });
         let before = Seq::new(before.unwrap_or(first));

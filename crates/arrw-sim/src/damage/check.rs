@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use arrw_log::{
-    Log, Loss, OpenError, ReadError, Reader, RepairError, Seq, Start, Verification,
-    repair, verify,
+    Log, Loss, OpenError, ReadError, Reader, RepairError, Seq, Start, Verification, repair, verify,
 };
 
-use super::base::Base;
+use super::base::{Base, environment_of};
 use super::harm::Harm;
 use super::model::{Given, batch_of};
 use super::report::{Class, Fault, Finding, Outcome, RepairFinding};
@@ -25,14 +24,15 @@ pub(crate) struct Extent {
 
 impl Extent {
     pub(crate) fn of(base: &Base, harm: &Harm) -> Self {
-        let is_intact = |name: &str, range: &Range<usize>| match find(harm, name) {
-            None => true,
-            Some(None) => false,
-            Some(Some(after)) => after.get(range.clone()) == base.files[name].get(range.clone()),
+        let is_intact = |name: &str, range: &Range<usize>| match fate_of(harm, name) {
+            Fate::Same => true,
+            Fate::Gone => false,
+            Fate::Changed(after) => after.get(range.clone()) == base.files[name].get(range.clone()),
         };
         let proven = base.layout.proven_by(is_intact);
         let mut extent = Self { class: Class::Elsewhere, proven, hit: 0 };
-        for segment in base.layout.segments.iter().filter(|s| find(harm, &s.name).is_some()) {
+        let is_touched = |name: &str| !matches!(fate_of(harm, name), Fate::Same);
+        for segment in base.layout.segments.iter().filter(|segment| is_touched(&segment.name)) {
             for frame in segment.frames.iter().filter(|frame| frame.has_records) {
                 if is_intact(&segment.name, &frame.bytes) {
                     continue;
@@ -52,10 +52,19 @@ impl Extent {
     }
 }
 
-/// What a file became; `None` when it is as it was.
-fn find<'a>(harm: &'a Harm, name: &str) -> Option<Option<&'a Vec<u8>>> {
-    let found = harm.changed.iter().find(|(changed, _)| changed == name);
-    found.map(|(_, after)| after.as_ref())
+/// What became of a file.
+enum Fate<'a> {
+    Same,
+    Gone,
+    Changed(&'a [u8]),
+}
+
+fn fate_of<'a>(harm: &'a Harm, name: &str) -> Fate<'a> {
+    match harm.changed.iter().find(|(changed, _)| changed == name) {
+        None => Fate::Same,
+        Some((_, None)) => Fate::Gone,
+        Some((_, Some(after))) => Fate::Changed(after),
+    }
 }
 
 /// What reading in order came to.
@@ -135,7 +144,7 @@ pub(crate) fn examine(
         proven_gone: 0,
     };
     let disk = harm.image.disk();
-    let log = match Log::open_with(base.environment(&disk, rng.next_u64()), base.options.clone()) {
+    let log = match Log::open_with(environment_of(&disk, rng.next_u64()), base.options.clone()) {
         Ok(log) => log,
         Err(OpenError::Damaged(_) | OpenError::NoSuperblock { .. }) => {
             finding.outcome = Outcome::RefusedAtOpen;
@@ -225,7 +234,7 @@ pub(crate) fn repair_and_check(
     rng: &mut Rng,
 ) -> Result<RepairFinding, Fault> {
     let disk = harm.image.disk();
-    let environment = base.environment(&disk, rng.next_u64());
+    let environment = environment_of(&disk, rng.next_u64());
     let repaired = match repair(&environment, Loss::Accept) {
         Ok(repaired) => repaired,
         Err(RepairError::NothingLeft { .. }) => return Ok(RepairFinding::default()),
@@ -238,8 +247,7 @@ pub(crate) fn repair_and_check(
     let opened = Log::open_with(environment, base.options.clone());
     let log = opened.map_err(|error| Fault::Repair(format!("does not open: {}", chain(&error))))?;
     let first = log.first().get();
-    let mut reader =
-        log.reader(Start::Earliest).map_err(|error| Fault::Repair(chain(&error)))?;
+    let mut reader = log.reader(Start::Earliest).map_err(|error| Fault::Repair(chain(&error)))?;
     let served = read(base, &mut reader, first, usize::MAX)?;
     if let Some(error) = served.error {
         return Err(Fault::Repair(format!("cannot be read: {}", chain(&error))));
@@ -255,7 +263,12 @@ pub(crate) fn repair_and_check(
         return Err(Fault::Repair(format!("starts at {first}, not {}", base.first)));
     }
     go_on(&log, extent, served.next, rng)?;
-    Ok(RepairFinding { repaired: repaired.epoch.is_some(), lost, foreign: served.foreign, hit: extent.hit })
+    Ok(RepairFinding {
+        repaired: repaired.epoch.is_some(),
+        lost,
+        foreign: served.foreign,
+        hit: extent.hit,
+    })
 }
 
 /// Appends to a repaired log: the seqs of what was proven are not used again.
@@ -286,4 +299,3 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
-

@@ -255,7 +255,11 @@ impl DamageReport {
         }
         let kind_min = (self.damages * KIND_PERMILLE_MIN / 1000).max(1);
         let mut wanted = vec![
-            ("below the mark".to_owned(), self.below_mark(), self.damages * BELOW_PERCENT_MIN / 100),
+            (
+                "below the mark".to_owned(),
+                self.below_mark(),
+                self.damages * BELOW_PERCENT_MIN / 100,
+            ),
             ("repaired".to_owned(), self.repaired, self.repairs / 2),
         ];
         for kind in KINDS {

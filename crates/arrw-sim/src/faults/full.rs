@@ -27,9 +27,7 @@ pub(super) fn run(plan: &FaultsPlan, script: &[Step], report: &mut FaultsReport)
             report.full_runs += 1;
             let mut reserved = 0;
             let about = format!("seed {}, full before step {at}, {spare_pages} pages", plan.seed);
-            guarded(report, &about, || {
-                play(&mut stage, &script[..at], spare_pages, &mut reserved)
-            });
+            guarded(report, &about, || play(&mut stage, &script[..at], spare_pages, &mut reserved));
             report.reserved += reserved;
             report.tally.add(&stage.tally);
         }

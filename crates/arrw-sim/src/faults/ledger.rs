@@ -130,7 +130,9 @@ impl Ledger {
             let Answer::Acked(first) = attempt.answer else { continue };
             for (at, seq) in (0..attempt.records.len()).zip(first..) {
                 if held.first <= seq && held.records.get(&seq) != Some(&(number, at)) {
-                    return Err(format!("acknowledged record {seq} of attempt {number} is missing"));
+                    return Err(format!(
+                        "acknowledged record {seq} of attempt {number} is missing"
+                    ));
                 }
             }
         }

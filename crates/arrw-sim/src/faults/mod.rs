@@ -73,7 +73,7 @@ pub fn run(plan: FaultsPlan) -> FaultsReport {
     let wanted = |case: &&Case| match plan.only {
         Some(only) => case.number == only,
         // Neighbours differ in effect, so a plain stride would leave effects out.
-        None => mix(case.number as u64) % plan.one_of.max(1) as u64 == 0,
+        None => mix(case.number as u64).is_multiple_of(plan.one_of.max(1) as u64),
     };
     let cases: Vec<&Case> = cases.iter().filter(wanted).collect();
     let next = AtomicUsize::new(0);
@@ -105,10 +105,10 @@ fn cases(ops: &BTreeMap<OpKind, u64>) -> Vec<Case> {
             let mut effects = vec![Effect::Errno(EIO), Effect::Errno(ENOSPC)];
             effects.push(Effect::Error(ErrorKind::Interrupted));
             let short = usize::try_from(1 + mix(nth) % 700).unwrap_or(1);
-            match kind {
-                OpKind::Write => effects.push(Effect::ShortWrite(short)),
-                OpKind::Read => effects.push(Effect::ShortRead(short)),
-                _ => (),
+            if kind == OpKind::Write {
+                effects.push(Effect::ShortWrite(short));
+            } else if kind == OpKind::Read {
+                effects.push(Effect::ShortRead(short));
             }
             for effect in effects {
                 for forever in [false, true] {
@@ -129,7 +129,11 @@ fn cases(ops: &BTreeMap<OpKind, u64>) -> Vec<Case> {
 fn run_one(plan: &FaultsPlan, script: &[Step], case: &Case, report: &mut FaultsReport) {
     let disk = SimDisk::new();
     let Struck { kind, nth, forever } = case.struck;
-    let fault = if forever { Fault::from_then_on(kind, nth, case.effect) } else { Fault::once(kind, nth, case.effect) };
+    let fault = if forever {
+        Fault::from_then_on(kind, nth, case.effect)
+    } else {
+        Fault::once(kind, nth, case.effect)
+    };
     disk.plan_fault(fault);
     let watch = Watch::start(&disk, Some(case.struck));
     let mut stage = Stage::new(disk, watch, plan.seed, plan.crashes);

@@ -145,7 +145,11 @@ impl fmt::Display for FaultsReport {
         }
         let runs: u64 = self.runs.values().sum();
         writeln!(f, "{runs} runs of {} combinations", self.combinations)?;
-        writeln!(f, "{} runs on a full disk, {} batches in the reserve", self.full_runs, self.reserved)?;
+        writeln!(
+            f,
+            "{} runs on a full disk, {} batches in the reserve",
+            self.full_runs, self.reserved
+        )?;
         writeln!(f, "{:?}", self.tally)?;
         write!(f, "failed {}, panics {}", self.failed, self.panics)
     }

@@ -6,7 +6,11 @@ use crate::Rng;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// A batch of so many records with payloads of about so many bytes.
-    Append { records: usize, bytes: usize, reserved: bool },
+    Append {
+        records: usize,
+        bytes: usize,
+        reserved: bool,
+    },
     Mark,
     Roll,
     /// Removes what is older than so many hundredths of the log.

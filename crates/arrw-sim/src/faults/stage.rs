@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use arrw_log::{
-    AppendError, Drive, Log, OpenError, Options, Outcome, ReadError, Reader, Retention, Seq, Start, Urgency,
-    UpkeepError, verify,
+    AppendError, Drive, Log, OpenError, Options, Outcome, ReadError, Reader, Retention, Seq, Start,
+    UpkeepError, Urgency, verify,
 };
 
 use super::ledger::{Answer, Ledger, key_of};
@@ -43,7 +43,8 @@ pub(crate) struct Stage {
 fn options() -> Options {
     Options {
         segment_bytes: 16 * 1024,
-        ring_bytes: 2 * 1024,
+        // Less than a script writes, and enough for its largest frame.
+        ring_bytes: 6 * 1024,
         drive: Drive::Callers,
         retention: Retention { bytes_max: Some(BYTES_MAX), ..Retention::default() },
         ..Options::default()
@@ -185,9 +186,7 @@ impl Stage {
     fn append(&mut self, count: usize, bytes: usize, reserved: bool) -> Result<(), String> {
         let attempt = self.ledger.next();
         let records: Vec<Given> = (0..count)
-            .map(|at| {
-                Given::draw(&mut self.rng, bytes, 0).with_key(key_of(attempt, at))
-            })
+            .map(|at| Given::draw(&mut self.rng, bytes, 0).with_key(key_of(attempt, at)))
             .collect();
         let urgency = if reserved { Urgency::Reserved } else { Urgency::Ordinary };
         let batch = batch_of(&records).with_urgency(urgency);
