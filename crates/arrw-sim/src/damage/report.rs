@@ -110,6 +110,8 @@ pub struct DamageReport {
     pub cut_with_proof: u64,
     /// Of those, how many the start did not tell of.
     pub cut_with_proof_untold: u64,
+    /// And those by kind.
+    pub untold: BTreeMap<Kind, u64>,
     /// Records of a sibling log that a reader got before the error, in blocks from where the two part: they
     /// continue the common past as ours do, and only what follows shows that they are not ours.
     pub foreign_served: u64,
@@ -179,7 +181,10 @@ impl DamageReport {
         self.foreign_served += finding.foreign;
         if finding.outcome == Outcome::CutTail && finding.proven_gone > 0 {
             self.cut_with_proof += 1;
-            self.cut_with_proof_untold += u64::from(!finding.cut_told);
+            if !finding.cut_told {
+                self.cut_with_proof_untold += 1;
+                *self.untold.entry(kind).or_default() += 1;
+            }
         }
     }
 
@@ -212,6 +217,9 @@ impl DamageReport {
         self.bases += other.bases;
         for (key, count) in other.counts {
             *self.counts.entry(key).or_default() += count;
+        }
+        for (kind, count) in other.untold {
+            *self.untold.entry(kind).or_default() += count;
         }
         self.missed_by_verify += other.missed_by_verify;
         self.cut_with_proof += other.cut_with_proof;
@@ -313,8 +321,8 @@ impl fmt::Display for DamageReport {
         )?;
         writeln!(
             f,
-            "not listed by verify {}; cut together with its proof {}, of which untold {}",
-            self.missed_by_verify, self.cut_with_proof, self.cut_with_proof_untold
+            "not listed by verify {}; cut together with its proof {}, of which untold {} {:?}",
+            self.missed_by_verify, self.cut_with_proof, self.cut_with_proof_untold, self.untold
         )?;
         writeln!(
             f,
