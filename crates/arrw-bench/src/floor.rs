@@ -46,7 +46,16 @@ struct Shared {
 #[derive(Debug)]
 pub(crate) struct Floor {
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<io::Result<u64>>>,
+    writer: Option<JoinHandle<io::Result<Wrote>>>,
+}
+
+/// What a floor has written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wrote {
+    pub(crate) records: u64,
+    pub(crate) writes: u64,
+    /// How often it went on to the next file.
+    pub(crate) rolls: u64,
 }
 
 impl Floor {
@@ -79,8 +88,8 @@ impl Floor {
         Caller { shared: Arc::clone(&self.shared), slot: Arc::default() }
     }
 
-    /// Stops it once nobody waits, and answers how often it went on to the next file.
-    pub(crate) fn stop(mut self) -> io::Result<u64> {
+    /// Stops it once nobody waits, and answers what it has written.
+    pub(crate) fn stop(mut self) -> io::Result<Wrote> {
         lock(&self.shared.queue).closed = true;
         self.shared.work.notify_one();
         let writer = self.writer.take().expect("it is stopped once");
@@ -124,15 +133,15 @@ impl Caller {
 }
 
 /// The writer: takes all that waits, writes it, syncs it, answers. Ends when closed.
-fn write(shared: &Shared, files: &Receiver<io::Result<File>>) -> io::Result<u64> {
+fn write(shared: &Shared, files: &Receiver<io::Result<File>>) -> io::Result<Wrote> {
     let next_file = || files.recv().map_err(|_gone| io::Error::from(io::ErrorKind::BrokenPipe))?;
-    let (mut file, mut at, mut rolls) = (next_file()?, 0, 0);
-    let (mut batch, mut bytes, mut place) = (Vec::new(), Vec::new(), 0_u64);
+    let (mut file, mut at, mut wrote) = (next_file()?, 0, Wrote::default());
+    let (mut batch, mut bytes) = (Vec::new(), Vec::new());
     loop {
         let mut queue = lock(&shared.queue);
         while queue.waiting.is_empty() {
             if queue.closed {
-                return Ok(rolls);
+                return Ok(wrote);
             }
             queue.writer_waits = true;
             queue = shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -143,22 +152,23 @@ fn write(shared: &Shared, files: &Receiver<io::Result<File>>) -> io::Result<u64>
 
         bytes.clear();
         bytes.extend_from_slice(&(batch.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&place.to_le_bytes());
+        bytes.extend_from_slice(&wrote.records.to_le_bytes());
         debug_assert_eq!(bytes.len(), HEADER_BYTES);
         for (record, _) in &batch {
             bytes.extend_from_slice(record);
         }
         if FILE_BYTES < at + bytes.len() as u64 {
             (file, at) = (next_file()?, 0);
-            rolls += 1;
+            wrote.rolls += 1;
         }
         file.write_all_at(&bytes, at)?;
         file.sync_data()?;
         at += bytes.len() as u64;
+        wrote.writes += 1;
         for (_, slot) in batch.drain(..) {
-            place += 1;
+            wrote.records += 1;
             let mut slot = lock(&slot.0);
-            slot.0 = Some(place);
+            slot.0 = Some(wrote.records);
             let waker = slot.1.take();
             drop(slot);
             if let Some(waker) = waker {

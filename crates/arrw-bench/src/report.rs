@@ -4,7 +4,6 @@ use std::fs;
 use std::io::Write;
 
 use anyhow::Context;
-use serde_json::Value;
 
 use crate::disk::{WorkFolder, sync_cost};
 use crate::machine;
@@ -45,8 +44,8 @@ pub(crate) fn rows(plan: &Plan, rows: &[Row], out: &mut dyn Write) -> anyhow::Re
         writeln!(out, "{}", row.to_line())?;
     }
     if let Some(path) = &plan.json {
-        let json: Value = rows.iter().map(|row| row.to_json(&plan.command)).collect();
-        fs::write(path, format!("{json:#}\n"))
+        let json: Vec<_> = rows.iter().map(|row| row.to_json(&plan.command)).collect();
+        fs::write(path, serde_json::to_string_pretty(&json)? + "\n")
             .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! One figure, as a row of JSON and as a line of the table.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::runs::Spread;
 
@@ -18,34 +18,58 @@ pub(crate) struct Row {
     pub(crate) durability: &'static str,
 }
 
+/// The fields of a row of JSON, which all groups share; those that do not apply are null.
+#[derive(Debug, Serialize)]
+pub(crate) struct JsonRow<'a> {
+    id: &'a str,
+    component: &'a str,
+    metric: &'a str,
+    value: f64,
+    unit: &'a str,
+    min: f64,
+    max: f64,
+    runs: usize,
+    p50: Option<f64>,
+    p99: Option<f64>,
+    floor: Option<f64>,
+    ratio_to_floor: Option<f64>,
+    peer: Option<f64>,
+    ratio_to_peer: Option<f64>,
+    seed: Option<f64>,
+    ratio_to_seed: Option<f64>,
+    target: Option<f64>,
+    durability: &'a str,
+    command: &'a str,
+}
+
 impl Row {
     pub(crate) fn ratio_to_floor(&self) -> Option<f64> {
         self.floor.map(|floor| self.value.median / floor.median)
     }
 
-    /// The row with exactly the fields that `docs/benchmarks.md` lists; those that do not apply are null.
-    pub(crate) fn to_json(&self, command: &str) -> Value {
-        json!({
-            "id": self.id,
-            "component": "log",
-            "metric": self.metric,
-            "value": rounded(self.value.median),
-            "unit": self.unit,
-            "min": rounded(self.value.min),
-            "max": rounded(self.value.max),
-            "runs": self.value.runs,
-            "p50": self.latency.map(|(p50, _)| rounded(p50)),
-            "p99": self.latency.map(|(_, p99)| rounded(p99)),
-            "floor": self.floor.map(|floor| rounded(floor.median)),
-            "ratio_to_floor": self.ratio_to_floor().map(rounded),
-            "peer": null,
-            "ratio_to_peer": null,
-            "seed": null,
-            "ratio_to_seed": null,
-            "target": null,
-            "durability": self.durability,
-            "command": command,
-        })
+    /// The row as the command that was given printed it.
+    pub(crate) fn to_json<'a>(&'a self, command: &'a str) -> JsonRow<'a> {
+        JsonRow {
+            id: self.id,
+            component: "log",
+            metric: self.metric,
+            value: rounded(self.value.median),
+            unit: self.unit,
+            min: rounded(self.value.min),
+            max: rounded(self.value.max),
+            runs: self.value.runs,
+            p50: self.latency.map(|(p50, _)| rounded(p50)),
+            p99: self.latency.map(|(_, p99)| rounded(p99)),
+            floor: self.floor.map(|floor| rounded(floor.median)),
+            ratio_to_floor: self.ratio_to_floor().map(rounded),
+            peer: None,
+            ratio_to_peer: None,
+            seed: None,
+            ratio_to_seed: None,
+            target: None,
+            durability: self.durability,
+            command,
+        }
     }
 
     pub(crate) const TABLE_HEAD: &'static str = "\

@@ -10,8 +10,7 @@ use crate::intake::{Refused, Wake};
 use crate::options::Drive;
 use crate::record::Batch;
 use crate::shared::Shared;
-use crate::sync;
-use crate::ticket::{Committed, Ticket};
+use crate::ticket::{Answer, Committed, Ticket};
 
 /// An append that was asked for. It does nothing until it is waited for or polled; from then on it will
 /// be committed even if this is dropped.
@@ -27,24 +26,32 @@ enum State {
     New(Batch),
     /// There was no room; the number under which it waits.
     Held(Batch, u64),
-    Sent(sync::Arc<Ticket>),
-    Over,
+    Sent(Ticket),
+    Over(AppendError),
 }
 
 impl Append {
     pub(crate) fn new(shared: Arc<Shared>, batch: Batch) -> Self {
-        Self { shared, state: State::New(batch) }
+        let (actual, max) = (batch.stored_bytes(), shared.intake.batch_bytes_max());
+        let state = if batch.is_empty() {
+            State::Over(AppendError::Empty)
+        } else if max < actual {
+            State::Over(AppendError::TooLarge { actual, max })
+        } else {
+            State::New(batch)
+        };
+        Self { shared, state }
     }
 
     /// Hands the batch to the writer now, if there is room, so that other work can be done before the
     /// answer is needed.
     pub fn start(mut self) -> Self {
-        if let State::New(batch) = std::mem::replace(&mut self.state, State::Over) {
-            self.state = match self.shared.intake.put(batch, Wake::Writer) {
-                Ok(ticket) => State::Sent(ticket),
-                Err(Refused::Busy(batch)) => State::New(batch),
-                Err(Refused::Closed) => State::Over,
-            };
+        if let State::New(batch) = &self.state {
+            match self.shared.intake.put(batch, Wake::Writer(None)) {
+                Ok(ticket) => self.state = State::Sent(ticket),
+                Err(Refused::Busy) => (),
+                Err(Refused::Closed) => self.state = State::Over(self.shared.refusal()),
+            }
         }
         self
     }
@@ -59,12 +66,12 @@ impl Append {
     pub fn wait(self) -> Result<Committed, AppendError> {
         let shared = self.shared;
         let ticket = match self.state {
-            State::New(batch) | State::Held(batch, _) => send(&shared, batch)?,
+            State::New(batch) | State::Held(batch, _) => send(&shared, &batch)?,
             State::Sent(ticket) => ticket,
-            State::Over => return Err(shared.refusal()),
+            State::Over(error) => return Err(error),
         };
         loop {
-            if let Some(answer) = ticket.try_take() {
+            if let Some(answer) = ticket.try_get() {
                 return answer;
             }
             if shared.try_turn() {
@@ -75,21 +82,26 @@ impl Append {
             }
         }
     }
+
+    fn poll_sent(&self, ticket: &Ticket, context: &Context<'_>) -> Poll<Answer> {
+        if let Some(answer) = ticket.try_get() {
+            return Poll::Ready(answer);
+        }
+        if self.shared.options.drive == Drive::Callers && self.shared.try_turn() {
+            self.shared.hand_over();
+        }
+        ticket.poll(context)
+    }
 }
 
 /// Puts the batch in, waiting for room as long as it takes.
-fn send(shared: &Shared, mut batch: Batch) -> Result<sync::Arc<Ticket>, AppendError> {
+fn send(shared: &Shared, batch: &Batch) -> Result<Ticket, AppendError> {
     loop {
-        let bytes = batch.stored_bytes();
-        batch = match shared.intake.put(batch, Wake::Nobody) {
+        match shared.intake.put(batch, Wake::Nobody) {
             Ok(ticket) => return Ok(ticket),
             Err(Refused::Closed) => return Err(shared.refusal()),
-            Err(Refused::Busy(batch)) => batch,
-        };
-        if shared.try_turn() {
-            shared.hand_over();
-        } else {
-            shared.intake.wait_for_room(bytes);
+            Err(Refused::Busy) if shared.try_turn() => shared.hand_over(),
+            Err(Refused::Busy) => shared.intake.wait_for_room(batch.stored_bytes()),
         }
     }
 }
@@ -99,44 +111,31 @@ impl Future for Append {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let (batch, number) = match std::mem::replace(&mut self.state, State::Over) {
+            let (batch, number) = match &self.state {
                 State::New(batch) => (batch, None),
-                State::Held(batch, number) => (batch, Some(number)),
+                State::Held(batch, number) => (batch, Some(*number)),
                 State::Sent(ticket) => return self.poll_sent(ticket, context),
-                State::Over => return Poll::Ready(Err(self.shared.refusal())),
+                State::Over(error) => return Poll::Ready(Err(error.clone())),
             };
             let bytes = batch.stored_bytes();
-            match self.shared.intake.put(batch, Wake::Writer) {
-                Ok(ticket) => self.state = State::Sent(ticket),
+            match self.shared.intake.put(batch, Wake::Writer(Some(context.waker().clone()))) {
+                Ok(ticket) => {
+                    self.state = State::Sent(ticket);
+                    if self.shared.options.drive == Drive::Threads {
+                        return Poll::Pending;
+                    }
+                }
                 Err(Refused::Closed) => return Poll::Ready(Err(self.shared.refusal())),
-                Err(Refused::Busy(batch)) => {
+                Err(Refused::Busy) => {
                     let number = number.unwrap_or_else(|| self.shared.waiter());
-                    self.state = State::Held(batch, number);
                     if self.shared.intake.wake_on_room(bytes, number, context.waker()) {
+                        if let State::New(batch) = &mut self.state {
+                            self.state = State::Held(std::mem::take(batch), number);
+                        }
                         return Poll::Pending;
                     }
                 }
             }
         }
-    }
-}
-
-impl Append {
-    fn poll_sent(
-        &mut self,
-        ticket: sync::Arc<Ticket>,
-        context: &Context<'_>,
-    ) -> Poll<Result<Committed, AppendError>> {
-        if let Some(answer) = ticket.try_take() {
-            return Poll::Ready(answer);
-        }
-        if self.shared.options.drive == Drive::Callers && self.shared.try_turn() {
-            self.shared.hand_over();
-        }
-        let answer = ticket.poll(context);
-        if answer.is_pending() {
-            self.state = State::Sent(ticket);
-        }
-        answer
     }
 }

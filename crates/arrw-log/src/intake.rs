@@ -1,34 +1,64 @@
-//! The bounded queue of batches that wait for the writer.
+//! The bounded queue of batches that wait for the writer, laid out as the frames they will be.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::record::Batch;
+use crate::frame::{FRAME_HEADER_BYTES, frame_len};
+use crate::limits::FRAME_BYTES_TARGET;
+use crate::position::Seq;
+use crate::record::{Batch, Urgency};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
-use crate::ticket::Ticket;
+use crate::ticket::{Answers, Ticket};
 
-/// A batch and where its answer goes.
+/// What the writer must know of a batch besides its records.
 #[derive(Debug)]
-pub(crate) struct Pending {
-    pub(crate) batch: Batch,
-    pub(crate) ticket: Arc<Ticket>,
+pub(crate) struct Entry {
+    /// Bytes of its records.
+    pub(crate) bytes: usize,
+    pub(crate) records: u32,
+    pub(crate) expected_last: Option<Seq>,
+    pub(crate) urgency: Urgency,
+    /// The task to be woken when it is answered.
+    pub(crate) waker: Option<Waker>,
 }
 
-/// Who commits a batch that was just put in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Batches that will be one frame.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    /// Room for the frame's header, then the records, their places still blank.
+    pub(crate) frame: Vec<u8>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) answers: Arc<Answers>,
+}
+
+impl Chunk {
+    fn new(mut frame: Vec<u8>) -> Self {
+        frame.clear();
+        frame.resize(FRAME_HEADER_BYTES, 0);
+        Self { frame, entries: Vec::new(), answers: Arc::new(Answers::new()) }
+    }
+
+    fn bytes(&self) -> usize {
+        self.frame.len() - FRAME_HEADER_BYTES
+    }
+}
+
+/// Who commits a batch that is put in.
+#[derive(Debug)]
 pub(crate) enum Wake {
-    /// The writer thread: the caller goes on with other things.
-    Writer,
+    /// The writer thread, if there is one: the caller goes on with other things. It may have a task to
+    /// be woken.
+    Writer(Option<Waker>),
     /// The caller, who is about to try.
     Nobody,
 }
 
-/// Why a batch was not let in. It is given back.
-#[derive(Debug)]
+/// Why a batch was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// No room now.
-    Busy(Batch),
+    Busy,
     /// The log is closed.
     Closed,
 }
@@ -57,8 +87,11 @@ enum Thread {
 
 #[derive(Debug)]
 struct State {
-    waiting: VecDeque<Pending>,
+    chunks: VecDeque<Chunk>,
+    batches: usize,
     bytes: usize,
+    /// Memory of a frame that was written, for the next chunk.
+    free: Vec<u8>,
     thread: Thread,
     /// One for each task that waits for room, by its number.
     room_wakers: BTreeMap<u64, Waker>,
@@ -66,7 +99,7 @@ struct State {
     closed: bool,
 }
 
-/// The queue. One lock, held for a few instructions; no lock is taken while it is held.
+/// The queue. One lock, held for a copy of the batch; no lock is taken while it is held.
 #[derive(Debug)]
 pub(crate) struct Intake {
     state: Mutex<State>,
@@ -74,38 +107,71 @@ pub(crate) struct Intake {
     room: Condvar,
     batches_max: usize,
     bytes_max: usize,
+    frame_bytes_max: usize,
 }
 
 impl Intake {
-    pub(crate) fn new(batches_max: usize, bytes_max: usize) -> Self {
+    /// A queue for so many batches with so many bytes in all, in frames of at most that many bytes.
+    pub(crate) fn new(batches_max: usize, bytes_max: usize, frame_bytes_max: usize) -> Self {
         let state = State {
-            waiting: VecDeque::new(),
+            chunks: VecDeque::new(),
+            batches: 0,
             bytes: 0,
+            free: Vec::new(),
             thread: Thread::Busy,
             room_wakers: BTreeMap::new(),
             room_waiters: 0,
             closed: false,
         };
         let (work, room) = (Condvar::new(), Condvar::new());
-        Self { state: Mutex::new(state), work, room, batches_max, bytes_max }
+        Self { state: Mutex::new(state), work, room, batches_max, bytes_max, frame_bytes_max }
     }
 
-    /// Puts a batch in if there is room.
-    pub(crate) fn put(&self, batch: Batch, wake: Wake) -> Result<Arc<Ticket>, Refused> {
+    /// Bytes that a batch may have.
+    pub(crate) fn batch_bytes_max(&self) -> usize {
+        self.frame_bytes_max - FRAME_HEADER_BYTES
+    }
+
+    /// Puts a batch in if there is room. It must fit into a frame.
+    pub(crate) fn put(&self, batch: &Batch, wake: Wake) -> Result<Ticket, Refused> {
         let mut state = lock(&self.state);
         if state.closed {
             return Err(Refused::Closed);
         }
         if !self.has_room(&state, batch.stored_bytes()) {
-            return Err(Refused::Busy(batch));
+            return Err(Refused::Busy);
         }
-        let ticket = Arc::new(Ticket::new());
+        let (waker, wakes) = match wake {
+            Wake::Writer(waker) => (waker, true),
+            Wake::Nobody => (None, false),
+        };
+        state.batches += 1;
         state.bytes += batch.stored_bytes();
-        state.waiting.push_back(Pending { batch, ticket: Arc::clone(&ticket) });
-        if wake == Wake::Writer {
+        let chunk = self.chunk_for(&mut state, batch.stored_bytes());
+        let ticket = Ticket::new(Arc::clone(&chunk.answers), chunk.entries.len());
+        chunk.frame.extend_from_slice(batch.bytes());
+        chunk.entries.push(Entry {
+            bytes: batch.stored_bytes(),
+            records: batch.records(),
+            expected_last: batch.expected_last(),
+            urgency: batch.urgency(),
+            waker,
+        });
+        if wakes {
             self.wake_thread(state);
         }
         Ok(ticket)
+    }
+
+    /// The last chunk if the batch fits into it, else a new one.
+    fn chunk_for<'a>(&self, state: &'a mut State, bytes: usize) -> &'a mut Chunk {
+        let target = FRAME_BYTES_TARGET.min(self.frame_bytes_max);
+        let fits = |chunk: &Chunk| frame_len(chunk.bytes() + bytes) <= target;
+        if !state.chunks.back().is_some_and(fits) {
+            let memory = std::mem::take(&mut state.free);
+            state.chunks.push_back(Chunk::new(memory));
+        }
+        state.chunks.back_mut().expect("there is one now")
     }
 
     /// Waits on this thread until there is room for `bytes`, or the log is closed.
@@ -128,16 +194,12 @@ impl Intake {
         true
     }
 
-    /// Takes batches from the front until they have `bytes` or more.
-    pub(crate) fn take(&self, bytes: usize, into: &mut VecDeque<Pending>) {
+    /// Takes what will be the next frame.
+    pub(crate) fn take(&self) -> Option<Chunk> {
         let mut state = lock(&self.state);
-        let mut taken = 0;
-        while taken < bytes {
-            let Some(pending) = state.waiting.pop_front() else { break };
-            taken += pending.batch.stored_bytes();
-            into.push_back(pending);
-        }
-        state.bytes -= taken;
+        let chunk = state.chunks.pop_front()?;
+        state.batches -= chunk.entries.len();
+        state.bytes -= chunk.bytes();
         let wakers = std::mem::take(&mut state.room_wakers);
         if state.room_waiters > 0 {
             self.room.notify_all();
@@ -146,26 +208,27 @@ impl Intake {
         for waker in wakers.into_values() {
             waker.wake();
         }
+        Some(chunk)
     }
 
-    /// Puts batches that did not fit into the frame back to the front.
-    pub(crate) fn put_back(&self, rest: &mut VecDeque<Pending>) {
+    /// Gives back the memory of a frame that was written.
+    pub(crate) fn give_back(&self, memory: Vec<u8>) {
         let mut state = lock(&self.state);
-        while let Some(pending) = rest.pop_back() {
-            state.bytes += pending.batch.stored_bytes();
-            state.waiting.push_front(pending);
+        if state.free.capacity() < memory.capacity() && memory.capacity() <= 2 * FRAME_BYTES_TARGET
+        {
+            state.free = memory;
         }
     }
 
     /// True when batches are waiting.
     pub(crate) fn has_work(&self) -> bool {
-        !lock(&self.state).waiting.is_empty()
+        !lock(&self.state).chunks.is_empty()
     }
 
     /// Wakes the writer thread if batches are waiting, or if it sleeps for ever and must mind the time.
     pub(crate) fn hand_over(&self, mind_the_time: bool) {
         let state = lock(&self.state);
-        if !state.waiting.is_empty() || (mind_the_time && state.thread == Thread::WaitingForEver) {
+        if !state.chunks.is_empty() || (mind_the_time && state.thread == Thread::WaitingForEver) {
             self.wake_thread(state);
         }
     }
@@ -173,7 +236,7 @@ impl Intake {
     /// Waits, as the writer thread, for work; for at most `quiet` if that is given.
     pub(crate) fn wait_for_work(&self, quiet: Option<Duration>) -> Found {
         let mut state = lock(&self.state);
-        if state.waiting.is_empty() && !state.closed {
+        if state.chunks.is_empty() && !state.closed {
             state.thread = match quiet {
                 Some(_) => Thread::Waiting,
                 None => Thread::WaitingForEver,
@@ -186,7 +249,7 @@ impl Intake {
             };
             state.thread = Thread::Busy;
         }
-        match (state.waiting.is_empty(), state.closed) {
+        match (state.chunks.is_empty(), state.closed) {
             (false, _) => Found::Work,
             (true, true) => Found::Closed,
             (true, false) => Found::Quiet,
@@ -209,12 +272,12 @@ impl Intake {
     /// Batches and bytes that wait.
     pub(crate) fn depth(&self) -> (usize, usize) {
         let state = lock(&self.state);
-        (state.waiting.len(), state.bytes)
+        (state.batches, state.bytes)
     }
 
     fn has_room(&self, state: &State, bytes: usize) -> bool {
-        state.waiting.is_empty()
-            || (state.waiting.len() < self.batches_max && state.bytes + bytes <= self.bytes_max)
+        state.batches == 0
+            || (state.batches < self.batches_max && state.bytes + bytes <= self.bytes_max)
     }
 
     fn wake_thread(&self, mut state: MutexGuard<'_, State>) {

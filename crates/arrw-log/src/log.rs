@@ -23,7 +23,7 @@ use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Mutex, lock};
 use crate::topics::TopicEnd;
 use crate::upkeep::{self, Upkeep};
-use crate::writer::Writer;
+use crate::writer::{Writer, frame_bytes_max};
 
 /// An open log. Clones are handles to the same one; the last to go closes it.
 #[derive(Clone, Debug)]
@@ -109,7 +109,11 @@ impl Log {
             first: AtomicU64::new(superblock.start.next_seq.get()),
             superblock: Mutex::new(superblock),
             writer: Mutex::new(Writer::new(epoch, recovered.active, recovered.topics, tip, time)),
-            intake: Intake::new(options.intake_batches_max, options.intake_bytes_max),
+            intake: Intake::new(
+                options.intake_batches_max,
+                options.intake_bytes_max,
+                frame_bytes_max(options.segment_bytes),
+            ),
             ring: Ring::new(tip.next_seq, options.ring_bytes),
             segments: Segments::new(recovered.segments),
             upkeep,

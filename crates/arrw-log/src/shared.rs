@@ -5,15 +5,13 @@
 //! ```
 //! The right-hand ones are held for memory work only and never two at a time.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::environment::Environment;
 use crate::error::{AppendError, UpkeepError};
-use crate::intake::{Found, Intake, Pending};
-use crate::limits::FRAME_BYTES_TARGET;
+use crate::intake::{Found, Intake};
 use crate::options::{Drive, Options};
 use crate::position::{Epoch, Seq};
 use crate::record::Urgency;
@@ -97,16 +95,12 @@ impl Shared {
 
     /// One frame, and the upkeep that it made due if the callers do that themselves.
     pub(crate) fn turn(&self, writer: &mut Writer) {
-        let mut pending = VecDeque::new();
-        self.intake.take(FRAME_BYTES_TARGET, &mut pending);
-        if let Some(error) = self.poison.get() {
-            for Pending { ticket, .. } in pending {
-                ticket.answer(Err(AppendError::Poisoned(Arc::clone(error))));
-            }
-            return;
-        }
-        let turn = self.with_surroundings(|around| writer.turn(&mut pending, around));
-        self.intake.put_back(&mut pending);
+        let Some(mut chunk) = self.intake.take() else { return };
+        let turn = self.with_surroundings(|around| match self.poison.get() {
+            Some(error) => Writer::refuse(&mut chunk, error),
+            None => writer.turn(&mut chunk, around),
+        });
+        self.intake.give_back(chunk.frame);
         self.after(turn);
     }
 

@@ -1,10 +1,11 @@
-//! How a caller waits for the answer to an append, on a thread or in a task.
+//! How callers wait for the answers to their appends, on a thread or in a task.
 
+use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::AppendError;
 use crate::position::{Epoch, Seq, Timestamp};
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Arc, Condvar, Mutex, lock};
 
 /// An append that is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,82 +25,89 @@ pub struct Committed {
 /// What an append is answered.
 pub(crate) type Answer = Result<Committed, AppendError>;
 
-#[derive(Debug)]
-enum State {
-    Waiting(Waiter),
-    Answered(Answer),
-    Taken,
+#[derive(Debug, Default)]
+struct State {
+    /// One for each batch, once they are there.
+    answers: Option<Vec<Answer>>,
+    /// Tasks that asked again before that, by the place of their batch.
+    wakers: BTreeMap<usize, Waker>,
+    /// Threads that wait.
+    threads: usize,
 }
 
-/// Who is to be woken. Waking nobody costs nothing; a thread costs a call of the system.
+/// Where the writer leaves the answers to all batches of a frame: all are told at once.
 #[derive(Debug)]
-enum Waiter {
-    Nobody,
-    Task(Waker),
-    Thread,
+pub(crate) struct Answers {
+    state: Mutex<State>,
+    given: Condvar,
 }
 
-/// Where the writer leaves the answer to one append.
+impl Answers {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State::default()), given: Condvar::new() }
+    }
+
+    /// Leaves the answers and wakes who waits. The tasks that gave a waker with their batch are the
+    /// writer's to wake.
+    pub(crate) fn give(&self, answers: Vec<Answer>) {
+        let mut state = lock(&self.state);
+        state.answers = Some(answers);
+        let wakers = std::mem::take(&mut state.wakers);
+        if state.threads > 0 {
+            self.given.notify_all();
+        }
+        drop(state);
+        for waker in wakers.into_values() {
+            waker.wake();
+        }
+    }
+}
+
+/// The place of one batch among those of a frame.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    state: Mutex<State>,
-    answered: Condvar,
+    answers: Arc<Answers>,
+    place: usize,
 }
 
 impl Ticket {
-    pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State::Waiting(Waiter::Nobody)), answered: Condvar::new() }
+    pub(crate) fn new(answers: Arc<Answers>, place: usize) -> Self {
+        Self { answers, place }
     }
 
-    /// Leaves the answer and wakes who waits.
-    pub(crate) fn answer(&self, answer: Answer) {
-        let before = std::mem::replace(&mut *lock(&self.state), State::Answered(answer));
-        match before {
-            State::Waiting(Waiter::Task(waker)) => waker.wake(),
-            State::Waiting(Waiter::Thread) => self.answered.notify_one(),
-            State::Waiting(Waiter::Nobody) | State::Answered(_) | State::Taken => (),
-        }
-    }
-
-    /// Takes the answer if it is there.
-    pub(crate) fn try_take(&self) -> Option<Answer> {
-        take(&mut lock(&self.state))
+    /// The answer if it is there.
+    pub(crate) fn try_get(&self) -> Option<Answer> {
+        lock(&self.answers.state).get(self.place)
     }
 
     /// Waits on this thread for the answer.
     pub(crate) fn wait(&self) -> Answer {
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.answers.state);
         loop {
-            if let Some(answer) = take(&mut state) {
+            if let Some(answer) = state.get(self.place) {
                 return answer;
             }
-            *state = State::Waiting(Waiter::Thread);
-            state = self.answered.wait(state).expect("no holder of this lock panics");
+            state.threads += 1;
+            state = self.answers.given.wait(state).expect("no holder of this lock panics");
+            state.threads -= 1;
         }
     }
 
-    /// Takes the answer, or has the task woken when it comes.
+    /// The answer, or has the task woken when it comes.
     pub(crate) fn poll(&self, context: &Context<'_>) -> Poll<Answer> {
-        let mut state = lock(&self.state);
-        if let Some(answer) = take(&mut state) {
-            return Poll::Ready(answer);
+        let mut state = lock(&self.answers.state);
+        match state.get(self.place) {
+            Some(answer) => Poll::Ready(answer),
+            None => {
+                state.wakers.insert(self.place, context.waker().clone());
+                Poll::Pending
+            }
         }
-        match &mut *state {
-            State::Waiting(Waiter::Task(waker)) => waker.clone_from(context.waker()),
-            State::Waiting(waiter) => *waiter = Waiter::Task(context.waker().clone()),
-            State::Answered(_) | State::Taken => (),
-        }
-        Poll::Pending
     }
 }
 
-/// Takes the answer out.
-fn take(state: &mut State) -> Option<Answer> {
-    match std::mem::replace(state, State::Taken) {
-        State::Answered(answer) => Some(answer),
-        other @ (State::Waiting(_) | State::Taken) => {
-            *state = other;
-            None
-        }
+impl State {
+    fn get(&self, place: usize) -> Option<Answer> {
+        self.answers.as_ref().map(|answers| answers[place].clone())
     }
 }

@@ -3,25 +3,26 @@
 //! It is a role and not a thread: whoever holds its lock is the writer. See
 //! `docs/decisions/0002-the-writer-is-a-role.md`.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::environment::Clock;
 use crate::error::AppendError;
 use crate::frame::{
     FRAME_HEADER_BYTES, Frame, FrameKind, FrameStamp, decode_header, frame_len, seal,
 };
-use crate::intake::Pending;
-use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET, TOPICS_MAX};
+use crate::intake::{Chunk, Entry};
+use crate::limits::{FRAME_BYTES_MAX, TOPICS_MAX};
 use crate::planted::{Bug, is_planted};
 use crate::position::{Epoch, Seq, Timestamp, Tip};
-use crate::record::{Batch, Urgency, set_place, split_first};
+use crate::record::{Urgency, set_place, split_first};
 use crate::recovery::Active;
 use crate::ring::Ring;
 use crate::segment::{Footer, IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, Segments};
 use crate::storage::write_all_at;
-use crate::ticket::{Answer, Committed, Ticket};
+use crate::ticket::{Answer, Committed};
 use crate::topics::{TopicEnd, Topics};
 use crate::upkeep::{FileLen, NoSpare, Seal, Spare, Upkeep};
 
@@ -56,12 +57,28 @@ pub(crate) struct Writer {
     /// The last record that is synced.
     durable: Seq,
     topics: Topics,
-    frame: Vec<u8>,
-    answers: Vec<(Arc<Ticket>, Answer)>,
     /// True when the last frame is not yet proven by a mark.
     unmarked: bool,
     /// Frames written, for telling whether there was any.
     frames: u64,
+}
+
+/// What is said of a frame before it is written.
+#[derive(Clone, Copy, Debug)]
+struct Draft {
+    kind: FrameKind,
+    /// Records in it.
+    count: u32,
+    time: Timestamp,
+}
+
+/// Why a frame was not committed.
+#[derive(Debug)]
+enum NotCommitted {
+    /// The disk is full: nothing has happened.
+    Full,
+    /// Nobody can say what is on the disk.
+    Failed(Arc<io::Error>),
 }
 
 impl Writer {
@@ -73,92 +90,145 @@ impl Writer {
         time: Timestamp,
     ) -> Self {
         let durable = tip.next_seq.previous();
-        Self {
-            epoch,
-            active,
-            tip,
-            time,
-            durable,
-            topics,
-            frame: Vec::new(),
-            answers: Vec::new(),
-            unmarked: false,
-            frames: 0,
-        }
+        Self { epoch, active, tip, time, durable, topics, unmarked: false, frames: 0 }
     }
 
-    /// Commits what fits of `pending` as one frame and answers it; the rest stays in `pending`.
-    pub(crate) fn turn(
-        &mut self,
-        pending: &mut VecDeque<Pending>,
-        around: &Surroundings<'_>,
-    ) -> Turn {
+    /// Commits the batches of `chunk` as one frame and answers them.
+    pub(crate) fn turn(&mut self, chunk: &mut Chunk, around: &Surroundings<'_>) -> Turn {
         self.topics.make_room(around.first);
-        self.frame.clear();
-        self.frame.resize(FRAME_HEADER_BYTES, 0);
-        let mut count = 0;
-        while let Some(next) = pending.front() {
-            let bytes = next.batch.stored_bytes();
-            let len = frame_len(self.frame.len() - FRAME_HEADER_BYTES + bytes);
-            if count > 0 && (FRAME_BYTES_TARGET < len || self.room() < len as u64) {
-                break;
+        let draft = Draft { kind: FrameKind::Records, count: 0, time: self.next_time(around) };
+        let (count, mut answers) = match self.make_room_for(chunk, around) {
+            Ok(urgency) => self.decide_all(chunk, urgency, draft.time, around.first),
+            Err(error) => (0, chunk.entries.iter().map(|_| Err(error.clone())).collect()),
+        };
+        if is_planted(Bug::AckBeforeSync) {
+            chunk.answers.give(answers.clone());
+        }
+        let mut turn = Turn::Done;
+        if count > 0 {
+            let committed = self.commit(&mut chunk.frame, Draft { count, ..draft }, around);
+            match committed {
+                Ok(()) => (),
+                Err(NotCommitted::Full) => replace_ok(&mut answers, &AppendError::Full),
+                Err(NotCommitted::Failed(error)) => {
+                    // Those who were refused on that state do not know either.
+                    answers.fill(Err(AppendError::Unknown(Arc::clone(&error))));
+                    turn = Turn::Failed(error);
+                }
             }
-            let Some(Pending { batch, ticket }) = pending.pop_front() else { break };
-            let answer = self.decide(&batch, count, around);
-            count += answer.as_ref().map_or(0, |_| batch.records());
-            self.answers.push((ticket, answer));
         }
-        let turn =
-            if count > 0 { self.commit(FrameKind::Records, count, around) } else { Turn::Done };
-        for (ticket, answer) in self.answers.drain(..) {
-            ticket.answer(answer);
+        if !is_planted(Bug::AckBeforeSync) {
+            chunk.answers.give(answers);
         }
+        wake_all(chunk);
         turn
     }
 
-    /// Adds a batch to the frame at hand, which has `count` records so far, or refuses it.
-    fn decide(&mut self, batch: &Batch, count: u32, around: &Surroundings<'_>) -> Answer {
-        let next = self.tip.next_seq.plus(u64::from(count));
-        if batch.is_empty() {
-            return Err(AppendError::Empty);
-        }
-        if let Some(expected) = batch.expected_last().filter(|last| *last != next.previous()) {
-            return Err(AppendError::Conflict { expected, actual: next.previous() });
-        }
-        let len = frame_len(batch.stored_bytes());
-        let max = frame_bytes_max(around.upkeep.segment_bytes());
-        if max < len {
-            let actual = batch.stored_bytes();
-            return Err(AppendError::TooLarge { actual, max: max - FRAME_HEADER_BYTES });
-        }
-        if count == 0 && self.room() < len as u64 {
-            self.roll(batch.urgency(), around)?;
-        }
-        let start = self.frame.len();
-        self.frame.extend_from_slice(batch.bytes());
-        let placed = self.place(start, next, around.first);
-        let Some(last_offset) = placed else {
-            // Its first records may have found a place already: theirs goes with the whole batch.
-            self.frame.truncate(start);
-            self.take_back(around.first);
-            return Err(AppendError::TooManyTopics { max: TOPICS_MAX });
-        };
-        let last = next.plus(u64::from(batch.records())).previous();
-        Ok(Committed { epoch: self.epoch, first: next, last, last_offset, time: self.time })
+    /// Answers the batches of a log that stopped.
+    pub(crate) fn refuse(chunk: &mut Chunk, error: &Arc<io::Error>) -> Turn {
+        let refuse = |_: &Entry| Err(AppendError::Poisoned(Arc::clone(error)));
+        chunk.answers.give(chunk.entries.iter().map(refuse).collect());
+        wake_all(chunk);
+        Turn::Done
     }
 
-    /// Gives the records behind `start` in the frame their places; `None` when a topic finds none.
-    fn place(&mut self, start: usize, first: Seq, oldest: Seq) -> Option<u64> {
+    /// Goes on to the next segment when the frame does not fit into this one. Answers which batches may
+    /// use the space that there is.
+    fn make_room_for(
+        &mut self,
+        chunk: &Chunk,
+        around: &Surroundings<'_>,
+    ) -> Result<Urgency, AppendError> {
+        let len = frame_len(chunk.frame.len() - FRAME_HEADER_BYTES);
+        if len as u64 <= self.room() {
+            return Ok(Urgency::Ordinary);
+        }
+        match self.roll(Urgency::Ordinary, around) {
+            Ok(()) => Ok(Urgency::Ordinary),
+            Err(AppendError::Full) => {
+                let reserved = |entry: &Entry| entry.urgency == Urgency::Reserved;
+                if chunk.entries.iter().any(reserved) {
+                    self.roll(Urgency::Reserved, around)?;
+                    return Ok(Urgency::Reserved);
+                }
+                Err(AppendError::Full)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Decides the batches one after the other, each on the state that those before it leave. What is
+    /// refused leaves the frame. Answers how many records are in it, and the answers.
+    fn decide_all(
+        &mut self,
+        chunk: &mut Chunk,
+        allowed: Urgency,
+        time: Timestamp,
+        oldest: Seq,
+    ) -> (u32, Vec<Answer>) {
+        let mut answers = Vec::with_capacity(chunk.entries.len());
+        let (mut at, mut end, mut count) = (FRAME_HEADER_BYTES, FRAME_HEADER_BYTES, 0);
+        for entry in &chunk.entries {
+            if end != at {
+                chunk.frame.copy_within(at..at + entry.bytes, end);
+            }
+            at += entry.bytes;
+            let next = self.tip.next_seq.plus(u64::from(count));
+            let answer = if allowed == Urgency::Reserved && entry.urgency == Urgency::Ordinary {
+                Err(AppendError::Full)
+            } else {
+                self.decide(entry, next, oldest, &mut chunk.frame[..end + entry.bytes])
+            };
+            if answer.is_ok() {
+                end += entry.bytes;
+                count += entry.records;
+            }
+            answers.push(answer.map(|last_offset| Committed {
+                epoch: self.epoch,
+                first: next,
+                last: next.plus(u64::from(entry.records)).previous(),
+                last_offset,
+                time,
+            }));
+        }
+        chunk.frame.truncate(end);
+        (count, answers)
+    }
+
+    /// Gives the records of a batch, the last of `frame`, their places; answers the last one's offset.
+    fn decide(
+        &mut self,
+        entry: &Entry,
+        next: Seq,
+        oldest: Seq,
+        frame: &mut [u8],
+    ) -> Result<u64, AppendError> {
+        if let Some(expected) = entry.expected_last.filter(|last| *last != next.previous()) {
+            return Err(AppendError::Conflict { expected, actual: next.previous() });
+        }
+        let start = frame.len() - entry.bytes;
+        if let Some(last_offset) = self.place(&mut frame[start..], next, oldest) {
+            return Ok(last_offset);
+        }
+        // Its first records may have found places. They go with the rest; those before it stay.
+        self.topics.roll_back(self.active.segment.header.ordinal);
+        self.place(&mut frame[FRAME_HEADER_BYTES..start], self.tip.next_seq, oldest)
+            .expect("these records found their places before");
+        Err(AppendError::TooManyTopics { max: TOPICS_MAX })
+    }
+
+    /// Gives `records`, from `first` on, their places; `None` when a topic finds none.
+    fn place(&mut self, records: &mut [u8], first: Seq, oldest: Seq) -> Option<u64> {
         let ordinal = self.active.segment.header.ordinal;
-        let (mut at, mut seq, mut last_offset) = (start, first, 0);
-        while at < self.frame.len() {
-            let stored = split_first(&self.frame[at..]).expect("a batch holds whole records");
+        let (mut at, mut seq, mut last_offset) = (0, first, 0);
+        while at < records.len() {
+            let stored = split_first(&records[at..]).expect("a batch holds whole records");
             let (len, topic) = (stored.len(), stored.topic());
             last_offset = 0;
             if !topic.is_empty() {
                 let place = self.topics.place(topic, seq, oldest, ordinal).ok()?;
                 last_offset = place.offset;
-                set_place(&mut self.frame[at..], place.offset, place.previous);
+                set_place(&mut records[at..], place.offset, place.previous);
             }
             at += len;
             seq = seq.next();
@@ -166,79 +236,53 @@ impl Writer {
         Some(last_offset)
     }
 
-    /// Undoes the places of a batch that was refused halfway, and keeps those of the batches before it.
-    fn take_back(&mut self, oldest: Seq) {
-        let ordinal = self.active.segment.header.ordinal;
-        self.topics.roll_back(ordinal);
-        self.place(FRAME_HEADER_BYTES, self.tip.next_seq, oldest)
-            .expect("these records found their places before");
+    /// The time of the next frame: never before that of the last.
+    fn next_time(&self, around: &Surroundings<'_>) -> Timestamp {
+        around.clock.now().max(Timestamp::from_micros(self.time.micros() + 1))
     }
 
-    /// Writes, syncs and publishes the frame at hand. On failure the answers say so.
-    fn commit(&mut self, kind: FrameKind, count: u32, around: &Surroundings<'_>) -> Turn {
-        let time = around.clock.now().max(Timestamp::from_micros(self.time.micros() + 1));
+    /// Writes, syncs and publishes a frame.
+    fn commit(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        draft: Draft,
+        around: &Surroundings<'_>,
+    ) -> Result<(), NotCommitted> {
+        let Draft { kind, count, time } = draft;
         let (epoch, durable) = (self.epoch, self.durable);
         let nonce = self.active.segment.header.nonce;
-        let stamp = FrameStamp { kind, nonce, durable, time, epoch, count };
         let before = self.tip;
-        let after = seal(&mut self.frame, stamp, before);
-        let header = decode_header(&self.frame).expect("what was just sealed is a frame");
-        let frame = || Frame::new(header, self.frame.clone().into());
-        if is_planted(Bug::PublishBeforeCommit) && kind == FrameKind::Records {
-            around.ring.push(frame());
+        let after = seal(bytes, FrameStamp { kind, nonce, durable, time, epoch, count }, before);
+        let publish = || {
+            let header = decode_header(bytes).expect("what was just sealed is a frame");
+            around.ring.push(Frame::new(header, Bytes::copy_from_slice(bytes)));
+        };
+        let has_records = kind == FrameKind::Records;
+        if is_planted(Bug::PublishBeforeCommit) && has_records {
+            publish();
         }
-        if is_planted(Bug::AckBeforeSync) {
-            for (ticket, answer) in self.answers.drain(..) {
-                ticket.answer(answer);
-            }
-        }
-        if let Err(error) = write_all_at(self.active.file.as_ref(), &self.frame, self.active.at) {
-            return self.refuse(error);
+        if let Err(error) = write_all_at(self.active.file.as_ref(), bytes, self.active.at) {
+            // Nothing was synced, and the next frame goes over what was written.
+            self.topics.roll_back(self.active.segment.header.ordinal);
+            return Err(match error.kind() == io::ErrorKind::StorageFull {
+                true => NotCommitted::Full,
+                false => NotCommitted::Failed(Arc::new(error)),
+            });
         }
         if let Err(error) = self.active.file.sync_data() {
-            return self.fail(error);
+            return Err(NotCommitted::Failed(Arc::new(error)));
         }
-        self.tip = after;
-        self.time = time;
-        self.durable = after.next_seq.previous();
+        (self.tip, self.time, self.durable) = (after, time, after.next_seq.previous());
         self.frames += 1;
+        self.unmarked = has_records;
         self.topics.commit();
         let entry = IndexEntry { at: self.active.at, tip: before, time };
-        self.active.at += self.frame.len() as u64;
+        self.active.at += bytes.len() as u64;
         self.active.segment.commit(entry, self.active.at);
-        self.unmarked = kind == FrameKind::Records;
-        if kind == FrameKind::Records && !is_planted(Bug::PublishBeforeCommit) {
-            around.ring.push(frame());
+        if has_records && !is_planted(Bug::PublishBeforeCommit) {
+            publish();
         }
-        for (_, answer) in &mut self.answers {
-            if let Ok(committed) = answer {
-                committed.time = time;
-            }
-        }
-        Turn::Done
-    }
-
-    /// A write failed before anything was synced. On a full disk nothing has happened; else all stops.
-    fn refuse(&mut self, error: io::Error) -> Turn {
-        if error.kind() != io::ErrorKind::StorageFull {
-            return self.fail(error);
-        }
-        self.topics.roll_back(self.active.segment.header.ordinal);
-        for (_, answer) in &mut self.answers {
-            if answer.is_ok() {
-                *answer = Err(AppendError::Full);
-            }
-        }
-        Turn::Done
-    }
-
-    /// Nobody can say what is on the disk. Those who were refused on that state do not know either.
-    fn fail(&mut self, error: io::Error) -> Turn {
-        let error = Arc::new(error);
-        for (_, answer) in &mut self.answers {
-            *answer = Err(AppendError::Unknown(Arc::clone(&error)));
-        }
-        Turn::Failed(error)
+        Ok(())
     }
 
     /// Adds a mark, the proof that the last frame was synced, if there is none yet.
@@ -248,9 +292,12 @@ impl Writer {
             self.unmarked = false;
             return Turn::Done;
         }
-        self.frame.clear();
-        self.frame.resize(FRAME_HEADER_BYTES, 0);
-        self.commit(FrameKind::Mark, 0, around)
+        let mut frame = vec![0; FRAME_HEADER_BYTES];
+        let draft = Draft { kind: FrameKind::Mark, count: 0, time: self.next_time(around) };
+        match self.commit(&mut frame, draft, around) {
+            Ok(()) | Err(NotCommitted::Full) => Turn::Done,
+            Err(NotCommitted::Failed(error)) => Turn::Failed(error),
+        }
     }
 
     /// Seals the segment and goes on in the next one.
@@ -329,8 +376,22 @@ impl Writer {
     }
 }
 
+/// Wakes the tasks that gave a waker with their batch.
+fn wake_all(chunk: &mut Chunk) {
+    for waker in chunk.entries.iter_mut().filter_map(|entry| entry.waker.take()) {
+        waker.wake();
+    }
+}
+
+/// Turns the good answers into this error.
+fn replace_ok(answers: &mut [Answer], error: &AppendError) {
+    for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
+        *answer = Err(error.clone());
+    }
+}
+
 /// Bytes of the largest frame that a segment holds.
-fn frame_bytes_max(segment_bytes: u64) -> usize {
+pub(crate) fn frame_bytes_max(segment_bytes: u64) -> usize {
     let bytes = segment_bytes - SEGMENT_HEADER_BYTES as u64;
     usize::try_from(bytes).unwrap_or(FRAME_BYTES_MAX).min(FRAME_BYTES_MAX)
 }

@@ -322,9 +322,7 @@ fn open(disk: &SimDisk, clock: &ManualClock) -> Result<Log, String> {
     let mut environment = Environment::with_storage(Arc::new(disk.clone()));
     environment.clock = Arc::new(clock.clone());
     Log::open_with(environment, options()).map_err(|error| {
-        match std::error::Error::source(&error) {
-            Some(cause) => format!("it does not open: {error}: {cause}"),
-            None => format!("it does not open: {error}"),
-        }
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        format!("it does not open: {error}{}", cause.unwrap_or_default())
     })
 }

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use arrw_sim::crash;
+use arrw_sim::fixture::{self, FIXTURES};
 use arrw_sim::workload::{self, Place};
 use clap::{Parser, Subcommand};
 
@@ -41,14 +42,24 @@ enum Proof {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Writes the logs that are kept as fixtures of the format.
+    Fixture {
+        /// The folder of this format's fixtures.
+        folder: std::path::PathBuf,
+    },
 }
 
+/// Runs the proof.
 fn main() -> ExitCode {
     let proved = match Arguments::parse().proof {
         Proof::Model { cases, ops, seed } => model(cases, ops, seed),
         Proof::Crash { images, ops, seed } => {
             let plan = crash::Plan { seed, images, ops, states_max: 2_000 };
             crash::run(plan).map(|report| report.to_string())
+        }
+        Proof::Fixture { folder } => {
+            let written = fixture::write_all(&folder).map_err(|error| error.to_string());
+            written.map(|()| format!("wrote {} logs to {}", FIXTURES.len(), folder.display()))
         }
     };
     match proved {

@@ -1,5 +1,6 @@
 //! `log.append.inflight64` and `inflight1024`: many writers, one record each.
 
+use std::fmt;
 use std::io::Write;
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use arrw_log::{Batch, Log, NewRecord};
 
 use super::{PAYLOAD, SYNCED, TOPIC, Turn, turns};
 use crate::disk::{self, WorkFolder};
-use crate::floor::{self, Floor};
+use crate::floor::{self, Floor, Wrote};
 use crate::inflight::{self, Caller, Run};
 use crate::plan::{Load, Plan};
 use crate::row::Row;
@@ -47,6 +48,21 @@ impl Writers {
     }
 }
 
+/// A run, and what was written in it, warm-up included.
+struct Measured {
+    run: Run,
+    wrote: Wrote,
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Run { records_per_s, p50_us, p99_us } = self.run;
+        let per_write = self.wrote.records / self.wrote.writes.max(1);
+        write!(f, "{records_per_s:.0} records/s, {per_write} a write, ")?;
+        write!(f, "p50 {p50_us:.0} us, p99 {p99_us:.0} us")
+    }
+}
+
 /// A writer of the log.
 struct Appender(Log);
 
@@ -72,64 +88,49 @@ pub(super) fn measure(
     out: &mut dyn Write,
 ) -> anyhow::Result<Row> {
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
-    let (mut rolls, mut floor_rolls) = (0, 0);
     for run in 0..plan.load.runs() {
         for turn in turns(run) {
             let place = folder.fresh("append")?;
-            let (runs, all_rolls) = match turn {
-                Turn::Ours => (&mut ours, &mut rolls),
-                Turn::Floor => (&mut floors, &mut floor_rolls),
-            };
-            let (measured, rolled) = match turn {
-                Turn::Ours => run_log(&place, writers, plan.load)?,
-                Turn::Floor => run_floor(&place, writers, plan.load)?,
-            };
-            runs.push(measured);
-            *all_rolls += rolled;
+            match turn {
+                Turn::Ours => ours.push(run_log(&place, writers, plan.load)?),
+                Turn::Floor => floors.push(run_floor(&place, writers, plan.load)?),
+            }
             disk::remove(&place)?;
         }
-        let (own, floor) = (&ours[run], &floors[run]);
-        writeln!(
-            out,
-            "{} run {}: {:.0} records/s, p50 {:.0} us, p99 {:.0} us; floor {:.0}, p50 {:.0}, p99 {:.0}",
-            writers.id(),
-            run + 1,
-            own.records_per_s,
-            own.p50_us,
-            own.p99_us,
-            floor.records_per_s,
-            floor.p50_us,
-            floor.p99_us,
-        )?;
+        writeln!(out, "{} run {}: {}; floor {}", writers.id(), run + 1, ours[run], floors[run])?;
     }
-    writeln!(out, "{}: {rolls} segment rolls, floor {floor_rolls}", writers.id())?;
-    let of = |of: fn(&Run) -> f64| Spread::of(ours.iter().map(of));
+    let rolls = |runs: &[Measured]| runs.iter().map(|run| run.wrote.rolls).sum::<u64>();
+    let (own, floor) = (rolls(&ours), rolls(&floors));
+    writeln!(out, "{}: {own} segment rolls, floor {floor}", writers.id())?;
+    let of = |of: fn(&Run) -> f64| Spread::of(ours.iter().map(|run| of(&run.run)));
     Ok(Row {
         id: writers.id(),
         metric: "appends acknowledged",
         unit: "records/s",
         value: of(|run| run.records_per_s),
         latency: Some((of(|run| run.p50_us).median, of(|run| run.p99_us).median)),
-        floor: Some(Spread::of(floors.iter().map(|run| run.records_per_s))),
+        floor: Some(Spread::of(floors.iter().map(|run| run.run.records_per_s))),
         durability: SYNCED,
     })
 }
 
-fn run_log(folder: &Path, writers: Writers, load: Load) -> anyhow::Result<(Run, u64)> {
+fn run_log(folder: &Path, writers: Writers, load: Load) -> anyhow::Result<Measured> {
     let log = Log::open(folder)?;
     let callers = (0..writers.count()).map(|_| Appender(log.clone())).collect();
     let rolls = || log.stats().segments as u64 - 1;
     let wanted = writers.rolls(load);
     let run = inflight::run(load, callers, || wanted == 0 || wanted <= rolls())?;
-    let rolls = rolls();
+    let stats = log.stats();
+    let wrote =
+        Wrote { records: stats.tail.previous().get(), writes: stats.frames, rolls: rolls() };
     log.close()?;
-    Ok((run, rolls))
+    Ok(Measured { run, wrote })
 }
 
 /// For as long as a run of the log takes at least: its files hold the smaller records of the floor.
-fn run_floor(folder: &Path, writers: Writers, load: Load) -> anyhow::Result<(Run, u64)> {
+fn run_floor(folder: &Path, writers: Writers, load: Load) -> anyhow::Result<Measured> {
     let floor = Floor::start(folder)?;
     let callers = (0..writers.count()).map(|_| floor.caller()).collect();
     let run = inflight::run(load, callers, || true)?;
-    Ok((run, floor.stop()?))
+    Ok(Measured { run, wrote: floor.stop()? })
 }

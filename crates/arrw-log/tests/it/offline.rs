@@ -217,9 +217,10 @@ fn frames_that_are_whole_and_not_in_their_place_are_found_and_put_back() {
     let len =
         u32::from_le_bytes(bytes[last_frame + 4..last_frame + 8].try_into().unwrap()) as usize;
     // It moves over the footer, so that the file must be read.
-    let end = bytes.len();
-    bytes.copy_within(last_frame..last_frame + len, end - len);
-    bytes[last_frame..(last_frame + len).min(end - len)].fill(0);
+    let to = (bytes.len() - len) / 64 * 64;
+    bytes.copy_within(last_frame..last_frame + len, to);
+    bytes[last_frame..to].fill(0);
+    bytes[to + len..].fill(0);
     write_file(&damaged, first, &bytes);
     let refused = Log::open_with(environment(&damaged), small());
     assert!(matches!(refused, Err(OpenError::Damaged(_))), "{refused:?}");

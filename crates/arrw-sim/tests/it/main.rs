@@ -8,6 +8,7 @@ mod faults;
 mod fixture;
 mod io_faults;
 mod log_crash;
+mod log_format;
 mod log_model;
 mod machine;
 mod model;

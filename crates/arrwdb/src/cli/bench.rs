@@ -13,6 +13,7 @@ use super::exit::Exit;
 
 /// Take the figures that the documents quote
 #[derive(Debug, Subcommand)]
+#[command(verbatim_doc_comment)]
 pub(crate) enum Command {
     Log(Log),
     LogFill(LogFill),
@@ -23,10 +24,13 @@ pub(crate) enum Command {
 /// Writes several GiB into a folder on a real disk and removes it at the end. Takes about eight minutes,
 /// with --quick about two.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ arrwdb bench log --quick
-  $ arrwdb bench log --json figures.json --dir ./bench")]
+  $ arrwdb bench log --json figures.json --dir ./bench"
+)]
 pub(crate) struct Log {
     /// Run for a short time: 3 runs of 2 s each in place of 5 of 10 s
     #[arg(long)]
@@ -41,7 +45,7 @@ pub(crate) struct Log {
 
 /// Fill a log until this process is killed: the half of `bench log` that is killed
 #[derive(Debug, Args)]
-#[command(hide = true)]
+#[command(verbatim_doc_comment, hide = true)]
 pub(crate) struct LogFill {
     folder: PathBuf,
     /// Bytes of frames after which it prints `ready` and goes on

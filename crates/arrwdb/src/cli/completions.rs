@@ -10,10 +10,13 @@ use super::exit::Exit;
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ arrwdb completions bash > arrwdb.bash
-  $ arrwdb completions zsh > _arrwdb")]
+  $ arrwdb completions zsh > _arrwdb"
+)]
 pub(crate) struct Completions {
     /// The shell
     shell: Shell,

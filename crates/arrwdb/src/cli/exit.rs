@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use arrw_log::{AppendError, OpenError, ReadError, RepairError, UpkeepError};
+use arrw_log::{AppendError, OpenError, ReadError, RepairError, RestoreError, UpkeepError};
 
 /// How a command ended that did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,17 +65,25 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
     let disk = |help| Verdict { code: DISK_FAILED, help };
     if let Some(error) = cause.downcast_ref::<OpenError>() {
-        return judge_open(error);
+        return Some(judge_open(error));
     }
     if let Some(error) = cause.downcast_ref::<RepairError>() {
         return match error {
-            RepairError::Open(error) => judge_open(error),
+            RepairError::Open(error) => Some(judge_open(error)),
             RepairError::NothingLeft { .. } => {
                 Some(Verdict { code: DAMAGED, help: Some("put back a backup") })
             }
             RepairError::Io { .. } | _ => {
                 Some(disk(Some("free space for a copy of each damaged file, and run it again")))
             }
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<RestoreError>() {
+        return match error {
+            RestoreError::Open(error) => Some(judge_open(error)),
+            RestoreError::Damaged { .. } => Some(Verdict { code: DAMAGED, help: None }),
+            RestoreError::NotABackup { .. } => Some(Verdict { code: NO_LOG, help: None }),
+            RestoreError::NotEmpty { .. } | _ => None,
         };
     }
     if let Some(error) = cause.downcast_ref::<ReadError>() {
@@ -104,16 +112,13 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
     {
         return Some(disk(stopped));
     }
-    let error = cause.downcast_ref::<io::Error>()?;
-    let absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-    Some(if absent {
-        Verdict { code: NO_LOG, help: Some("give the folder in which the log is") }
-    } else {
-        disk(None)
-    })
+    if let Some(UpkeepError::Damaged(_)) = cause.downcast_ref::<UpkeepError>() {
+        return Some(Verdict { code: DAMAGED, help: None });
+    }
+    cause.is::<io::Error>().then(|| disk(None))
 }
 
-fn judge_open(error: &OpenError) -> Option<Verdict> {
+fn judge_open(error: &OpenError) -> Verdict {
     let (code, help) = match error {
         OpenError::Locked { .. } => {
             (LOCKED, Some("stop the other process, or wait until it has ended"))
@@ -131,5 +136,5 @@ fn judge_open(error: &OpenError) -> Option<Verdict> {
             (FAILED, None)
         }
     };
-    Some(Verdict { code, help })
+    Verdict { code, help }
 }

@@ -1,85 +1,205 @@
 //! How the values of a log look in JSON.
 
-use arrw_log::{Damage, Inspection, Record, RepairReport, SegmentSummary, Verification};
-use serde_json::{Map, Value, json};
+use arrw_log::{BackupReport, Damage, Inspection, RepairReport, SegmentSummary, Seq, Verification};
+use serde::Serialize;
 
 use super::text;
 
-/// A record as one object: text as `key` and `data`, other bytes as `key_base64` and `data_base64`.
-pub(crate) fn record(record: &Record<'_>) -> Value {
-    let mut object = Map::new();
-    object.insert("seq".to_owned(), record.seq().get().into());
-    object.insert("topic".to_owned(), record.topic().into());
-    object.insert("offset".to_owned(), record.offset().into());
-    object.insert("time".to_owned(), text::time(record.time()).into());
-    if !record.key().is_empty() {
-        put_bytes(&mut object, "key", record.key());
+/// A record. Bytes that are text stand in `key` and `data`, others in `key_base64` and `data_base64`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record<'a> {
+    seq: u64,
+    topic: &'a str,
+    offset: u64,
+    time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_base64: Option<String>,
+}
+
+impl<'a> From<&arrw_log::Record<'a>> for Record<'a> {
+    fn from(record: &arrw_log::Record<'a>) -> Self {
+        let key = Some(record.key()).filter(|key| !key.is_empty());
+        let (key, key_base64) = key.map_or((None, None), split);
+        let (data, data_base64) = split(record.payload());
+        Self {
+            seq: record.seq().get(),
+            topic: record.topic(),
+            offset: record.offset(),
+            time: text::time(record.time()),
+            key,
+            key_base64,
+            data,
+            data_base64,
+        }
     }
-    put_bytes(&mut object, "data", record.payload());
-    Value::Object(object)
 }
 
-fn put_bytes(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => object.insert(name.to_owned(), text.into()),
-        Err(_) => object.insert(format!("{name}_base64"), text::base64(bytes).into()),
-    };
+/// Bytes as text, or else as base64.
+fn split(bytes: &[u8]) -> (Option<&str>, Option<String>) {
+    let text = std::str::from_utf8(bytes).ok();
+    (text, text.is_none().then(|| text::base64(bytes)))
 }
 
-pub(crate) fn verification(found: &Verification) -> Map<String, Value> {
-    let mut object = Map::new();
-    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
-    put("first", found.first.get().into());
-    put("tail", found.tail.get().into());
-    put("records", found.records.into());
-    put("given_up", found.given_up.into());
-    put("frames", found.frames.into());
-    put("bytes", found.bytes.into());
-    put("segments", found.segments.into());
-    put("affected_records", found.affected_records().into());
-    put("damages", found.damages.iter().map(damage).collect());
-    put("notes", found.notes.as_slice().into());
-    object
+/// What was found in a log that was read in full.
+#[derive(Debug, Serialize)]
+pub(crate) struct Found<'a> {
+    /// True when the log is as it should be: from the start, or now.
+    ok: bool,
+    first: u64,
+    tail: u64,
+    records: u64,
+    given_up: u64,
+    frames: u64,
+    bytes: u64,
+    segments: u64,
+    affected_records: u64,
+    damages: Vec<Damaged<'a>>,
+    notes: &'a [String],
 }
 
-fn damage(damage: &Damage) -> Value {
-    let (first, last) = (damage.first.get(), damage.last.get());
-    json!({
-        "file": damage.file, "from": damage.from, "to": damage.to,
-        "first": first, "last": last, "records": text::affected(damage), "what": damage.what,
-    })
+/// What a log is found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Sound,
+    Damaged,
 }
 
-pub(crate) fn repair(report: &RepairReport) -> Map<String, Value> {
-    let mut object = verification(&report.found);
-    object.insert("files".to_owned(), report.files.as_slice().into());
-    let epoch = report.epoch.map(|epoch| epoch.to_string());
-    object.insert("repaired".to_owned(), epoch.is_some().into());
-    object.insert("epoch".to_owned(), epoch.into());
-    object
+impl<'a> Found<'a> {
+    pub(crate) fn new(found: &'a Verification, state: State) -> Self {
+        Self {
+            ok: state == State::Sound,
+            first: found.first.get(),
+            tail: found.tail.get(),
+            records: found.records,
+            given_up: found.given_up,
+            frames: found.frames,
+            bytes: found.bytes,
+            segments: found.segments,
+            affected_records: found.affected_records(),
+            damages: found.damages.iter().map(Damaged::from).collect(),
+            notes: &found.notes,
+        }
+    }
 }
 
-pub(crate) fn inspection(log: &Inspection, segments: &[&SegmentSummary]) -> Value {
-    json!({
-        "log_id": format!("{:032x}", log.log_id),
-        "epoch": log.epoch.to_string(),
-        "left_as": log.left_as,
-        "first": log.first.get(),
-        "durable": log.durable.get(),
-        "segments": segments.iter().map(|summary| segment(summary)).collect::<Value>(),
-    })
+#[derive(Debug, Serialize)]
+struct Damaged<'a> {
+    file: &'a str,
+    from: u64,
+    to: u64,
+    first: u64,
+    last: u64,
+    records: u64,
+    what: &'a str,
 }
 
-fn segment(segment: &SegmentSummary) -> Value {
-    json!({
-        "file": segment.file,
-        "state": segment.state,
-        "file_bytes": segment.file_bytes,
-        "frame_bytes": segment.frame_bytes,
-        "first": segment.first.map(arrw_log::Seq::get),
-        "last": segment.last.map(arrw_log::Seq::get),
-        "first_time": segment.first_time.map(text::time),
-        "last_time": segment.last_time.map(text::time),
-        "topics": segment.topics,
-    })
+impl<'a> From<&'a Damage> for Damaged<'a> {
+    fn from(damage: &'a Damage) -> Self {
+        Self {
+            file: &damage.file,
+            from: damage.from,
+            to: damage.to,
+            first: damage.first.get(),
+            last: damage.last.get(),
+            records: text::affected(damage),
+            what: damage.what,
+        }
+    }
+}
+
+/// What a repair found, and did or would do.
+#[derive(Debug, Serialize)]
+pub(crate) struct Repair<'a> {
+    #[serde(flatten)]
+    found: Found<'a>,
+    /// True when it was carried out.
+    repaired: bool,
+    /// Files that were or would be written anew.
+    files: &'a [String],
+    /// The new life of the log.
+    epoch: Option<String>,
+}
+
+impl<'a> Repair<'a> {
+    pub(crate) fn new(report: &'a RepairReport, state: State) -> Self {
+        Self {
+            found: Found::new(&report.found, state),
+            repaired: report.epoch.is_some(),
+            files: &report.files,
+            epoch: report.epoch.map(|epoch| epoch.to_string()),
+        }
+    }
+}
+
+/// What was copied.
+#[derive(Debug, Serialize)]
+pub(crate) struct Backup {
+    first: u64,
+    last: u64,
+    bytes: u64,
+}
+
+impl From<&BackupReport> for Backup {
+    fn from(report: &BackupReport) -> Self {
+        Self { first: report.first.get(), last: report.last.get(), bytes: report.bytes }
+    }
+}
+
+/// What a log consists of.
+#[derive(Debug, Serialize)]
+pub(crate) struct Log<'a> {
+    log_id: String,
+    epoch: String,
+    left_as: &'a str,
+    first: u64,
+    durable: u64,
+    segments: Vec<Segment<'a>>,
+}
+
+impl<'a> Log<'a> {
+    pub(crate) fn new(log: &'a Inspection, segments: &[&'a SegmentSummary]) -> Self {
+        Self {
+            log_id: format!("{:032x}", log.log_id),
+            epoch: log.epoch.to_string(),
+            left_as: log.left_as,
+            first: log.first.get(),
+            durable: log.durable.get(),
+            segments: segments.iter().map(|segment| Segment::from(*segment)).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Segment<'a> {
+    file: &'a str,
+    state: &'a str,
+    file_bytes: u64,
+    frame_bytes: Option<u64>,
+    first: Option<u64>,
+    last: Option<u64>,
+    first_time: Option<String>,
+    last_time: Option<String>,
+    topics: Option<usize>,
+}
+
+impl<'a> From<&'a SegmentSummary> for Segment<'a> {
+    fn from(segment: &'a SegmentSummary) -> Self {
+        Self {
+            file: &segment.file,
+            state: segment.state,
+            file_bytes: segment.file_bytes,
+            frame_bytes: segment.frame_bytes,
+            first: segment.first.map(Seq::get),
+            last: segment.last.map(Seq::get),
+            first_time: segment.first_time.map(text::time),
+            last_time: segment.last_time.map(text::time),
+            topics: segment.topics,
+        }
+    }
 }

@@ -12,8 +12,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use exit::Exit;
-
 /// The back end of real-time applications, in one program.
 ///
 /// Event bus, job queue and WebSocket manager on one durable, ordered log. What exists today is the log
@@ -22,6 +20,7 @@ use exit::Exit;
 #[command(
     name = "arrwdb",
     version,
+    verbatim_doc_comment,
     arg_required_else_help = true,
     after_help = "\
 Examples:

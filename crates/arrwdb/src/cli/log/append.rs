@@ -22,10 +22,13 @@ const IN_FLIGHT_MAX: usize = 64;
 /// Prints the seq of each record once it is on the disk, in the order of the lines. Makes the log if there
 /// is none. When it fails, lines whose seq was printed are in the log; up to 64 behind them may be.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ printf 'one\\ntwo\\n' | arrwdb log append ./data --topic greetings
-  $ seq 1000 | arrwdb log append ./data --topic numbers > seqs.txt")]
+  $ seq 1000 | arrwdb log append ./data --topic numbers > seqs.txt"
+)]
 pub(crate) struct Append {
     /// Folder of the log
     folder: PathBuf,

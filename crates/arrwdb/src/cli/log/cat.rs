@@ -17,10 +17,13 @@ use crate::cli::json;
 /// Fields: seq, topic, offset, time, key, data. A payload or key that is not UTF-8 stands in data_base64
 /// or key_base64 instead. Opens the log, so no other process may have it.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ arrwdb log cat ./data
-  $ arrwdb log cat ./data --from 2 --limit 10")]
+  $ arrwdb log cat ./data --from 2 --limit 10"
+)]
 pub(crate) struct Cat {
     /// Folder of the log
     folder: PathBuf,
@@ -63,7 +66,8 @@ fn print_records(log: &Log, start: Start, limit: u64, out: &mut impl Write) -> a
             if left == 0 {
                 break;
             }
-            writeln!(out, "{}", json::record(&record))?;
+            serde_json::to_writer(&mut *out, &json::Record::from(&record))?;
+            out.write_all(b"\n")?;
             left -= 1;
         }
     }

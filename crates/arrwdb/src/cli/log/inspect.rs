@@ -14,10 +14,13 @@ use crate::cli::{json, text};
 ///
 /// Reads headers and footers only, so it is quick for a log of any size, and changes nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ arrwdb log inspect ./data
-  $ arrwdb log inspect ./data --segment 1 --json")]
+  $ arrwdb log inspect ./data --segment 1 --json"
+)]
 pub(crate) struct Inspect {
     /// Folder of the log
     folder: PathBuf,
@@ -40,7 +43,7 @@ impl Inspect {
             anyhow::bail!("the log in `{}` has no segment {number}", self.folder.display());
         }
         if self.json {
-            print_json(&json::inspection(&log, &segments))?;
+            print_json(&json::Log::new(&log, &segments))?;
         } else {
             print(&describe(&log, &segments)?)?;
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrw_log::{Environment, Loss, RepairReport, repair};
 use clap::Args;
-use serde_json::Value;
 
 use super::verify::{describe, has_no_superblock};
 use super::{print, print_json, storage};
@@ -18,10 +17,13 @@ use crate::cli::{json, text};
 /// anything to repair. With it the damaged files are written anew, and the log begins a new life: readers
 /// that come to the lost records are told, and positions from before no longer fit.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ arrwdb log repair ./data
-  $ arrwdb log repair ./data --accept-loss")]
+  $ arrwdb log repair ./data --accept-loss"
+)]
 pub(crate) struct Repair {
     /// Folder of the log
     folder: PathBuf,
@@ -40,10 +42,10 @@ impl Repair {
         let loss = if self.accept_loss { Loss::Accept } else { Loss::Refuse };
         let report = repair(&Environment::with_storage(Arc::new(storage)), loss)?;
         let wanting = nameless || !report.files.is_empty() || !report.found.damages.is_empty();
+        let done = !wanting || report.epoch.is_some();
         if self.json {
-            let mut object = json::repair(&report);
-            object.insert("sound".to_owned(), (!wanting || report.epoch.is_some()).into());
-            print_json(&Value::Object(object))?;
+            let state = if done { json::State::Sound } else { json::State::Damaged };
+            print_json(&json::Repair::new(&report, state))?;
         } else if let Some(epoch) = report.epoch {
             print(&format!(
                 "{}repaired: {} written anew; the log's new epoch is {epoch}\n",
@@ -55,7 +57,6 @@ impl Repair {
         } else {
             print(&format!("{}nothing to repair\n", describe(&report.found)))?;
         }
-        let done = !wanting || report.epoch.is_some();
         Ok(if done { Exit::Fine } else { Exit::Damaged })
     }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use arrw_log::{OpenError, Storage, Verification, inspect, verify};
 use clap::Args;
-use serde_json::Value;
 
 use super::{print, print_json, storage};
 use crate::cli::exit::Exit;
@@ -16,10 +15,13 @@ use crate::cli::{json, text};
 /// Reads all of it and changes nothing. Ends with 0 when all is well and with 65 when acknowledged data is
 /// damaged, after naming each damage by file and byte.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ arrwdb log verify ./data
-  $ arrwdb log verify ./data --json")]
+  $ arrwdb log verify ./data --json"
+)]
 pub(crate) struct Verify {
     /// Folder of the log
     folder: PathBuf,
@@ -35,9 +37,8 @@ impl Verify {
         let nameless = has_no_superblock(&storage);
         let sound = found.damages.is_empty() && !nameless;
         if self.json {
-            let mut object = json::verification(&found);
-            object.insert("ok".to_owned(), sound.into());
-            print_json(&Value::Object(object))?;
+            let state = if sound { json::State::Sound } else { json::State::Damaged };
+            print_json(&json::Found::new(&found, state))?;
         } else {
             let mut said = describe(&found);
             if !sound {

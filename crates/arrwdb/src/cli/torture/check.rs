@@ -16,10 +16,13 @@ use crate::cli::log::open_existing;
 /// A record is bad when its payload is not what the seed gives, or when its batch is not whole. Ends with 65
 /// when one is bad.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ arrwdb torture writer --data ./fresh --seed 7 --records 100 > acks.txt && arrwdb torture check --data ./fresh --seed 7
-  $ arrwdb torture writer --data ./clean --seed 8 --records 9 && arrwdb torture check --data ./clean --seed 8 > found.txt")]
+  $ arrwdb torture writer --data ./clean --seed 8 --records 9 && arrwdb torture check --data ./clean --seed 8 > found.txt"
+)]
 pub(crate) struct Check {
     /// Folder of the log
     #[arg(long)]
@@ -85,13 +88,13 @@ impl Check {
                     }
                     Some(_) | None => next.ok &= next.name.is_some_and(|name| name.index == 0),
                 }
-                bad += print(&mut out, last.replace(next))?;
+                bad += print(&mut out, last.replace(next).as_ref())?;
             }
         }
         if let Some(last) = &mut last {
             last.ok &= !last.is_open();
         }
-        bad += print(&mut out, last)?;
+        bad += print(&mut out, last.as_ref())?;
         out.flush()?;
         log.close()?;
         Ok(if bad == 0 { Exit::Fine } else { Exit::Damaged })
@@ -99,9 +102,9 @@ impl Check {
 }
 
 /// Prints a record, and answers how many bad ones that were.
-fn print(out: &mut impl Write, read: Option<Read>) -> io::Result<u64> {
+fn print(out: &mut impl Write, read: Option<&Read>) -> io::Result<u64> {
     let Some(Read { seq, name, ok }) = read else { return Ok(0) };
     let (writer, number) = name.map_or((0, 0), |name| (name.writer, name.number));
-    writeln!(out, "rec {seq} {writer} {number} {}", if ok { "ok" } else { "bad" })?;
-    Ok(u64::from(!ok))
+    writeln!(out, "rec {seq} {writer} {number} {}", if *ok { "ok" } else { "bad" })?;
+    Ok(u64::from(!*ok))
 }

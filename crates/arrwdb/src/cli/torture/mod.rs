@@ -12,6 +12,7 @@ use super::exit::Exit;
 ///
 /// For tests of durability on real machines and disks. Nothing else needs these commands.
 #[derive(Debug, Subcommand)]
+#[command(verbatim_doc_comment)]
 pub(crate) enum Command {
     Writer(writer::Writer),
     Check(check::Check),

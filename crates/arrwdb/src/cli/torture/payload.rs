@@ -25,7 +25,8 @@ impl Name {
     /// Numbers that depend on the seed and on this name alone.
     fn random(self, seed: u64) -> Random {
         let mut random = Random(seed);
-        for part in [u64::from(self.writer), self.number, u64::from(self.index)] {
+        let place = u64::from(self.index) << 32 | u64::from(self.count);
+        for part in [u64::from(self.writer), self.number, place] {
             random = Random(random.next() ^ part);
         }
         random

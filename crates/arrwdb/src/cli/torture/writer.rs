@@ -27,10 +27,13 @@ const PAYLOAD_MAX: u64 = RECORD_BYTES_MAX as u64 - 1024;
 /// from 1 in each run. Payloads follow from the seed. Ends with 0 after a clean close, and with 74 when a
 /// write failed.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   $ arrwdb torture writer --data ./torture --seed 7 --records 1000 > acks.txt
-  $ timeout --signal=KILL 2 arrwdb torture writer --data ./torture --seed 8 --writers 16 > more.txt")]
+  $ timeout --signal=KILL 2 arrwdb torture writer --data ./torture --seed 8 --writers 16 > more.txt"
+)]
 pub(crate) struct Writer {
     /// Folder of the log
     #[arg(long)]

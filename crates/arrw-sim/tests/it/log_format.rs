@@ -1,0 +1,59 @@
+//! Logs that were written by every released format are read, and today's program writes the same bytes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrw_log::{Environment, Log, ReadError, Start, verify};
+use arrw_sim::fixture::{FIXTURES, load, make};
+use arrw_sim::workload::options;
+
+fn folder(format: &str, name: &str) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../arrw-log/tests/fixtures");
+    fixtures.join(format).join(name)
+}
+
+/// What a log holds: records, a sum over all their bytes, and how many were given up.
+fn counts(folder: &Path) -> (u64, u64, u64) {
+    let disk = load(folder).unwrap();
+    let found = verify(&disk).unwrap();
+    assert!(found.damages.is_empty(), "{found:?}");
+    let environment = Environment::with_storage(Arc::new(disk));
+    let log = Log::open_with(environment, options()).unwrap();
+    let mut reader = log.reader(Start::Earliest).unwrap();
+    let (mut records, mut sum, mut lost) = (0, 0, 0);
+    loop {
+        match reader.try_next() {
+            Ok(Some(frame)) => {
+                for record in frame.records() {
+                    let value =
+                        |bytes: &[u8]| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+                    records += 1;
+                    sum += record.seq().get() * (value(record.payload()) + value(record.key()));
+                    sum += record.offset() * value(record.topic().as_bytes());
+                    sum += record.headers().map(|(_, bytes)| value(bytes)).sum::<u64>();
+                }
+            }
+            Ok(None) => break,
+            Err(ReadError::Lost { first, last }) => lost += last.get() - first.get() + 1,
+            Err(other) => unreachable!("{other}"),
+        }
+    }
+    assert_eq!((records, lost), (found.records, found.given_up));
+    (records, sum, lost)
+}
+
+#[test]
+fn logs_of_format_1_are_read() {
+    assert_eq!(counts(&folder("format-1", "closed")), (93, 240_813_681, 0));
+    assert_eq!(counts(&folder("format-1", "crashed")), (93, 240_813_681, 0));
+    assert_eq!(counts(&folder("format-1", "repaired")), (102, 291_634_045, 2));
+}
+
+/// A change of the bytes is a change of the format: it needs a new number and new fixtures beside the old.
+#[test]
+fn the_format_has_not_changed() {
+    for name in FIXTURES {
+        let kept = load(&folder("format-1", name)).unwrap();
+        assert_eq!(make(name).unwrap().fingerprint(), kept.fingerprint(), "{name}");
+    }
+}

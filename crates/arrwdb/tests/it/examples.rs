@@ -1,0 +1,46 @@
+//! The examples in the help are commands that work.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::program::{Folder, PROGRAM};
+
+/// Commands whose examples are run, in this order and in one folder: the first one makes the log.
+const COMMANDS: &[&[&str]] = &[
+    &[],
+    &["log", "append"],
+    &["log", "cat"],
+    &["log", "inspect"],
+    &["log", "verify"],
+    &["log", "repair"],
+    &["log", "backup"],
+    &["log", "restore"],
+    &["torture", "writer"],
+    &["torture", "check"],
+    &["completions"],
+];
+
+#[test]
+fn the_examples_in_the_help_work() {
+    let folder = Folder::new();
+    let programs = Path::new(PROGRAM).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", programs.display());
+    for command in COMMANDS {
+        let help = folder.run(&[command, &["--help"][..]].concat()).ended_with(0).out;
+        let examples: Vec<_> = help.lines().filter_map(|line| line.strip_prefix("  $ ")).collect();
+        assert!(2 <= examples.len(), "{help}");
+        for example in examples {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", example]).current_dir(folder.path()).env("PATH", &path);
+            let output = shell.output().unwrap();
+            let killed = example.starts_with("timeout --signal=KILL");
+            assert!(output.status.success() || killed, "{example}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn the_version_is_told() {
+    let said = Folder::new().run(&["--version"]).ended_with(0);
+    assert_eq!(said.out, format!("arrwdb {}\n", env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,13 @@
+//! The binary as its users meet it: arguments in, text and an exit code out.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+mod backup;
+mod damage;
+mod examples;
+mod failed_write;
+mod kill;
+mod lines;
+mod program;
+mod refusals;
+mod strace;
