@@ -85,6 +85,10 @@ fn begin_anew(
     if let Some(Last { surveyed, header, scan: Some(mut scan) }) = last {
         walked.report.cut = cut_of(&surveyed, &mut scan)?;
         unproven = std::mem::take(&mut scan.unproven);
+        // A mark that may be lost must not be built upon; what it proves stays proven without it.
+        while unproven.back().is_some_and(Kept::is_mark) {
+            unproven.pop_back();
+        }
         seal_proven = Some((header, scan.proven));
     }
     if let Some((header, proven)) = seal_proven {
