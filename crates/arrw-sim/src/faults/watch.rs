@@ -85,10 +85,12 @@ impl Seen {
                 s.kind == kind && (*count == s.nth || s.forever && s.nth < *count)
             });
         self.strikes += u64::from(fails);
-        if kind == OpKind::Create && !fails {
+        let renamed = file.split_once(" -> ").map(|(_, to)| to);
+        if matches!(kind, OpKind::Create | OpKind::Rename) && !fails {
             // Another file of that name: nothing of it is in doubt.
-            self.failed.remove(file);
-            self.again.remove(file);
+            let name = renamed.unwrap_or(file);
+            self.failed.remove(name);
+            self.again.remove(name);
         }
         if !matches!(kind, OpKind::SyncData | OpKind::SyncFolder) {
             return;
