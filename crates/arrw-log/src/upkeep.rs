@@ -10,7 +10,7 @@ use crate::limits::{FULL_RETRY_MS, SEALS_PENDING_MAX, SPARES_RESERVED};
 use crate::planted::{Bug, is_planted};
 use crate::record::Urgency;
 use crate::segment::{Footer, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, file_name};
-use crate::storage::{StorageFile, write_all_at};
+use crate::storage::{Storage, StorageFile, write_all_at};
 use crate::sync::{Condvar, Mutex, lock};
 
 /// Bytes of zeros written at once, and synced a few pieces at a time so that a commit beside it does
@@ -303,12 +303,12 @@ impl Upkeep {
         file.sync_data()?;
         storage.rename(old_name, &file_name(header.ordinal))?;
         if !is_planted(Bug::ForgetFolderSync) {
-            storage.sync_folder()?;
+            sync_names(storage.as_ref())?;
         }
         Ok(file)
     }
 
-    /// Writes a footer. A full disk is no harm: opening reads the segment instead.
+    /// Writes a footer. A full disk is no harm: opening reads the segment instead. A failed sync is.
     fn write_footer(&self, seal: &Seal) -> io::Result<()> {
         let file = self.environment.storage.open(&seal.segment.name())?;
         let header = &seal.segment.header;
@@ -316,9 +316,10 @@ impl Upkeep {
             FileLen::Keep => self.segment_bytes,
             FileLen::Cut => 0,
         };
-        match seal.footer.write(file.as_ref(), header, len_min).and_then(|()| file.sync_data()) {
+        match seal.footer.write(file.as_ref(), header, len_min) {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
-            other => other,
+            Err(error) => Err(error),
+            Ok(()) => file.sync_data(),
         }
     }
 }
@@ -352,9 +353,15 @@ pub(crate) fn create(
         return Err(error);
     }
     if !is_planted(Bug::ForgetFolderSync) {
-        storage.sync_folder()?;
+        sync_names(storage.as_ref())?;
     }
     Ok(file)
+}
+
+/// Syncs the folder. Whatever the failure is called, it is no lack of space that passes: names that a
+/// failed sync has lost are not written by a later one.
+fn sync_names(storage: &dyn Storage) -> io::Result<()> {
+    storage.sync_folder().map_err(io::Error::other)
 }
 
 fn fill(file: &dyn StorageFile, segment_bytes: u64) -> io::Result<()> {

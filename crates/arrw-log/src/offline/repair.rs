@@ -135,11 +135,13 @@ fn plan(examined: &Examined, block: &Superblock) -> Vec<NewFile> {
             file.header
                 .is_some_and(|header| header.ordinal == ordinal && header.log_id == block.log_id)
         });
+        let mut at = SEGMENT_HEADER_BYTES as u64;
         for run in &runs {
             if run.start != tip {
                 pieces.push(Piece::Gap(tip, run.start));
-                sound = false;
             }
+            sound &= run.start == tip && run.from == at;
+            at = run.to;
             pieces.push(Piece::Frames((*run).clone()));
             tip = run.end;
         }

@@ -6,7 +6,7 @@ use super::runs::{Run, runs_of};
 use crate::error::{Damage, OpenError};
 use crate::position::{Seq, Tip};
 use crate::recovery::{Head, Surveyed, io_error, read_superblock_of, survey, take_lock};
-use crate::segment::{Footer, file_name};
+use crate::segment::{Footer, SEGMENT_HEADER_BYTES, file_name};
 use crate::storage::Storage;
 use crate::superblock::Superblock;
 
@@ -106,7 +106,15 @@ fn all_runs(files: &[Surveyed]) -> io::Result<Vec<Run>> {
             Some(Head::Start(start, _)) => Some(start.next_frame),
             Some(Head::Stray(..) | Head::Unused) | None => None,
         };
-        runs.extend(runs_of(file, until)?);
+        for run in runs_of(file, until)? {
+            // Without its header a file shows frames of its earlier lives, and those of other files, too.
+            let after = runs.last().map_or(0, |last: &Run| last.end.next_frame);
+            if after <= run.start.next_frame
+                && until.is_none_or(|until| run.end.next_frame <= until)
+            {
+                runs.push(run);
+            }
+        }
     }
     Ok(runs)
 }
@@ -141,15 +149,18 @@ impl Examined {
     /// Finds what is missing between the runs and behind them.
     fn judge(&mut self) {
         let mut tip = self.start;
-        let mut behind = (self.superblock.map_or(0, |block| block.first_ordinal), 4096);
+        let page = SEGMENT_HEADER_BYTES as u64;
+        let mut behind = (self.superblock.map_or(0, |block| block.first_ordinal), page);
         for run in &self.runs {
             if run.start != tip {
-                let (from_file, from) = behind;
-                let (from, to) =
-                    if from_file == run.ordinal { (from, run.from) } else { (0, run.from) };
-                let (file, first) = (file_name(run.ordinal), tip.next_seq);
-                let last = run.start.next_seq.previous();
+                let (file, from, to) = self.hole_before(run, behind);
+                let (first, last) = (tip.next_seq, run.start.next_seq.previous());
                 let what = if first <= last { "frames are missing" } else { "the chain is broken" };
+                self.found.damages.push(Damage { file, from, to, first, last, what });
+            } else if run.from != place_of_next(behind, run.ordinal) {
+                let (file, from, to) = self.hole_before(run, behind);
+                let (first, last) = (tip.next_seq, tip.next_seq.previous());
+                let what = "frames are not in their place";
                 self.found.damages.push(Damage { file, from, to, first, last, what });
             }
             tip = run.end;
@@ -172,23 +183,49 @@ impl Examined {
         self.found.segments = self.files.len() as u64;
     }
 
+    /// Where frames are missing before `run`, when those before it end in the file and at the byte `behind`.
+    fn hole_before(&self, run: &Run, behind: (u64, u64)) -> (String, u64, u64) {
+        let (ordinal, from) = behind;
+        if ordinal == run.ordinal {
+            return (file_name(ordinal), from, run.from);
+        }
+        let at_its_start = run.from == SEGMENT_HEADER_BYTES as u64;
+        let end = |file: &Surveyed| file.footer.as_ref().map_or(file.len, |footer| footer.end.at);
+        match self.files.iter().find(|file| file.ordinal == ordinal) {
+            // The file of the run begins as it should, so it was the one before that lost its end.
+            Some(file) if at_its_start && ordinal + 1 == run.ordinal && from < end(file) => {
+                (file_name(ordinal), from, end(file))
+            }
+            Some(_) | None => (file_name(run.ordinal), 0, run.from),
+        }
+    }
+
     /// A footer that does not agree with the frames would lead readers astray.
     fn check_footers(&mut self) {
         for file in &self.files {
             let Some(Footer { end, start, .. }) = &file.footer else { continue };
             let mut own = self.runs.iter().filter(|run| run.ordinal == file.ordinal);
-            let intact = match (own.next(), own.next()) {
-                (Some(run), None) => run.start == *start && run.end == end.tip,
-                (None, _) => start == &end.tip,
-                (Some(_), Some(_)) => true,
+            let (intact, reached) = match (own.next(), own.next()) {
+                (Some(run), None) => (run.start == *start && run.end == end.tip, run.end),
+                (None, _) => (start == &end.tip, *start),
+                (Some(_), Some(_)) => (true, *start),
             };
-            let known = self.found.damages.iter().any(|damage| damage.file == file.name());
+            let (first, last) = (reached.next_seq, end.tip.next_seq.previous());
+            // What is missing is reported once, in whichever file.
+            let known = self.found.damages.iter().any(|damage| {
+                damage.file == file.name() || (damage.first <= last && first <= damage.last)
+            });
             if !intact && !known {
-                let (first, last) = (start.next_seq, end.tip.next_seq.previous());
                 let what = "its frames end before its footer says";
                 let (from, to) = (4096, end.at);
                 self.found.damages.push(Damage { file: file.name(), from, to, first, last, what });
             }
         }
     }
+}
+
+/// Where the first frame of a run in the file `ordinal` belongs, behind what ends at `behind`.
+fn place_of_next(behind: (u64, u64), ordinal: u64) -> u64 {
+    let (file, at) = behind;
+    if file == ordinal { at } else { SEGMENT_HEADER_BYTES as u64 }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::frame::{FrameHeader, Records};
+use crate::frame::{FrameHeader, FrameKind, Records};
 use crate::limits::INDEX_EVERY_BYTES;
 use crate::position::{Seq, Timestamp, Tip};
 use crate::segment::{
@@ -24,6 +24,12 @@ pub(crate) struct Kept {
     pub(crate) entry: IndexEntry,
     pub(crate) header: FrameHeader,
     pub(crate) bytes: Bytes,
+}
+
+impl Kept {
+    pub(crate) fn is_mark(&self) -> bool {
+        self.header.kind == FrameKind::Mark
+    }
 }
 
 /// Why reading stopped.
@@ -51,6 +57,7 @@ pub(crate) struct Scan {
     /// The last seq that a frame or the superblock says was synced.
     pub(crate) durable: Seq,
     pub(crate) stop: Stop,
+    end: End,
     pub(crate) source: FrameSource,
 }
 
@@ -65,6 +72,17 @@ pub(crate) struct Range {
     pub(crate) until: Option<u64>,
     /// The last seq that is known to be synced.
     pub(crate) durable: Seq,
+    pub(crate) end: End,
+}
+
+/// What is known of the last frame of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was synced: another segment follows, or the log was closed.
+    Synced,
+    /// Its sync may have failed or never been. Of a mark nothing else would tell: it proves what is
+    /// before it and not itself.
+    InDoubt,
 }
 
 impl Scan {
@@ -90,6 +108,7 @@ impl Scan {
             at,
             durable: range.durable,
             stop: Stop::Nothing,
+            end: range.end,
             source: FrameSource::new(Arc::clone(file), Some(header.nonce), SCAN_BYTES),
         };
         let limit = file.len()?;
@@ -126,6 +145,7 @@ impl Scan {
     pub(crate) fn prove(&mut self, ordinal: u64, topics: &mut Topics) {
         while let Some(kept) = self.unproven.front()
             && kept.header.end_seq().previous() <= self.durable
+            && (self.end == End::Synced || self.unproven.len() > 1 || !kept.is_mark())
         {
             let Some(kept) = self.unproven.pop_front() else { break };
             take_in(&kept, ordinal, topics);

@@ -28,7 +28,7 @@ pub(crate) struct Surveyed {
     pub(crate) ordinal: u64,
     pub(crate) file: Arc<dyn StorageFile>,
     pub(crate) len: u64,
-    /// `None` when it cannot be read.
+    /// `None` when it cannot be read or is that of another file.
     pub(crate) header: Option<SegmentHeader>,
     pub(crate) footer: Option<Footer>,
     pub(crate) head: Head,
@@ -56,7 +56,8 @@ pub(crate) fn survey(storage: &dyn Storage, first_ordinal: u64) -> io::Result<Ve
 fn look_at(storage: &dyn Storage, ordinal: u64) -> io::Result<Surveyed> {
     let file = storage.open(&file_name(ordinal))?;
     let len = file.len()?;
-    let header = SegmentHeader::read(file.as_ref())?;
+    // With the header of another file all frames would seem to be leftovers, and the file free to use.
+    let header = SegmentHeader::read(file.as_ref())?.filter(|header| header.ordinal == ordinal);
     let footer = match &header {
         Some(header) => Footer::read(file.as_ref(), header)?,
         None => None,

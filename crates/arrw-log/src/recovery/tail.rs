@@ -13,8 +13,8 @@ use crate::error::OpenError;
 use crate::frame::{FRAME_HEADER_BYTES, FrameKind, FrameStamp, rehome, seal};
 use crate::options::Options;
 use crate::position::Tip;
-use crate::segment::{IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentHeader};
-use crate::storage::{FolderLock, StorageFile, write_all_at};
+use crate::segment::{IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, file_name};
+use crate::storage::{FolderLock, Storage, StorageFile, write_all_at};
 use crate::superblock::{LeftAs, Superblock};
 use crate::upkeep::{FileLen, Spare, create};
 
@@ -45,6 +45,7 @@ pub(crate) fn finish(
                 ordinal = header.ordinal + 1;
             }
             spares.extend(usable(unused, ordinal, options));
+            name_again(environment.storage.as_ref(), &spares).map_err(failed)?;
             let spare = match spares.pop_front() {
                 Some(spare) => spare,
                 None => fresh(environment, options, superblock.log_id, ordinal).map_err(failed)?,
@@ -84,6 +85,10 @@ fn begin_anew(
     if let Some(Last { surveyed, header, scan: Some(mut scan) }) = last {
         walked.report.cut = cut_of(&surveyed, &mut scan)?;
         unproven = std::mem::take(&mut scan.unproven);
+        // A mark that may be lost must not be built upon; what it proves stays proven without it.
+        while unproven.back().is_some_and(Kept::is_mark) {
+            unproven.pop_back();
+        }
         seal_proven = Some((header, scan.proven));
     }
     if let Some((header, proven)) = seal_proven {
@@ -173,6 +178,18 @@ fn usable(unused: VecDeque<Surveyed>, ordinal: u64, options: &Options) -> VecDeq
     unused.into_iter().zip(ordinal..).take_while(fits).filter_map(spare).collect()
 }
 
+/// Gives spares their names anew. The process before may have ended because the sync of a name failed;
+/// such a name is seen and yet on no disk, and no sync but that of a new change writes it.
+fn name_again(storage: &dyn Storage, spares: &VecDeque<Spare>) -> io::Result<()> {
+    for spare in spares {
+        let name = file_name(spare.header.ordinal);
+        let temporary = format!("{name}.tmp");
+        storage.rename(&name, &temporary)?;
+        storage.rename(&temporary, &name)?;
+    }
+    storage.sync_folder()
+}
+
 /// A new segment when no spare is there. A file of its name that was never finished goes first.
 fn fresh(
     environment: &Environment,
@@ -181,7 +198,7 @@ fn fresh(
     ordinal: u64,
 ) -> io::Result<Spare> {
     let header = SegmentHeader { log_id, ordinal, nonce: environment.entropy.draw() };
-    match environment.storage.remove(&crate::segment::file_name(ordinal)) {
+    match environment.storage.remove(&file_name(ordinal)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => (),
     }

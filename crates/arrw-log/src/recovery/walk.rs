@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::scan::{Range, Scan, Stop};
+use super::scan::{End, Range, Scan, Stop};
 use super::survey::{Head, Surveyed};
 use super::{OpenReport, io_error};
 use crate::error::{Damage, OpenError};
@@ -11,7 +11,7 @@ use crate::position::{Seq, Timestamp, Tip};
 use crate::segment::{
     Footer, IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, SegmentHeader, file_name,
 };
-use crate::superblock::Superblock;
+use crate::superblock::{LeftAs, Superblock};
 use crate::topics::Topics;
 use crate::upkeep::{FileLen, Seal};
 
@@ -158,7 +158,12 @@ impl Walked {
             Some(Head::Start(start, _)) => Some(start.next_frame),
             Some(Head::Stray(..) | Head::Unused) | None => None,
         };
-        let range = Range { start: self.tip, time: self.time, until, durable: self.durable };
+        let end = match (next, superblock.left_as) {
+            (Some(_), _) | (None, LeftAs::Closed) => End::Synced,
+            (None, LeftAs::Open | LeftAs::Backup) => End::InDoubt,
+        };
+        let (start, time, durable) = (self.tip, self.time, self.durable);
+        let range = Range { start, time, until, durable, end };
         let mut scan = Scan::run(&surveyed.file, &header, range, &mut self.topics).map_err(read)?;
         self.durable = scan.durable;
         match next {

@@ -7,7 +7,9 @@ use arrw_log::{
     restore, verify,
 };
 
-use crate::support::{Seen, batch, flip, image, memory, open, read_all, segment_names, small};
+use crate::support::{
+    Seen, batch, flip, image, memory, open, read_all, read_file, segment_names, small, write_file,
+};
 
 fn environment(storage: &Arc<dyn Storage>) -> Environment {
     Environment::with_storage(Arc::clone(storage))
@@ -168,4 +170,61 @@ fn a_sound_log_needs_no_repair() {
     let report = repair(&environment(&storage), Loss::Accept).unwrap();
     assert!(report.epoch.is_none() && report.files.is_empty(), "{report:?}");
     assert_eq!(open(&storage, small()).epoch(), epoch);
+}
+
+#[test]
+fn the_header_of_another_segment_does_not_make_the_newest_one_free_to_use() {
+    let (storage, log) = filled(300);
+    let expected = read_all(&log);
+    let damaged = image(&storage);
+    let names = segment_names(&damaged);
+    let newest = names.iter().rfind(|name| read_file(&damaged, name)[4096..].starts_with(b"ARWF"));
+    let newest = newest.unwrap();
+    let mut bytes = read_file(&damaged, newest);
+    bytes[..4096].copy_from_slice(&read_file(&damaged, &names[0])[..4096]);
+    write_file(&damaged, newest, &bytes);
+
+    let refused = Log::open_with(environment(&damaged), small());
+    assert!(matches!(refused, Err(OpenError::Damaged(_))), "{refused:?}");
+    assert_eq!(verify(damaged.as_ref()).unwrap().damages.len(), 1);
+    repair(&environment(&damaged), Loss::Accept).unwrap();
+    assert_eq!(read_all(&open(&damaged, small())), expected);
+}
+
+#[test]
+fn a_damaged_frame_at_the_end_of_a_segment_is_counted_once_and_in_its_file() {
+    let (storage, _log) = filled(300);
+    let damaged = image(&storage);
+    let first = &segment_names(&damaged)[0];
+    let bytes = read_file(&damaged, first);
+    let is_frame = |at: &usize| bytes[*at..].starts_with(b"ARWF");
+    let last_frame = (4096..bytes.len()).step_by(64).rfind(is_frame).unwrap();
+    flip(&damaged, first, last_frame + 100);
+    let found = verify(damaged.as_ref()).unwrap();
+    let files: Vec<_> = found.damages.iter().map(|damage| &damage.file).collect();
+    assert_eq!((files, found.affected_records()), (vec![first], 1), "{:?}", found.damages);
+}
+
+#[test]
+fn frames_that_are_whole_and_not_in_their_place_are_found_and_put_back() {
+    let (storage, log) = filled(300);
+    let expected = read_all(&log);
+    let damaged = image(&storage);
+    let first = &segment_names(&damaged)[0];
+    let mut bytes = read_file(&damaged, first);
+    let is_frame = |at: &usize| bytes[*at..].starts_with(b"ARWF");
+    let last_frame = (4096..bytes.len()).step_by(64).rfind(is_frame).unwrap();
+    let len =
+        u32::from_le_bytes(bytes[last_frame + 4..last_frame + 8].try_into().unwrap()) as usize;
+    // It moves over the footer, so that the file must be read.
+    let to = (bytes.len() - len) / 64 * 64;
+    bytes.copy_within(last_frame..last_frame + len, to);
+    bytes[last_frame..to].fill(0);
+    bytes[to + len..].fill(0);
+    write_file(&damaged, first, &bytes);
+    let refused = Log::open_with(environment(&damaged), small());
+    assert!(matches!(refused, Err(OpenError::Damaged(_))), "{refused:?}");
+    assert_eq!(verify(damaged.as_ref()).unwrap().damages.len(), 1);
+    repair(&environment(&damaged), Loss::Accept).unwrap();
+    assert_eq!(read_all(&open(&damaged, small())), expected);
 }

@@ -2,9 +2,11 @@
 
 mod conformance;
 mod crash_states;
+mod damage;
 mod failed_sync;
 mod faults;
 mod fixture;
+mod io_faults;
 mod log_crash;
 mod log_format;
 mod log_model;
