@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrw_log::{Environment, Log, ReadError, Start, verify};
-use arrw_sim::fixture::{FIXTURES, load, make};
+use arrw_sim::fixture::{load, make};
 use arrw_sim::workload::options;
 
 fn folder(format: &str, name: &str) -> PathBuf {
@@ -49,11 +49,10 @@ fn logs_of_format_1_are_read() {
     assert_eq!(counts(&folder("format-1", "repaired")), (102, 291_634_045, 2));
 }
 
-/// A change of the bytes is a change of the format: it needs a new number and new fixtures beside the old.
+/// A change of the bytes is a change of the format: it needs a new number and new fixtures beside the
+/// old. The other fixtures also show what a start and a repair decide, which may become better.
 #[test]
 fn the_format_has_not_changed() {
-    for name in FIXTURES {
-        let kept = load(&folder("format-1", name)).unwrap();
-        assert_eq!(make(name).unwrap().fingerprint(), kept.fingerprint(), "{name}");
-    }
+    let kept = load(&folder("format-1", "closed")).expect("the fixture is there");
+    assert_eq!(make("closed").expect("it can be made").fingerprint(), kept.fingerprint());
 }
