@@ -282,6 +282,7 @@ impl Opened {
             superblock.first_ordinal = new_first.header.ordinal;
             superblock.start = new_first.start;
         }
+        superblock.open_ordinal = segments.last().map_or(0, |open| open.header.ordinal);
         superblock.durable = segments.last().map_or(before, |open| open.start.next_seq).previous();
         superblock.write(self.environment.storage.as_ref()).map_err(|error| {
             let source = Arc::new(error);

@@ -25,6 +25,7 @@ const FIRST_ORDINAL_AT: usize = 56;
 const START_AT: usize = 64;
 const DURABLE_AT: usize = 88;
 const SEGMENT_BYTES_AT: usize = 96;
+const OPEN_ORDINAL_AT: usize = 104;
 
 /// How the log was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub(crate) struct Superblock {
     /// A record that is known to be synced, and all before it.
     pub(crate) durable: Seq,
     pub(crate) segment_bytes: u64,
+    /// A segment that was being filled: its file must be there. 0 before the first start was over.
+    pub(crate) open_ordinal: u64,
 }
 
 /// What was found of the two superblocks.
@@ -94,6 +97,7 @@ impl Superblock {
         put_at(&mut page, START_AT, tip_bytes(&self.start));
         put_at(&mut page, DURABLE_AT, self.durable.get().to_le_bytes());
         put_at(&mut page, SEGMENT_BYTES_AT, self.segment_bytes.to_le_bytes());
+        put_at(&mut page, OPEN_ORDINAL_AT, self.open_ordinal.to_le_bytes());
         let crc = crc32c(&page);
         put_at(&mut page, CRC_AT, crc.to_le_bytes());
         page
@@ -110,6 +114,7 @@ impl Superblock {
             start: tip_at(page, START_AT),
             durable: Seq::new(u64_at(page, DURABLE_AT)),
             segment_bytes: u64_at(page, SEGMENT_BYTES_AT),
+            open_ordinal: u64_at(page, OPEN_ORDINAL_AT),
         })
     }
 
@@ -208,6 +213,7 @@ mod tests {
             start: Tip::START,
             durable: Seq::new(4),
             segment_bytes: 65_536,
+            open_ordinal: 3,
         }
     }
 

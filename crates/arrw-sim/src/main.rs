@@ -4,6 +4,8 @@
 use std::process::ExitCode;
 
 use arrw_sim::crash;
+use arrw_sim::damage::{self, DamagePlan};
+use arrw_sim::faults::{self, FaultsPlan};
 use arrw_sim::fixture::{self, FIXTURES};
 use arrw_sim::workload::{self, Place};
 use clap::{Parser, Subcommand};
@@ -42,6 +44,24 @@ enum Proof {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Flipped bits, cut files, swapped, zeroed, stale and foreign blocks.
+    Damage {
+        /// Damages to do.
+        #[arg(long, default_value_t = 80_000)]
+        count: u64,
+        /// The seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only this damage, as a failure tells: number of the log, number of the damage.
+        #[arg(long, num_args = 2, value_names = ["LOG", "DAMAGE"])]
+        only: Vec<u64>,
+    },
+    /// Every operation of the disk fails, once and from then on.
+    Faults {
+        /// The seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Writes the logs that are kept as fixtures of the format.
     Fixture {
         /// The folder of this format's fixtures.
@@ -56,6 +76,20 @@ fn main() -> ExitCode {
         Proof::Crash { images, ops, seed } => {
             let plan = crash::Plan { seed, images, ops, states_max: 2_000 };
             crash::run(plan).map(|report| report.to_string())
+        }
+        Proof::Damage { count, seed, only } => {
+            let only = only.first().copied().zip(only.get(1).copied());
+            let report =
+                damage::run(DamagePlan { seed, damages: count, only, ..DamagePlan::default() });
+            // One damage alone is no proof: it is looked at.
+            let verdict = if only.is_some() { Ok(()) } else { report.verdict() };
+            verdict
+                .map(|()| report.to_string())
+                .map_err(|why| format!("{why}\n{report}\n{:#?}", report.failures))
+        }
+        Proof::Faults { seed } => {
+            let report = faults::run(FaultsPlan { seed, ..FaultsPlan::default() });
+            report.verdict().map(|()| report.to_string()).map_err(|why| format!("{why}\n{report}"))
         }
         Proof::Fixture { folder } => {
             let written = fixture::write_all(&folder).map_err(|error| error.to_string());

@@ -78,7 +78,7 @@ pub fn repair(environment: &Environment, loss: Loss) -> Result<RepairReport, Rep
         superblock_of(&examined).ok_or_else(|| RepairError::NothingLeft { place: place() })?;
     let plan = plan(&examined, &block);
     let files = plan.iter().map(|file| file_name(file.ordinal)).collect();
-    let sound = plan.is_empty() && examined.superblock.is_some();
+    let sound = examined.found.damages.is_empty() && examined.superblock.is_some();
     if sound || loss == Loss::Refuse {
         return Ok(RepairReport { found: examined.found, files, epoch: None });
     }
@@ -103,6 +103,7 @@ fn superblock_of(examined: &Examined) -> Option<Superblock> {
         start: examined.start,
         durable: examined.durable,
         segment_bytes: first.len,
+        open_ordinal: 0,
     })
 }
 
@@ -206,6 +207,7 @@ fn carry_out(
     }
     block.epoch = Epoch::from_random(environment.entropy.draw());
     block.left_as = LeftAs::Open;
+    block.open_ordinal = 0;
     block.durable = examined.durable;
     block.write(storage)?;
     Ok(block.epoch)

@@ -5,7 +5,9 @@ use std::io;
 use super::runs::{Run, runs_of};
 use crate::error::{Damage, OpenError};
 use crate::position::{Seq, Tip};
-use crate::recovery::{Head, Surveyed, io_error, read_superblock_of, survey, take_lock};
+use crate::recovery::{
+    Head, Surveyed, io_error, is_open_segment_there, read_superblock_of, survey, take_lock,
+};
 use crate::segment::{Footer, SEGMENT_HEADER_BYTES, file_name};
 use crate::storage::Storage;
 use crate::superblock::Superblock;
@@ -73,6 +75,8 @@ pub(crate) fn examine(storage: &dyn Storage) -> Result<Examined, OpenError> {
     let superblock = read_superblock_of(storage)?;
     let first_ordinal = superblock.as_ref().map_or(0, |(block, _)| block.first_ordinal);
     let mut files = survey(storage, first_ordinal).map_err(read)?;
+    let open_is_there =
+        superblock.as_ref().is_none_or(|(block, _)| is_open_segment_there(block, &files));
     let used = files.iter().rposition(|file| file.head != Head::Unused).map_or(0, |at| at + 1);
     files.truncate(used);
     if superblock.is_none() && files.is_empty() {
@@ -95,6 +99,12 @@ pub(crate) fn examine(storage: &dyn Storage) -> Result<Examined, OpenError> {
     };
     examined.note(superblock.map_or(2, |(_, damaged)| damaged));
     examined.judge();
+    if let Some(block) = block.filter(|_| !open_is_there) {
+        let what = "the file that was being filled is missing";
+        let (first, last) = (examined.end.next_seq, examined.end.next_seq.previous());
+        let file = file_name(block.open_ordinal);
+        examined.found.damages.push(Damage { file, from: 0, to: 0, first, last, what });
+    }
     Ok(examined)
 }
 

@@ -23,6 +23,7 @@ use crate::upkeep::{Seal, Spare};
 
 pub(crate) use scan::SCAN_BYTES;
 pub(crate) use survey::{Head, Surveyed, survey, tip_before};
+pub(crate) use walk::is_open_segment_there;
 
 /// What a start found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,6 +163,7 @@ fn create(environment: &Environment, options: &Options) -> Result<Superblock, Op
         start: Tip::START,
         durable: Seq::ZERO,
         segment_bytes: options.segment_bytes,
+        open_ordinal: 0,
     };
     superblock.write(environment.storage.as_ref()).map_err(|source| {
         io_error(format!("make a log in `{}`", environment.storage.place()), source)

@@ -59,6 +59,7 @@ pub(crate) fn finish(
     superblock.left_as = LeftAs::Open;
     superblock.durable = tip.next_seq.previous();
     superblock.segment_bytes = options.segment_bytes;
+    superblock.open_ordinal = active.segment.header.ordinal;
     superblock.write(environment.storage.as_ref()).map_err(failed)?;
     let mut segments = walked.segments;
     segments.push(Arc::clone(&active.segment));

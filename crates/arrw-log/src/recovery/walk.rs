@@ -45,6 +45,10 @@ pub(crate) struct Last {
 
 /// Walks over `files`, which come in order.
 pub(crate) fn walk(superblock: &Superblock, files: Vec<Surveyed>) -> Result<Walked, OpenError> {
+    if !is_open_segment_there(superblock, &files) {
+        let (first, last) = (superblock.durable.next(), superblock.durable);
+        return Err(missing(superblock.open_ordinal, first, last));
+    }
     let used = files.iter().rposition(|file| file.head != Head::Unused).map_or(0, |at| at + 1);
     let mut files: VecDeque<Surveyed> = files.into();
     let unused = files.split_off(used);
@@ -71,6 +75,12 @@ pub(crate) fn walk(superblock: &Superblock, files: Vec<Surveyed>) -> Result<Walk
         return Err(missing(ordinal, first, last));
     }
     Ok(walked)
+}
+
+/// The segment that was being filled was named and synced before the superblock spoke of it. Only its
+/// absence tells that it is gone: nothing else knows what was in it.
+pub(crate) fn is_open_segment_there(superblock: &Superblock, files: &[Surveyed]) -> bool {
+    superblock.open_ordinal == 0 || files.iter().any(|file| file.ordinal == superblock.open_ordinal)
 }
 
 /// The report that a whole file is not there.
