@@ -92,5 +92,6 @@ pub const HOLD_BYTES_DEFAULT: u64 = 4 * 1024 * 1024 * 1024;
 /// Holds that may exist at once.
 pub const HOLDS_MAX: usize = 100_000;
 
-/// Milliseconds between two tries to make a spare while the disk is full.
-pub const FULL_RETRY_MS: u64 = 500;
+/// Milliseconds between two tries to make a spare while the disk is full. A try fills what is left of the
+/// disk for a moment, so it must be rare; a trim is tried after at once.
+pub const FULL_RETRY_MS: u64 = 5_000;

@@ -194,7 +194,8 @@ impl Log {
     /// Waits for a commit that is under way.
     #[must_use]
     pub fn topic(&self, name: &str) -> Option<TopicEnd> {
-        self.shared().lock_writer().topic(name, self.first())
+        let first = self.first();
+        self.shared().with_writer(|writer| writer.topic(name, first))
     }
 
     /// Removes whole segments whose records are all before `before` and not held; answers how many
@@ -231,9 +232,7 @@ impl Log {
     /// # Errors
     /// When there is no space for another one, or the log stopped or was closed.
     pub fn roll(&self) -> Result<(), AppendError> {
-        self.shared().roll(&mut self.shared().lock_writer())?;
-        self.shared().hand_over();
-        Ok(())
+        self.shared().with_writer(|writer| self.shared().roll(writer))
     }
 
     /// Keeps history from `from` on until the hold is dropped, within the budget of the policy.
@@ -247,17 +246,15 @@ impl Log {
     /// Writes the mark that proves the last frame, if it has none. The log does this itself after a
     /// quiet 50 ms when it has threads of its own.
     pub fn mark(&self) {
-        self.shared().mark(&mut self.shared().lock_writer());
+        self.shared().with_writer(|writer| self.shared().mark(writer));
     }
 
     /// What can be told of the log now. Waits for a commit that is under way.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let shared = self.shared();
-        let (frames, topics, time) = {
-            let writer = shared.lock_writer();
-            (writer.frames(), writer.topics(), writer.time())
-        };
+        let (frames, topics, time) =
+            shared.with_writer(|writer| (writer.frames(), writer.topics(), writer.time()));
         let segments = shared.segments.all();
         let (waiting_batches, waiting_bytes) = shared.intake.depth();
         Stats {
@@ -324,7 +321,7 @@ impl Owner {
         let shared = &self.shared;
         shared.intake.close();
         while shared.intake.has_work() {
-            shared.turn(&mut shared.lock_writer());
+            shared.with_writer(|writer| shared.turn(writer));
         }
         if shared.options.drive == Drive::Callers {
             shared.run_upkeep();
@@ -335,11 +332,10 @@ impl Owner {
             thread.join().expect("the threads of a log do not panic");
         }
         shared.run_upkeep_seals();
-        let durable = {
-            let mut writer = shared.lock_writer();
-            shared.mark(&mut writer);
+        let durable = shared.with_writer(|writer| {
+            shared.mark(writer);
             writer.durable()
-        };
+        });
         if let Some(error) = shared.poison.get() {
             return Err(UpkeepError::Poisoned(Arc::clone(error)));
         }

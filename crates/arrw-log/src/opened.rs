@@ -67,6 +67,7 @@ impl Opened {
         if self.poison.set(error).is_ok() {
             self.intake.close();
             self.upkeep.close();
+            self.ring.close();
         }
     }
 
@@ -89,7 +90,16 @@ impl Opened {
         }
     }
 
-    pub(crate) fn lock_writer(&self) -> MutexGuard<'_, Writer> {
+    /// Takes the writer's role for `act`, waiting for it, and then hands over: a caller may have put a
+    /// batch in meanwhile, seen that the role was taken, and gone to sleep.
+    pub(crate) fn with_writer<T>(&self, act: impl FnOnce(&mut Writer) -> T) -> T {
+        let result = act(&mut self.lock_writer());
+        self.hand_over();
+        result
+    }
+
+    /// The writer's role, for who looks at the intake afterwards.
+    fn lock_writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().expect("the writer does not panic")
     }
 

@@ -110,7 +110,7 @@ impl Reader {
     }
 
     /// The next records; waits for them on this thread, for at most `timeout` if that is given. `None`
-    /// when the time is over, or when the log was closed and all of it was read.
+    /// when the time is over, or when the log was closed or stopped and all of it was read.
     ///
     /// # Errors
     /// As [`try_next`](Self::try_next).
@@ -123,7 +123,7 @@ impl Reader {
     }
 
     /// The next records for a task, which is woken when there are some. Ready with `None` when the log
-    /// was closed and all of it was read.
+    /// was closed or stopped and all of it was read.
     ///
     /// # Errors
     /// As [`try_next`](Self::try_next). Reads the disk on the calling thread when the records are not in
@@ -222,7 +222,7 @@ impl Reader {
         }
         let storage = self.shared.environment.storage.as_ref();
         let entry = segment.entry_before(self.next, storage);
-        let entry = entry.map_err(|source| io_error(&segment, source))?;
+        let entry = entry.map_err(|source| self.gone_or(io_error(&segment, source)))?;
         self.cursor(segment, entry.at, entry.tip)
     }
 
@@ -246,9 +246,15 @@ impl Reader {
         self.cursor(next, at, tip).map(Some)
     }
 
+    /// A file that cannot be opened may just have been trimmed: then that is the error.
+    fn gone_or(&self, error: ReadError) -> ReadError {
+        let (wanted, first) = (self.next, self.shared.first());
+        if wanted < first { ReadError::Trimmed { wanted, first } } else { error }
+    }
+
     fn cursor(&self, segment: Arc<Segment>, at: u64, tip: Tip) -> Result<DiskCursor, ReadError> {
         let opened = self.shared.environment.storage.open(&segment.name());
-        let file = opened.map_err(|source| io_error(&segment, source))?;
+        let file = opened.map_err(|source| self.gone_or(io_error(&segment, source)))?;
         let source = FrameSource::new(file, Some(segment.header.nonce), READ_AHEAD_BYTES);
         Ok(DiskCursor { segment, source, at, tip })
     }

@@ -92,6 +92,40 @@ fn every_caller_is_answered_beside_the_threads_of_the_log() {
 }
 
 #[test]
+fn a_caller_is_answered_beside_others_who_only_look() {
+    explore(|| {
+        let log = open(Drive::Threads, |_| ());
+        let looking = log.clone();
+        let looks = thread::spawn(move || {
+            let _seen = looking.stats();
+            let _end = looking.topic("t");
+            looking.mark();
+        });
+        log.append(batch()).wait().unwrap();
+        log.append(batch()).wait().unwrap();
+        looks.join().unwrap();
+        log.close().unwrap();
+    });
+}
+
+#[test]
+fn every_append_is_answered_when_the_log_is_closed_meanwhile() {
+    explore(|| {
+        let log = open(Drive::Threads, |options| options.intake_batches_max = 1);
+        let (blocking, awaiting) = (log.clone(), log.clone());
+        let threads = [
+            thread::spawn(move || blocking.append(batch()).wait().is_ok()),
+            thread::spawn(move || future::block_on(awaiting.append(batch())).is_ok()),
+        ];
+        let closing = log.clone();
+        let closed = thread::spawn(move || closing.close().unwrap());
+        let committed = threads.map(|thread| u64::from(thread.join().unwrap()));
+        closed.join().unwrap();
+        assert_eq!(log.tail(), Seq::new(1 + committed.iter().sum::<u64>()));
+    });
+}
+
+#[test]
 fn tasks_and_threads_share_a_full_intake() {
     explore(|| {
         let log = open(Drive::Threads, |options| options.intake_batches_max = 1);

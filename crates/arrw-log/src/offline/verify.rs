@@ -10,7 +10,7 @@ use crate::recovery::{
 };
 use crate::segment::{Footer, SEGMENT_HEADER_BYTES, file_name};
 use crate::storage::Storage;
-use crate::superblock::Superblock;
+use crate::superblock::{SUPERBLOCK_NAMES, Superblock};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,9 +132,12 @@ fn all_runs(files: &[Surveyed]) -> io::Result<Vec<Run>> {
 impl Examined {
     /// Notes faults that lose nothing, and damage of headers.
     fn note(&mut self, damaged_superblocks: usize) {
-        if damaged_superblocks > 0 {
-            let note = format!("{damaged_superblocks} of the 2 superblocks cannot be read");
-            self.found.notes.push(note);
+        if self.superblock.is_none() {
+            let (file, first, last) = (SUPERBLOCK_NAMES[0].to_owned(), Seq::FIRST, Seq::ZERO);
+            let what = "neither superblock can be read";
+            self.found.damages.push(Damage { file, from: 0, to: 4096, first, last, what });
+        } else if damaged_superblocks > 0 {
+            self.found.notes.push("1 of the 2 superblocks cannot be read".to_owned());
         }
         let last = self.files.last().map(|file| file.ordinal);
         for file in &self.files {
