@@ -138,7 +138,7 @@ fn rewrite(
     file.sync_data()?;
     walked.tip = tip;
     at += mark.len() as u64;
-    segment.commit_end(IndexEntry { at, tip, time: walked.time });
+    segment.commit_end(at);
     Ok(at)
 }
 

@@ -8,9 +8,7 @@ use super::survey::{Head, Surveyed};
 use super::{OpenReport, io_error};
 use crate::error::{Damage, OpenError};
 use crate::position::{Seq, Timestamp, Tip};
-use crate::segment::{
-    Footer, IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, SegmentHeader, file_name,
-};
+use crate::segment::{Footer, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, SegmentHeader, file_name};
 use crate::superblock::{LeftAs, Superblock};
 use crate::topics::Topics;
 use crate::upkeep::{FileLen, Seal};
@@ -222,11 +220,7 @@ pub(crate) fn filled(header: SegmentHeader, footer: &Footer) -> Segment {
     for entry in &footer.index {
         segment.commit(*entry, entry.at);
     }
-    let SegmentEnd { at, tip, time } = footer.end;
-    if SEGMENT_HEADER_BYTES as u64 != at {
-        // Only moves the end: the last entry is nearer than the index is dense, or is this one.
-        segment.commit_end(IndexEntry { at, tip, time });
-    }
+    segment.commit_end(footer.end.at);
     segment
 }
 

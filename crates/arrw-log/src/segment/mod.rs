@@ -174,9 +174,9 @@ impl Segment {
         self.committed.store(end, Ordering::Release);
     }
 
-    /// Lets readers read up to `end.at`, behind a frame that is in no index.
-    pub(crate) fn commit_end(&self, end: IndexEntry) {
-        self.committed.store(end.at, Ordering::Release);
+    /// Lets readers read up to `end`, behind a frame that needs no entry in the index.
+    pub(crate) fn commit_end(&self, end: u64) {
+        self.committed.store(end, Ordering::Release);
     }
 
     /// Says that no frame will be added.

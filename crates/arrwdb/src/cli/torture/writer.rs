@@ -56,13 +56,17 @@ pub(crate) struct Writer {
     /// Records of the largest batch
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=i64::from(BATCH_RECORDS_MAX)))]
     batch_max: u32,
+    /// Bytes of log to keep; older segments are used again. All are kept when it is not given
+    #[arg(long)]
+    keep_bytes: Option<u64>,
 }
 
 impl Writer {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         let storage = FileStorage::new(&self.data)
             .with_context(|| format!("cannot make the folder `{}`", self.data.display()))?;
-        let options = Options { segment_bytes: self.segment_bytes, ..Options::default() };
+        let mut options = Options { segment_bytes: self.segment_bytes, ..Options::default() };
+        options.retention.bytes_max = self.keep_bytes;
         let log = Log::open_with(Environment::with_storage(Arc::new(storage)), options)?;
         let ran: io::Result<()> = thread::scope(|scope| {
             let start = |writer| {
