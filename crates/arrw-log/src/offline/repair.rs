@@ -78,7 +78,8 @@ pub fn repair(environment: &Environment, loss: Loss) -> Result<RepairReport, Rep
         superblock_of(&examined).ok_or_else(|| RepairError::NothingLeft { place: place() })?;
     let plan = plan(&examined, &block);
     let files = plan.iter().map(|file| file_name(file.ordinal)).collect();
-    let sound = examined.found.damages.is_empty() && examined.superblock.is_some();
+    let damaged = !examined.found.damages.is_empty() || examined.superblock.is_none();
+    let sound = plan.is_empty() && !damaged;
     if sound || loss == Loss::Refuse {
         return Ok(RepairReport { found: examined.found, files, epoch: None });
     }

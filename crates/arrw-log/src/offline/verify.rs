@@ -99,6 +99,7 @@ pub(crate) fn examine(storage: &dyn Storage) -> Result<Examined, OpenError> {
     };
     examined.note(superblock.map_or(2, |(_, damaged)| damaged));
     examined.judge();
+    examined.note_missing_files();
     if let Some(block) = block.filter(|_| !open_is_there) {
         let what = "the file that was being filled is missing";
         let (first, last) = (examined.end.next_seq, examined.end.next_seq.previous());
@@ -111,7 +112,9 @@ pub(crate) fn examine(storage: &dyn Storage) -> Result<Examined, OpenError> {
 fn all_runs(files: &[Surveyed]) -> io::Result<Vec<Run>> {
     let mut runs = Vec::new();
     for (at, file) in files.iter().enumerate() {
-        let next = files[at + 1..].iter().find(|next| next.head != Head::Unused);
+        // A file without its header may show a start of an earlier life: it says nothing of this one's end.
+        let tells = |next: &&Surveyed| next.head != Head::Unused && next.header.is_some();
+        let next = files[at + 1..].iter().find(tells);
         let until = match next.map(|next| next.head) {
             Some(Head::Start(start, _)) => Some(start.next_frame),
             Some(Head::Stray(..) | Head::Unused) | None => None,
@@ -155,6 +158,22 @@ impl Examined {
                     last,
                     what,
                 });
+            }
+        }
+    }
+
+    /// Finds files that are gone and held no frames: a start refuses the hole that they leave.
+    fn note_missing_files(&mut self) {
+        let first = self.superblock.map(|block| block.first_ordinal);
+        let Some((first, last)) = first.zip(self.files.last().map(|file| file.ordinal)) else {
+            return;
+        };
+        for ordinal in first..=last {
+            let file = file_name(ordinal);
+            let is_there = self.files.iter().any(|file| file.ordinal == ordinal);
+            if !is_there && !self.found.damages.iter().any(|damage| damage.file == file) {
+                let (first, last, what) = (Seq::FIRST, Seq::ZERO, "the file is missing");
+                self.found.damages.push(Damage { file, from: 0, to: 0, first, last, what });
             }
         }
     }

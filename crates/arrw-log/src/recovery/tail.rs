@@ -45,7 +45,9 @@ pub(crate) fn finish(
                 ordinal = header.ordinal + 1;
             }
             spares.extend(usable(unused, ordinal, options));
-            name_again(environment.storage.as_ref(), &spares).map_err(failed)?;
+            let doubtful =
+                spares.iter().filter(|spare| superblock.open_ordinal < spare.header.ordinal);
+            name_again(environment.storage.as_ref(), doubtful).map_err(failed)?;
             let spare = match spares.pop_front() {
                 Some(spare) => spare,
                 None => fresh(environment, options, superblock.log_id, ordinal).map_err(failed)?,
@@ -180,8 +182,12 @@ fn usable(unused: VecDeque<Surveyed>, ordinal: u64, options: &Options) -> VecDeq
 }
 
 /// Gives spares their names anew. The process before may have ended because the sync of a name failed;
-/// such a name is seen and yet on no disk, and no sync but that of a new change writes it.
-fn name_again(storage: &dyn Storage, spares: &VecDeque<Spare>) -> io::Result<()> {
+/// such a name is seen and yet on no disk, and no sync but that of a new change writes it. Up to the
+/// segment that the superblock speaks of, names are on the disk, and none of them may be missed.
+fn name_again<'a>(
+    storage: &dyn Storage,
+    spares: impl Iterator<Item = &'a Spare>,
+) -> io::Result<()> {
     for spare in spares {
         let name = file_name(spare.header.ordinal);
         let temporary = format!("{name}.tmp");
