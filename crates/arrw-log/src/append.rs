@@ -126,6 +126,11 @@ impl Future for Append {
                     }
                 }
                 Err(Refused::Closed) => return Poll::Ready(Err(self.shared.refusal())),
+                Err(Refused::Busy)
+                    if self.shared.options.drive == Drive::Callers && self.shared.try_turn() =>
+                {
+                    self.shared.hand_over();
+                }
                 Err(Refused::Busy) => {
                     let number = number.unwrap_or_else(|| self.shared.waiter());
                     if self.shared.intake.wake_on_room(bytes, number, context.waker()) {

@@ -278,6 +278,10 @@ impl Opened {
             return Err(UpkeepError::Poisoned(Arc::clone(error)));
         }
         let mut superblock = lock(&self.superblock);
+        if self.closing.load(Ordering::Acquire) {
+            // The folder may soon be another's. Whoever came before has the superblock, and close waits.
+            return Err(UpkeepError::Closed);
+        }
         let segments = self.segments.all();
         let span = |segment: &Arc<crate::segment::Segment>| {
             let end = segment.end()?;

@@ -54,6 +54,9 @@ impl Reader {
             Start::Earliest => first,
             Start::Latest => tail,
             Start::At(seq) => seq.max(Seq::FIRST),
+            Start::After(position) if position.epoch == shared.epoch && tail <= position.seq => {
+                return Err(ReadError::BeyondTail { wanted: position.seq, tail });
+            }
             Start::After(position) if position.epoch == shared.epoch => position.seq.next(),
             Start::After(position) => {
                 return Err(ReadError::OtherEpoch { position, epoch: shared.epoch });

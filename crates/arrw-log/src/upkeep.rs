@@ -251,6 +251,9 @@ impl Upkeep {
 
     fn next_job(&self) -> Option<Job> {
         let mut state = lock(&self.state);
+        if state.closed {
+            return None;
+        }
         let short = !state.full && !state.making && state.spares.len() < self.spares_wanted;
         // An empty shelf holds up the writer; a missing footer only the next start.
         if short && (state.spares.is_empty() || state.seals.is_empty()) {

@@ -109,7 +109,8 @@ impl Writer {
             let committed = self.commit(&mut chunk.frame, Draft { count, ..draft }, around);
             match committed {
                 Ok(()) => (),
-                Err(NotCommitted::Full) => replace_ok(&mut answers, &AppendError::Full),
+                // Those who were refused on a state that never came learn the same.
+                Err(NotCommitted::Full) => answers.fill(Err(AppendError::Full)),
                 Err(NotCommitted::Failed(error)) => {
                     // Those who were refused on that state do not know either.
                     answers.fill(Err(AppendError::Unknown(Arc::clone(&error))));
@@ -320,12 +321,13 @@ impl Writer {
             index: segment.index(),
             topics: self.topics.finish_segment(),
         };
-        segment.seal(end);
         if is_planted(Bug::ReuseSeq) {
             self.tip.next_seq = self.tip.next_seq.previous();
         }
         let new = Arc::new(Segment::open(spare.header, self.tip, self.time));
+        // Listed before the old one is sealed: a trim must never find that all are.
         around.segments.push(Arc::clone(&new));
+        segment.seal(end);
         around.upkeep.seal(Seal { segment, footer, len: FileLen::Keep });
         let at = SEGMENT_HEADER_BYTES as u64;
         let limit = around.upkeep.segment_bytes();
@@ -379,13 +381,6 @@ impl Writer {
 fn wake_all(chunk: &mut Chunk) {
     for waker in chunk.entries.iter_mut().filter_map(|entry| entry.waker.take()) {
         waker.wake();
-    }
-}
-
-/// Turns the good answers into this error.
-fn replace_ok(answers: &mut [Answer], error: &AppendError) {
-    for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
-        *answer = Err(error.clone());
     }
 }
 

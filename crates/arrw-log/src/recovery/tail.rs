@@ -50,6 +50,12 @@ pub(crate) fn finish(
             name_again(environment.storage.as_ref(), doubtful).map_err(failed)?;
             let spare = match spares.pop_front() {
                 Some(spare) => spare,
+                None if ordinal <= superblock.open_ordinal => {
+                    // The file of that name is about to be made anew: for a moment it may not be there.
+                    superblock.open_ordinal = 0;
+                    superblock.write(environment.storage.as_ref()).map_err(failed)?;
+                    fresh(environment, options, superblock.log_id, ordinal).map_err(failed)?
+                }
                 None => fresh(environment, options, superblock.log_id, ordinal).map_err(failed)?,
             };
             begin_anew(&mut walked, last, &superblock, spare).map_err(failed)?

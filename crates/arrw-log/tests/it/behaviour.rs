@@ -217,6 +217,30 @@ fn a_closed_log_refuses_appends_and_ends_its_readers() {
 }
 
 #[test]
+fn a_closed_log_writes_nothing_more_through_another_handle() {
+    let storage = memory();
+    let log = open(&storage, small());
+    for _ in 0..200 {
+        log.append(batch("t", &[&"z".repeat(400)])).wait().unwrap();
+    }
+    let other = log.clone();
+    log.close().unwrap();
+    let before = storage.list().unwrap();
+    let refused = other.trim(Seq::new(150));
+    assert!(matches!(refused, Err(arrw_log::UpkeepError::Closed)), "{refused:?}");
+    assert_eq!(other.stats().tail, Seq::new(201));
+    assert_eq!(storage.list().unwrap(), before);
+}
+
+#[test]
+fn a_position_beyond_every_log_is_refused() {
+    let log = open(&memory(), small());
+    let position = Position { epoch: log.epoch(), seq: Seq::new(u64::MAX) };
+    let refused = log.reader(Start::After(position));
+    assert!(matches!(refused, Err(ReadError::BeyondTail { .. })), "{refused:?}");
+}
+
+#[test]
 fn options_that_cannot_be_are_named() {
     for options in [
         Options { segment_bytes: 1_000, ..Options::default() },
