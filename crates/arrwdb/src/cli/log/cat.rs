@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrw_log::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
-use arrw_log::{Drive, Environment, Log, Options, ReadError, Seq, Start, inspect};
+use arrw_log::{Drive, Environment, Frame, Log, Options, ReadError, Reader, Seq, Start, inspect};
 use clap::Args;
 
 use super::storage;
@@ -53,15 +53,7 @@ fn print_records(log: &Log, start: Start, limit: u64, out: &mut impl Write) -> a
     let mut reader = log.reader(start)?;
     let mut left = limit;
     while left > 0 {
-        let frame = match reader.try_next() {
-            Ok(Some(frame)) => frame,
-            Ok(None) => break,
-            Err(lost @ ReadError::Lost { .. }) => {
-                writeln!(io::stderr().lock(), "note: {lost}")?;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let Some(frame) = next_frame(&mut reader)? else { break };
         for record in frame.records() {
             if left == 0 {
                 break;
@@ -85,4 +77,14 @@ pub(crate) fn open_existing(folder: &Path) -> anyhow::Result<Log> {
         options.segment_bytes = size.next_multiple_of(4096).min(SEGMENT_BYTES_MAX);
     }
     Ok(Log::open_with(Environment::with_storage(Arc::new(storage)), options)?)
+}
+
+/// The next frame that is there; says on stderr which records before it a repair gave up.
+pub(crate) fn next_frame(reader: &mut Reader) -> anyhow::Result<Option<Frame>> {
+    loop {
+        match reader.try_next() {
+            Err(lost @ ReadError::Lost { .. }) => writeln!(io::stderr().lock(), "note: {lost}")?,
+            other => return Ok(other?),
+        }
+    }
 }

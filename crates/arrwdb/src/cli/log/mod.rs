@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 
-pub(crate) use cat::open_existing;
+pub(crate) use cat::{next_frame, open_existing};
 
 /// Look at a log, check and repair it, read and write it
 #[derive(Debug, Subcommand)]

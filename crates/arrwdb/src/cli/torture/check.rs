@@ -3,12 +3,12 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use arrw_log::{ReadError, Record, Seq, Start};
+use arrw_log::{Record, Seq, Start};
 use clap::Args;
 
 use super::payload::Name;
 use crate::cli::exit::Exit;
-use crate::cli::log::open_existing;
+use crate::cli::log::{next_frame, open_existing};
 
 /// Read all records that torture writers left, and compute each payload again
 ///
@@ -69,16 +69,7 @@ impl Check {
         let mut out = BufWriter::new(io::stdout().lock());
         let mut last: Option<Read> = None;
         let mut bad = 0_u64;
-        loop {
-            let frame = match reader.try_next() {
-                Ok(Some(frame)) => frame,
-                Ok(None) => break,
-                Err(lost @ ReadError::Lost { .. }) => {
-                    writeln!(io::stderr().lock(), "note: {lost}")?;
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
+        while let Some(frame) = next_frame(&mut reader)? {
             for record in frame.records() {
                 let mut next = Read::new(&record, self.seed);
                 match &mut last {
