@@ -90,7 +90,6 @@ fn begin_anew(
     spare: Spare,
 ) -> io::Result<Active> {
     let mut unproven = VecDeque::new();
-    let mut seal_proven = None;
     if let Some(Last { surveyed, header, scan: Some(mut scan) }) = last {
         walked.report.cut = cut_of(&surveyed, &mut scan)?;
         unproven = std::mem::take(&mut scan.unproven);
@@ -98,11 +97,8 @@ fn begin_anew(
         while unproven.back().is_some_and(Kept::is_mark) {
             unproven.pop_back();
         }
-        seal_proven = Some((header, scan.proven));
-    }
-    if let Some((header, proven)) = seal_proven {
         // The footer is written once the log is open: by then what it cuts off is safe elsewhere.
-        walked.pass_scanned(header, proven, FileLen::Cut);
+        walked.pass_scanned(header, scan.proven, FileLen::Cut);
     }
     let start_time = unproven.front().map_or(walked.time, |kept| kept.entry.time);
     let segment = Segment::open(spare.header, walked.tip, start_time);

@@ -6,7 +6,7 @@
 //! ```
 
 pub(crate) mod base;
-mod check;
+pub(crate) mod check;
 mod harm;
 mod layout;
 pub(crate) mod model;

@@ -12,6 +12,7 @@ use super::report::Tally;
 use super::script::Step;
 use super::watch::Watch;
 use crate::damage::base::environment;
+use crate::damage::check::chain;
 use crate::damage::model::{Given, batch_of};
 use crate::{Image, ManualClock, Rng, SimDisk};
 
@@ -314,15 +315,4 @@ impl Stage {
             Err(other) => Err(format!("close answers {}", chain(&other))),
         }
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
 }
