@@ -10,7 +10,7 @@ use crate::offline::{Verification, examine};
 use crate::opened::Opened;
 use crate::position::{Epoch, Seq};
 use crate::recovery::{io_error, read_superblock_of, survey, take_lock};
-use crate::segment::{Segment, ordinal_of};
+use crate::segment::{Footer, Segment, ordinal_of};
 use crate::storage::{Storage, StorageFile, read_up_to, write_all_at};
 use crate::superblock::{LeftAs, SUPERBLOCK_NAMES, Superblock};
 use crate::sync::lock;
@@ -85,6 +85,9 @@ impl Log {
             let name = segment.name();
             let from = shared.environment.storage.open(&name).map_err(failed)?;
             bytes += copy(from.as_ref(), *len, target, &name).map_err(failed)?;
+            if segment.end().is_some_and(|end| end.at == *len) {
+                bytes += copy_footer(from.as_ref(), segment, target).map_err(failed)?;
+            }
         }
         target.sync_folder().map_err(failed)?;
         block.left_as = LeftAs::Backup;
@@ -154,6 +157,17 @@ fn is_empty(storage: &dyn Storage) -> io::Result<bool> {
     let of_a_log =
         |name: &String| ordinal_of(name).is_some() || SUPERBLOCK_NAMES.contains(&name.as_str());
     Ok(!storage.list()?.iter().any(of_a_log))
+}
+
+/// Gives the copy of a sealed segment its footer, so that the first start of the restored log need not
+/// read the frames. One that is still to be written is left out, and that start writes it.
+fn copy_footer(from: &dyn StorageFile, segment: &Segment, target: &dyn Storage) -> io::Result<u64> {
+    let Some(footer) = Footer::read(from, &segment.header)? else { return Ok(0) };
+    let to = target.open(&segment.name())?;
+    let before = to.len()?;
+    footer.write(to.as_ref(), &segment.header, 0)?;
+    to.sync_data()?;
+    Ok(to.len()? - before)
 }
 
 /// Copies the first `len` bytes of a file and syncs the copy.

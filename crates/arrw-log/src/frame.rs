@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::bytes_at::{put_at, u16_at, u32_at, u64_at};
 use crate::checksum::{crc32c, crc64};
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{FRAME_BYTES_MAX, NUMBER_MAX};
 use crate::position::{Epoch, Seq, Timestamp, Tip};
 use crate::record::{Record, split_first};
 
@@ -189,7 +189,8 @@ pub(crate) fn decode_header(bytes: &[u8]) -> Option<FrameHeader> {
     };
     let fits = header.len as usize <= FRAME_BYTES_MAX
         && frame_len(header.body_len as usize) == header.len as usize;
-    fits.then_some(header)
+    let numbers = [header.durable.get(), header.number, header.first.get(), header.time.micros()];
+    (fits && numbers.iter().all(|number| *number <= NUMBER_MAX)).then_some(header)
 }
 
 /// True when the bytes behind the header are those that were written.
@@ -199,7 +200,7 @@ pub(crate) fn body_is_intact(header: &FrameHeader, frame: &[u8]) -> bool {
         .is_some_and(|body| crc64(body) == header.body_crc)
 }
 
-/// Where the log ends behind a frame whose body is intact; `None` for a gap without its body.
+/// Where the log ends behind a frame whose body is intact; `None` for a gap that does not say so.
 pub(crate) fn tip_after(header: &FrameHeader, frame: &[u8]) -> Option<Tip> {
     let next_seq = header.end_seq();
     match header.kind {
@@ -210,7 +211,8 @@ pub(crate) fn tip_after(header: &FrameHeader, frame: &[u8]) -> Option<Tip> {
         }),
         FrameKind::Gap => {
             let body = frame.get(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + GAP_BODY_BYTES)?;
-            Some(Tip { next_seq, next_frame: u64_at(body, 0), chain: u64_at(body, 8) })
+            let next_frame = Some(u64_at(body, 0)).filter(|number| *number <= NUMBER_MAX)?;
+            Some(Tip { next_seq, next_frame, chain: u64_at(body, 8) })
         }
     }
 }
@@ -373,6 +375,22 @@ mod tests {
                 assert!(!intact, "byte {at} bit {bit}");
             }
         }
+    }
+
+    #[test]
+    fn numbers_that_no_log_reaches_are_no_frame() {
+        for at in [DURABLE_AT, NUMBER_AT, FIRST_SEQ_AT, TIME_AT] {
+            let (mut bytes, _) = sample();
+            put_at(&mut bytes, at, (NUMBER_MAX + 1).to_le_bytes());
+            put_at(&mut bytes, HEADER_CRC_AT, [0; 4]);
+            let crc = crc32c(&bytes[..FRAME_HEADER_BYTES]);
+            put_at(&mut bytes, HEADER_CRC_AT, crc.to_le_bytes());
+            assert_eq!(decode_header(&bytes), None, "byte {at}");
+        }
+        let resume = Tip { next_seq: Seq::new(6), next_frame: 40, chain: 99 };
+        let mut bytes = gap(stamp(FrameKind::Gap, 5), Tip::START, resume);
+        put_at(&mut bytes, FRAME_HEADER_BYTES, (NUMBER_MAX + 1).to_le_bytes());
+        assert_eq!(tip_after(&decode_header(&bytes).unwrap(), &bytes), None);
     }
 
     #[test]

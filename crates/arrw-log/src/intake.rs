@@ -43,6 +43,14 @@ impl Chunk {
     fn bytes(&self) -> usize {
         self.frame.len() - FRAME_HEADER_BYTES
     }
+
+    /// Wakes the tasks whose answers were given.
+    pub(crate) fn wake(&mut self) {
+        for waker in self.entries.iter_mut().filter_map(|entry| entry.waker.take()) {
+            waker.wake();
+        }
+        self.answers.wake();
+    }
 }
 
 /// Who commits a batch that is put in.
@@ -198,22 +206,25 @@ impl Intake {
         true
     }
 
-    /// Takes what will be the next frame.
+    /// Takes what will be the next frame. Tasks that wait for room are still to be woken.
     pub(crate) fn take(&self) -> Option<Chunk> {
         let mut state = lock(&self.state);
         let chunk = state.chunks.pop_front()?;
         state.batches -= chunk.entries.len();
         state.bytes -= chunk.bytes();
         state.last_batches = chunk.entries.len();
-        let wakers = std::mem::take(&mut state.room_wakers);
         if state.room_waiters > 0 {
             self.room.notify_all();
         }
-        drop(state);
+        Some(chunk)
+    }
+
+    /// Wakes the tasks that wait for room; those for whom it is not enough wait again.
+    pub(crate) fn wake(&self) {
+        let wakers = std::mem::take(&mut lock(&self.state).room_wakers);
         for waker in wakers.into_values() {
             waker.wake();
         }
-        Some(chunk)
     }
 
     /// Gives back the memory of a frame that was written.
@@ -261,17 +272,11 @@ impl Intake {
         }
     }
 
-    /// Lets nothing more in, and wakes all who wait.
+    /// Lets nothing more in, and wakes the threads that wait. Tasks are still to be woken.
     pub(crate) fn close(&self) {
-        let mut state = lock(&self.state);
-        state.closed = true;
-        let wakers = std::mem::take(&mut state.room_wakers);
+        lock(&self.state).closed = true;
         self.room.notify_all();
         self.work.notify_all();
-        drop(state);
-        for waker in wakers.into_values() {
-            waker.wake();
-        }
     }
 
     /// Batches and bytes that wait.

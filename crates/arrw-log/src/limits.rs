@@ -39,6 +39,11 @@ pub const TOPICS_MAX: usize = 1_000_000;
 /// Smallest segment, for tests: a header and a few frames.
 pub const SEGMENT_BYTES_MIN: u64 = 16 * 1024;
 
+/// Largest seq, offset, number of a frame and time that is taken for one: 3,600 years at ten million
+/// records a second. Bytes on the disk with a larger one are damaged, whatever their checksum says, so
+/// that no sum of two overflows.
+pub const NUMBER_MAX: u64 = 1 << 60;
+
 /// Largest segment. Retention removes whole segments, so larger ones would make it too coarse.
 pub const SEGMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
@@ -46,15 +51,14 @@ pub const SEGMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// at a modest one.
 pub const SEGMENT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
 
-/// Segments made ready ahead of need when nothing else is set: one in use and one to spare while the
-/// next is filled.
+/// Segments made ready ahead of need when nothing else is set: the next one and the reserve.
 pub const SPARES_DEFAULT: usize = 2;
 
 /// Most spares that may be asked for.
 pub const SPARES_MAX: usize = 16;
 
-/// Spares that ordinary appends may not touch once the disk is full, so that completions and trims go
-/// on ([`Urgency::Reserved`](crate::Urgency::Reserved)).
+/// Spares that ordinary appends never take, so that completions and trims go on when the disk is full
+/// ([`Urgency::Reserved`](crate::Urgency::Reserved)).
 pub const SPARES_RESERVED: usize = 1;
 
 /// Batches that may wait for the writer. Beyond it an append waits for room (back-pressure).

@@ -36,6 +36,8 @@ pub struct Log {
 struct Owner {
     shared: Arc<Opened>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What came of the close, once it is over.
+    closed: Mutex<Option<Result<(), UpkeepError>>>,
     report: OpenReport,
 }
 
@@ -117,6 +119,7 @@ impl Log {
             ring: Ring::new(tip.next_seq, options.ring_bytes),
             segments: Segments::new(recovered.segments),
             upkeep,
+            runner: Mutex::new(()),
             holds: Arc::new(Holds::default()),
             poison: OnceLock::new(),
             waiters: AtomicU64::new(0),
@@ -125,7 +128,12 @@ impl Log {
             options,
         });
         let threads = start_threads(&shared)?;
-        let owner = Owner { shared, threads: Mutex::new(threads), report: recovered.report };
+        let owner = Owner {
+            shared,
+            threads: Mutex::new(threads),
+            closed: Mutex::new(None),
+            report: recovered.report,
+        };
         let log = Self { owner: Arc::new(owner) };
         if log.shared().options.drive == Drive::Callers {
             log.shared().run_upkeep();
@@ -204,11 +212,9 @@ impl Log {
     /// # Errors
     /// When the log stopped or the superblock cannot be written.
     pub fn trim(&self, before: Seq) -> Result<u64, UpkeepError> {
-        let removed = self.shared().trim(before)?;
-        if self.shared().options.drive == Drive::Callers {
-            self.shared().run_upkeep();
-        }
-        Ok(removed)
+        let removed = self.shared().trim(before);
+        self.after_removal();
+        removed
     }
 
     /// Removes what is older or more than the policy keeps; answers how many records went.
@@ -219,11 +225,17 @@ impl Log {
     /// # Errors
     /// As [`trim`](Self::trim).
     pub fn enforce_retention(&self) -> Result<u64, UpkeepError> {
-        let removed = self.shared().enforce_retention()?;
+        let removed = self.shared().enforce_retention();
+        self.after_removal();
+        removed
+    }
+
+    /// Uses the files of removed segments again, if the callers do that, and wakes who waits if it failed.
+    fn after_removal(&self) {
         if self.shared().options.drive == Drive::Callers {
             self.shared().run_upkeep();
         }
-        Ok(removed)
+        self.shared().wake();
     }
 
     /// Seals the segment that is being filled, so that retention may remove it. Does nothing to an empty
@@ -235,12 +247,15 @@ impl Log {
         self.shared().with_writer(|writer| self.shared().roll(writer))
     }
 
-    /// Keeps history from `from` on until the hold is dropped, within the budget of the policy.
+    /// Keeps history from `from` on until the hold is dropped, within the budget of the policy; from the
+    /// oldest record that is there when `from` is gone already.
+    ///
+    /// Waits for a trim that is under way.
     ///
     /// # Errors
     /// When there are too many holds.
     pub fn hold(&self, from: Seq) -> Result<Hold, UpkeepError> {
-        Hold::take(&self.shared().holds, from)
+        self.shared().hold(from)
     }
 
     /// Writes the mark that proves the last frame, if it has none. The log does this itself after a
@@ -278,7 +293,7 @@ impl Log {
     }
 
     /// Closes the log: commits what was let in, proves it, and says so in the superblock. Other handles
-    /// are closed with it. A second close does nothing.
+    /// are closed with it. A second close waits for the first and answers the same.
     ///
     /// # Errors
     /// When the log had stopped, or what is left to write cannot be written.
@@ -307,21 +322,33 @@ fn start_threads(shared: &Arc<Opened>) -> Result<Vec<JoinHandle<()>>, OpenError>
 
 impl Owner {
     fn close(&self) -> Result<(), UpkeepError> {
-        if self.shared.closing.swap(true, Ordering::AcqRel) {
-            return Ok(());
+        let mut closed = lock(&self.closed);
+        if let Some(closed) = closed.as_ref() {
+            return closed.clone();
         }
-        let closed = self.finish();
+        self.shared.closing.store(true, Ordering::Release);
+        let finished = self.finish();
         self.shared.ring.close();
         lock(&self.shared.lock).take();
-        closed
+        *closed = Some(finished.clone());
+        drop(closed);
+        self.shared.wake();
+        finished
     }
 
     /// Commits, proves and records what is left, and ends the threads.
     fn finish(&self) -> Result<(), UpkeepError> {
         let shared = &self.shared;
         shared.intake.close();
-        while shared.intake.has_work() {
-            shared.with_writer(|writer| shared.turn(writer));
+        shared.intake.wake();
+        // The role is waited for even when nothing waits: a turn under way may need a spare, and those
+        // who are in it were let in.
+        loop {
+            let writer = shared.lock_writer();
+            if !shared.intake.has_work() {
+                break;
+            }
+            shared.turn(writer);
         }
         if shared.options.drive == Drive::Callers {
             shared.run_upkeep();

@@ -1,9 +1,10 @@
 //! What all handles of an open log share, and the order in which its locks are taken.
 //!
 //! ```text
-//! writer  ->  superblock  ->  one of: intake, ring, segments, upkeep, holds, a ticket
+//! writer  ->  upkeep's runner  ->  superblock  ->  one of: intake, ring, segments, upkeep, holds, a ticket
 //! ```
-//! The right-hand ones are held for memory work only and never two at a time.
+//! The right-hand ones are held for memory work only and never two at a time. Tasks are woken by
+//! [`Opened::wake`] and by the turn that answers them, while no lock is held: a waker may run anything.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use crate::intake::{Found, Intake};
 use crate::options::{Drive, Options};
 use crate::position::{Epoch, Seq};
 use crate::record::Urgency;
-use crate::retention::{Holds, Plan, Span, count_before, plan};
+use crate::retention::{Hold, Holds, Plan, Span, count_before, plan};
 use crate::ring::Ring;
 use crate::segment::Segments;
 use crate::storage::FolderLock;
@@ -39,6 +40,8 @@ pub(crate) struct Opened {
     pub(crate) ring: Ring,
     pub(crate) segments: Segments,
     pub(crate) upkeep: Upkeep,
+    /// Held by the one who does upkeep: what trims a segment must not meet what writes its footer.
+    pub(crate) runner: Mutex<()>,
     pub(crate) holds: Arc<Holds>,
     /// The oldest record that is kept.
     pub(crate) first: AtomicU64,
@@ -61,7 +64,7 @@ impl Opened {
         self.waiters.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Stops the log for good: nothing may be written any more.
+    /// Stops the log for good: nothing may be written any more. Tasks are still to be woken.
     pub(crate) fn stop(&self, error: Arc<io::Error>) {
         // Only the first reason counts.
         if self.poison.set(error).is_ok() {
@@ -81,8 +84,8 @@ impl Opened {
     /// Becomes the writer if nobody is, and commits what waits; false when somebody else is.
     pub(crate) fn try_turn(&self) -> bool {
         match self.writer.try_lock() {
-            Ok(mut writer) => {
-                self.turn(&mut writer);
+            Ok(writer) => {
+                self.turn(writer);
                 true
             }
             Err(TryLockError::WouldBlock) => false,
@@ -95,23 +98,33 @@ impl Opened {
     pub(crate) fn with_writer<T>(&self, act: impl FnOnce(&mut Writer) -> T) -> T {
         let result = act(&mut self.lock_writer());
         self.hand_over();
+        self.wake();
         result
     }
 
+    /// Wakes the tasks that wait for records or for room. No lock may be held.
+    pub(crate) fn wake(&self) {
+        self.ring.wake();
+        self.intake.wake();
+    }
+
     /// The writer's role, for who looks at the intake afterwards.
-    fn lock_writer(&self) -> MutexGuard<'_, Writer> {
+    pub(crate) fn lock_writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().expect("the writer does not panic")
     }
 
-    /// One frame, and the upkeep that it made due if the callers do that themselves.
-    pub(crate) fn turn(&self, writer: &mut Writer) {
+    /// One frame. Lets go of the writer's role before it wakes who waits for the frame.
+    pub(crate) fn turn(&self, mut writer: MutexGuard<'_, Writer>) {
         let Some(mut chunk) = self.intake.take() else { return };
         let turn = self.with_surroundings(|around| match self.poison.get() {
-            Some(error) => Writer::refuse(&mut chunk, error),
+            Some(error) => Writer::refuse(&chunk, error),
             None => writer.turn(&mut chunk, around),
         });
-        self.intake.give_back(chunk.frame);
         self.after(turn);
+        drop(writer);
+        chunk.wake();
+        self.wake();
+        self.intake.give_back(chunk.frame);
     }
 
     /// Adds the mark that proves the last frame.
@@ -156,9 +169,7 @@ impl Opened {
         match self.options.drive {
             Drive::Threads => self.upkeep.wait_until_caught_up(),
             Drive::Callers => {
-                if self.upkeep.is_full() {
-                    self.upkeep.retry();
-                }
+                self.upkeep.retry();
                 self.run_upkeep();
             }
         }
@@ -170,7 +181,7 @@ impl Opened {
                 };
             }
             match self.options.drive {
-                Drive::Threads => self.upkeep.wait_for_spare(),
+                Drive::Threads => self.upkeep.wait_for_spare(urgency),
                 Drive::Callers => self.run_upkeep(),
             }
         }
@@ -194,6 +205,7 @@ impl Opened {
 
     /// Does one piece of upkeep; false when none is due.
     pub(crate) fn run_upkeep_once(&self) -> bool {
+        let _runner = lock(&self.runner);
         if self.poison.get().is_some() {
             return false;
         }
@@ -233,13 +245,15 @@ impl Opened {
                 writer.is_unmarked().then_some(self.options.mark_idle)
             };
             match self.intake.wait_for_work(quiet) {
-                Found::Work => self.turn(&mut self.lock_writer()),
+                Found::Work => self.turn(self.lock_writer()),
                 Found::Closed => return,
                 Found::Quiet => {
                     let mut writer = self.lock_writer();
                     if quiet.is_some() && writer.frames() == seen {
                         self.mark(&mut writer);
                     }
+                    drop(writer);
+                    self.wake();
                 }
             }
         }
@@ -249,6 +263,7 @@ impl Opened {
     pub(crate) fn keep_up_until_closed(&self) {
         while self.upkeep.wait_for_work() {
             self.run_upkeep();
+            self.wake();
         }
     }
 
@@ -262,14 +277,22 @@ impl Opened {
 
     /// Removes whole segments with only records before `before` that nobody holds.
     pub(crate) fn trim(&self, before: Seq) -> Result<u64, UpkeepError> {
-        let kept = self.holds.oldest().map_or(before, |held| held.min(before));
         self.remove_segments(|sealed, _| {
+            let kept = self.holds.oldest().map_or(before, |held| held.min(before));
             let remove = count_before(sealed, Some(kept));
             Plan { remove, break_below: Seq::ZERO }
         })
     }
 
-    /// Removes the oldest segments as `choose` says; answers how many records went.
+    /// Keeps history from `from` on, or from the oldest record that is there. The superblock's lock keeps
+    /// out a trim, which would not see a hold that comes while it is under way.
+    pub(crate) fn hold(&self, from: Seq) -> Result<Hold, UpkeepError> {
+        let _superblock = lock(&self.superblock);
+        Hold::take(&self.holds, from.max(self.first()))
+    }
+
+    /// Removes the oldest segments as `choose` says, with the superblock's lock held; answers how many
+    /// records went.
     fn remove_segments(
         &self,
         choose: impl FnOnce(&[Span], u64) -> Plan,

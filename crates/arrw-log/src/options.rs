@@ -6,6 +6,7 @@ use crate::error::OpenError;
 use crate::limits::{
     HOLD_BYTES_DEFAULT, INTAKE_BATCHES_MAX, INTAKE_BYTES_MAX, MARK_IDLE_MS, RING_BYTES_DEFAULT,
     SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SPARES_DEFAULT, SPARES_MAX,
+    SPARES_RESERVED,
 };
 
 /// Who does the work of the log.
@@ -40,7 +41,7 @@ impl Default for Retention {
 pub struct Options {
     /// Size of new segments, 16 KiB to 1 GiB. Default 64 MiB: a roll every few seconds at full rate.
     pub segment_bytes: u64,
-    /// Segments made ready ahead of need, 1 to 16. Default 2.
+    /// Segments made ready ahead of need, 2 to 16. The last one is the reserve. Default 2.
     pub spares: usize,
     /// Memory for the newest frames, which readers share. Default 32 MiB.
     pub ring_bytes: usize,
@@ -84,8 +85,8 @@ impl Options {
                 "a multiple of 4 KiB from 16 KiB to 1 GiB",
             );
         }
-        if !(1..=SPARES_MAX).contains(&self.spares) {
-            return refuse("spares", self.spares as u64, "from 1 to 16");
+        if !(SPARES_RESERVED + 1..=SPARES_MAX).contains(&self.spares) {
+            return refuse("spares", self.spares as u64, "from 2 to 16");
         }
         if self.intake_batches_max == 0 {
             return refuse("intake_batches_max", 0, "at least 1");

@@ -6,21 +6,23 @@ use crate::bytes_at::{put_at, u16_at, u32_at, u64_at};
 use crate::error::RecordError;
 use crate::limits::{
     BATCH_RECORDS_MAX, HEADER_NAME_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, KEY_BYTES_MAX,
-    RECORD_BYTES_MAX,
+    NUMBER_MAX, RECORD_BYTES_MAX,
 };
 use crate::position::{Seq, Timestamp};
 use crate::topic::check_topic;
+use crate::topics::Place;
 
 /// Bytes before a record's topic. `docs/log-format.md` draws them.
-pub(crate) const RECORD_HEADER_BYTES: usize = 32;
+pub(crate) const RECORD_HEADER_BYTES: usize = 40;
 
 const OFFSET_AT: usize = 0;
 const PREVIOUS_AT: usize = 8;
-const PAYLOAD_LEN_AT: usize = 16;
-const HEADERS_LEN_AT: usize = 20;
-const KIND_AT: usize = 24;
-const KEY_LEN_AT: usize = 26;
-const TOPIC_LEN_AT: usize = 28;
+const BORN_AT: usize = 16;
+const PAYLOAD_LEN_AT: usize = 24;
+const HEADERS_LEN_AT: usize = 28;
+const KIND_AT: usize = 32;
+const KEY_LEN_AT: usize = 34;
+const TOPIC_LEN_AT: usize = 36;
 
 /// What a record means to the views. The log stores it and does not look at it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -208,9 +210,10 @@ const fn padded(len: usize) -> usize {
 }
 
 /// Writes a record's place in its topic into its stored bytes.
-pub(crate) fn set_place(record: &mut [u8], offset: u64, previous: Seq) {
-    put_at(record, OFFSET_AT, offset.to_le_bytes());
-    put_at(record, PREVIOUS_AT, previous.get().to_le_bytes());
+pub(crate) fn set_place(record: &mut [u8], place: Place) {
+    put_at(record, OFFSET_AT, place.offset.to_le_bytes());
+    put_at(record, PREVIOUS_AT, place.previous.get().to_le_bytes());
+    put_at(record, BORN_AT, place.born.get().to_le_bytes());
 }
 
 /// Bytes of the first record in `batch`, and its topic's name. Only for bytes that a [`Batch`] made.
@@ -233,12 +236,10 @@ pub(crate) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    pub(crate) fn offset(&self) -> u64 {
-        u64_at(self.bytes, OFFSET_AT)
-    }
-
-    pub(crate) fn previous(&self) -> Seq {
-        Seq::new(u64_at(self.bytes, PREVIOUS_AT))
+    fn place(&self) -> Place {
+        let seq_at = |at| Seq::new(u64_at(self.bytes, at));
+        let offset = u64_at(self.bytes, OFFSET_AT);
+        Place { offset, previous: seq_at(PREVIOUS_AT), born: seq_at(BORN_AT) }
     }
 
     /// Bytes that it takes, padding included.
@@ -260,6 +261,9 @@ pub(crate) fn split_first(bytes: &[u8]) -> Option<Stored<'_>> {
         return None;
     }
     let bytes = bytes.get(..padded(payload_end))?;
+    if [OFFSET_AT, PREVIOUS_AT, BORN_AT].iter().any(|at| NUMBER_MAX < u64_at(bytes, *at)) {
+        return None;
+    }
     let topic = std::str::from_utf8(&bytes[RECORD_HEADER_BYTES..key_at]).ok()?;
     Some(Stored { bytes, topic, key_at, headers_at, payload_at, payload_end })
 }
@@ -304,13 +308,23 @@ impl<'a> Record<'a> {
     /// Its position inside its topic: dense, from 1; 0 for a control record.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.stored.offset()
+        self.stored.place().offset
     }
 
     /// The record before it in its topic; `Seq::ZERO` for the first in the topic's life.
     #[must_use]
     pub fn previous_in_topic(&self) -> Seq {
-        self.stored.previous()
+        self.stored.place().previous
+    }
+
+    /// The first record in its topic's life, which tells lives apart; `Seq::ZERO` for a control record.
+    #[must_use]
+    pub fn topic_born(&self) -> Seq {
+        self.stored.place().born
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.stored.place()
     }
 
     /// Its key; empty for none.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::frame::Frame;
 use crate::limits::RING_FRAMES_MAX;
 use crate::position::Seq;
-use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, lock};
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, lock};
 
 /// What the ring has for a reader.
 #[derive(Debug)]
@@ -32,7 +32,8 @@ struct State {
 }
 
 /// The ring. Bounded in bytes and in frames: the oldest make room, and readers that still need them go
-/// to the disk. The writer wakes readers once for a frame, however many records it has.
+/// to the disk. Readers are woken once for a frame, however many records it has, and by
+/// [`wake`](Self::wake) alone: a waker may run anything, so nobody may hold a lock of the log then.
 #[derive(Debug)]
 pub(crate) struct Ring {
     state: Mutex<State>,
@@ -62,7 +63,7 @@ impl Ring {
         Seq::new(self.tail.load(Ordering::Acquire))
     }
 
-    /// Adds a frame of records behind the others and wakes the readers that wait for it.
+    /// Adds a frame of records behind the others. Who waits for it is still to be woken.
     pub(crate) fn push(&self, frame: Frame) {
         let mut state = lock(&self.state);
         state.tail = frame.header().end_seq();
@@ -73,14 +74,24 @@ impl Ring {
             state.bytes -= oldest.stored().len();
         }
         self.tail.store(state.tail.get(), Ordering::Release);
-        self.wake(state);
     }
 
-    /// Wakes all who wait, for good: nothing more will come.
+    /// Nothing more will come. Who waits is still to be woken.
     pub(crate) fn close(&self) {
+        lock(&self.state).closed = true;
+    }
+
+    /// Wakes all who wait; those whose record is not there yet wait again.
+    pub(crate) fn wake(&self) {
         let mut state = lock(&self.state);
-        state.closed = true;
-        self.wake(state);
+        let wakers = std::mem::take(&mut state.wakers);
+        if state.sleepers > 0 {
+            self.changed.notify_all();
+        }
+        drop(state);
+        for waker in wakers.into_values() {
+            waker.wake();
+        }
     }
 
     /// The frame with `seq`, or where else to look.
@@ -138,17 +149,5 @@ impl Ring {
     /// True when nothing more will come.
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.state).closed
-    }
-
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let wakers = std::mem::take(&mut state.wakers);
-        let sleepers = state.sleepers > 0;
-        drop(state);
-        if sleepers {
-            self.changed.notify_all();
-        }
-        for waker in wakers.into_values() {
-            waker.wake();
-        }
     }
 }

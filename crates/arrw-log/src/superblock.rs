@@ -4,6 +4,7 @@ use std::io;
 
 use crate::bytes_at::{put_at, u32_at, u64_at, u128_at};
 use crate::checksum::crc32c;
+use crate::limits::NUMBER_MAX;
 use crate::position::{Epoch, Seq, Tip};
 use crate::segment::{FORMAT, tip_at, tip_bytes};
 use crate::storage::{Storage, StorageFile, read_up_to, write_all_at};
@@ -110,11 +111,11 @@ impl Superblock {
             log_id: u128_at(page, LOG_ID_AT),
             epoch: Epoch::stored(u64_at(page, EPOCH_AT))?,
             left_as: LeftAs::from_number(u32_at(page, STATE_AT))?,
-            first_ordinal: u64_at(page, FIRST_ORDINAL_AT),
-            start: tip_at(page, START_AT),
-            durable: Seq::new(u64_at(page, DURABLE_AT)),
+            first_ordinal: number_at(page, FIRST_ORDINAL_AT)?,
+            start: tip_at(page, START_AT)?,
+            durable: Seq::new(number_at(page, DURABLE_AT)?),
             segment_bytes: u64_at(page, SEGMENT_BYTES_AT),
-            open_ordinal: u64_at(page, OPEN_ORDINAL_AT),
+            open_ordinal: number_at(page, OPEN_ORDINAL_AT)?,
         })
     }
 
@@ -173,6 +174,11 @@ impl Superblock {
             (None, None) => Found::Damaged,
         })
     }
+}
+
+/// The number stored at `at`, if it is not beyond what a log can reach.
+fn number_at(page: &[u8], at: usize) -> Option<u64> {
+    Some(u64_at(page, at)).filter(|number| *number <= NUMBER_MAX)
 }
 
 enum Page {

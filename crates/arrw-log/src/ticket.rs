@@ -47,16 +47,18 @@ impl Answers {
         Self { state: Mutex::new(State::default()), given: Condvar::new() }
     }
 
-    /// Leaves the answers and wakes who waits. The tasks that gave a waker with their batch are the
-    /// writer's to wake.
+    /// Leaves the answers and wakes the threads that wait. Tasks are still to be woken.
     pub(crate) fn give(&self, answers: Vec<Answer>) {
         let mut state = lock(&self.state);
         state.answers = Some(answers);
-        let wakers = std::mem::take(&mut state.wakers);
         if state.threads > 0 {
             self.given.notify_all();
         }
-        drop(state);
+    }
+
+    /// Wakes the tasks that asked again before there was an answer.
+    pub(crate) fn wake(&self) {
+        let wakers = std::mem::take(&mut lock(&self.state).wakers);
         for waker in wakers.into_values() {
             waker.wake();
         }

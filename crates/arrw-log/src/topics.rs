@@ -56,15 +56,25 @@ pub(crate) struct Topics {
 pub(crate) struct Place {
     pub(crate) offset: u64,
     pub(crate) previous: Seq,
+    /// The topic's first record in this life.
+    pub(crate) born: Seq,
+}
+
+impl Place {
+    /// That of `seq` as the first record of a topic's life.
+    fn first(seq: Seq) -> Self {
+        Self { offset: 1, previous: Seq::ZERO, born: seq }
+    }
 }
 
 impl TopicEnd {
-    /// The place of the topic's next record; the first of a new life when all its records were trimmed.
-    fn place_behind(&self, first: Seq) -> Place {
+    /// The place of the topic's next record, `seq`; the first of a new life when all records before it
+    /// were trimmed.
+    fn place_behind(&self, seq: Seq, first: Seq) -> Place {
         if first <= self.last {
-            Place { offset: self.last_offset + 1, previous: self.last }
+            Place { offset: self.last_offset + 1, previous: self.last, born: self.born }
         } else {
-            Place { offset: 1, previous: Seq::ZERO }
+            Place::first(seq)
         }
     }
 }
@@ -85,21 +95,21 @@ impl Topics {
         ordinal: u64,
     ) -> Result<Place, TopicsFull> {
         if self.names.get(self.last).is_some_and(|last| last.as_bytes() == name) {
-            let place = self.topics[self.last].end.place_behind(first);
+            let place = self.topics[self.last].end.place_behind(seq, first);
             self.change(self.last, seq, place, ordinal);
             return Ok(place);
         }
         let name = std::str::from_utf8(name).expect("a batch checks the names of its topics");
         if let Some(&id) = self.ids.get(name) {
             self.last = id;
-            let place = self.topics[id].end.place_behind(first);
+            let place = self.topics[id].end.place_behind(seq, first);
             self.change(id, seq, place, ordinal);
             return Ok(place);
         }
         if TOPICS_MAX <= self.ids.len() {
             return Err(TopicsFull);
         }
-        let place = Place { offset: 1, previous: Seq::ZERO };
+        let place = Place::first(seq);
         self.apply(name, seq, place, ordinal);
         Ok(place)
     }
@@ -111,9 +121,7 @@ impl Topics {
             return;
         }
         let id = self.topics.len();
-        // A topic can only be new with a record that is not its first when a repair lost the others.
-        let born = if place.offset == 1 { seq } else { place.previous };
-        let end = TopicEnd { born, last: seq, last_offset: place.offset };
+        let end = TopicEnd { born: place.born, last: seq, last_offset: place.offset };
         let changed_in = self.frames + 1;
         self.add(
             name.into(),
@@ -130,11 +138,7 @@ impl Topics {
             self.undo.push((id, Some(*topic)));
             topic.changed_in = self.frames + 1;
         }
-        if place.offset == 1 {
-            topic.end.born = seq;
-        }
-        topic.end.last = seq;
-        topic.end.last_offset = place.offset;
+        topic.end = TopicEnd { born: place.born, last: seq, last_offset: place.offset };
         if topic.ordinal != ordinal {
             (topic.ordinal, topic.first, topic.first_offset) = (ordinal, seq, place.offset);
             self.touched.push(id);

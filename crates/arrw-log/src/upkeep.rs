@@ -10,7 +10,7 @@ use crate::limits::{FULL_RETRY_MS, SEALS_PENDING_MAX, SPARES_RESERVED};
 use crate::planted::{Bug, is_planted};
 use crate::record::Urgency;
 use crate::segment::{Footer, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, file_name};
-use crate::storage::{Storage, StorageFile, write_all_at};
+use crate::storage::{Storage, StorageFile, is_full, write_all_at};
 use crate::sync::{Condvar, Mutex, lock};
 
 /// Bytes of zeros written at once, and synced a few pieces at a time so that a commit beside it does
@@ -61,17 +61,50 @@ enum Job {
     Discard(Arc<Segment>),
 }
 
+/// Whether the disk had room for a spare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Space {
+    /// The last one was made.
+    Enough,
+    /// The last one could not be made.
+    Full,
+    /// As `Full`, and it is time to try again.
+    TryAgain,
+}
+
 #[derive(Debug)]
 struct State {
     spares: VecDeque<Spare>,
-    /// True while a spare is being made.
-    making: bool,
+    /// True while a spare is being made or a file removed.
+    busy: bool,
     next_ordinal: u64,
     seals: VecDeque<Seal>,
     /// Segments that were trimmed: their files become spares, or go.
     trimmed: Vec<Arc<Segment>>,
-    full: bool,
+    space: Space,
     closed: bool,
+}
+
+impl State {
+    /// How many spares an append may choose from.
+    fn spares_for(&self, urgency: Urgency) -> usize {
+        match urgency {
+            Urgency::Ordinary => self.spares.len().saturating_sub(SPARES_RESERVED),
+            Urgency::Reserved => self.spares.len(),
+        }
+    }
+
+    /// True when the disk is full and nothing is under way that may change that.
+    fn is_hopeless(&self) -> bool {
+        self.space == Space::Full && !self.busy && self.trimmed.is_empty()
+    }
+
+    /// It is time to see whether a full disk has room again.
+    fn try_again(&mut self) {
+        if self.space == Space::Full {
+            self.space = Space::TryAgain;
+        }
+    }
 }
 
 /// What is to be done, and the spares that are ready. Its lock is never held during I/O.
@@ -101,11 +134,11 @@ impl Upkeep {
     pub(crate) fn new(environment: Environment, start: Start) -> Self {
         let state = State {
             spares: start.spares,
-            making: false,
+            busy: false,
             next_ordinal: start.next_ordinal,
             seals: start.seals,
             trimmed: Vec::new(),
-            full: false,
+            space: Space::Enough,
             closed: false,
         };
         Self {
@@ -130,24 +163,18 @@ impl Upkeep {
         if state.closed {
             return Some(Err(NoSpare::Closed));
         }
-        if state.full && urgency == Urgency::Ordinary && state.spares.len() <= SPARES_RESERVED {
-            self.work.notify_one();
-            return Some(Err(NoSpare::Full));
+        if state.spares_for(urgency) == 0 {
+            return state.is_hopeless().then_some(Err(NoSpare::Full));
         }
-        match state.spares.pop_front() {
-            Some(spare) => {
-                self.work.notify_one();
-                Some(Ok(spare))
-            }
-            None if state.full => Some(Err(NoSpare::Full)),
-            None => None,
-        }
+        let spare = state.spares.pop_front()?;
+        self.work.notify_one();
+        Some(Ok(spare))
     }
 
     /// Waits until the upkeep thread has done something, if a spare is still to be made.
-    pub(crate) fn wait_for_spare(&self) {
+    pub(crate) fn wait_for_spare(&self, urgency: Urgency) {
         let state = lock(&self.state);
-        if state.spares.is_empty() && !state.full && !state.closed {
+        if state.spares_for(urgency) == 0 && !state.is_hopeless() && !state.closed {
             self.work.notify_one();
             drop(self.done.wait(state).expect("no holder of this lock panics"));
         }
@@ -171,19 +198,19 @@ impl Upkeep {
     pub(crate) fn trimmed(&self, segments: Vec<Arc<Segment>>) {
         let mut state = lock(&self.state);
         state.trimmed.extend(segments);
-        state.full = false;
+        state.try_again();
         drop(state);
         self.work.notify_one();
     }
 
-    /// Looks again whether the disk has room.
+    /// Looks again whether the disk has room, if it had none.
     pub(crate) fn retry(&self) {
-        lock(&self.state).full = false;
+        lock(&self.state).try_again();
     }
 
     /// True while no further spare can be made.
     pub(crate) fn is_full(&self) -> bool {
-        lock(&self.state).full
+        lock(&self.state).space != Space::Enough
     }
 
     /// Ends all waiting.
@@ -204,13 +231,7 @@ impl Upkeep {
                 self.make_spare(ordinal, reuse.as_ref()).map(|()| Ran::Other)
             }
             Job::Seal(seal) => self.write_footer(&seal).map(|()| Ran::Footer),
-            Job::Discard(segment) => {
-                let storage = &self.environment.storage;
-                storage
-                    .remove(&segment.name())
-                    .and_then(|()| storage.sync_folder())
-                    .map(|()| Ran::Other)
-            }
+            Job::Discard(segment) => self.discard(&segment).map(|()| Ran::Other),
         };
         self.done.notify_all();
         ran
@@ -232,11 +253,14 @@ impl Upkeep {
             if self.has_work(&state) {
                 return true;
             }
-            if state.full {
+            if state.space == Space::Full {
                 let retry = Duration::from_millis(FULL_RETRY_MS);
-                state =
-                    self.work.wait_timeout(state, retry).expect("no holder of this lock panics").0;
-                state.full = false;
+                let waited = self.work.wait_timeout(state, retry);
+                let timed_out;
+                (state, timed_out) = waited.expect("no holder of this lock panics");
+                if timed_out.timed_out() {
+                    state.try_again();
+                }
             } else {
                 state = self.work.wait(state).expect("no holder of this lock panics");
             }
@@ -244,9 +268,12 @@ impl Upkeep {
     }
 
     fn has_work(&self, state: &State) -> bool {
-        !state.seals.is_empty()
-            || !state.trimmed.is_empty()
-            || (!state.full && !state.making && state.spares.len() < self.spares_wanted)
+        !state.seals.is_empty() || !state.trimmed.is_empty() || self.is_short(state)
+    }
+
+    /// True when a spare is to be made now.
+    fn is_short(&self, state: &State) -> bool {
+        state.space != Space::Full && !state.busy && state.spares.len() < self.spares_wanted
     }
 
     fn next_job(&self) -> Option<Job> {
@@ -254,56 +281,79 @@ impl Upkeep {
         if state.closed {
             return None;
         }
-        let short = !state.full && !state.making && state.spares.len() < self.spares_wanted;
+        let shelf_is_empty = state.spares_for(Urgency::Ordinary) == 0;
         // An empty shelf holds up the writer; a missing footer only the next start.
-        if short && (state.spares.is_empty() || state.seals.is_empty()) {
+        if self.is_short(&state) && (shelf_is_empty || state.seals.is_empty()) {
             let free = |segment: &Arc<Segment>| Arc::strong_count(segment) == 1;
             let reuse = state.trimmed.iter().position(free).map(|at| state.trimmed.remove(at));
-            state.making = true;
+            state.busy = true;
             return Some(Job::Spare { ordinal: state.next_ordinal, reuse });
         }
         if let Some(seal) = state.seals.pop_front() {
             return Some(Job::Seal(seal));
         }
-        state.trimmed.pop().map(Job::Discard)
+        let discard = state.trimmed.pop();
+        state.busy = discard.is_some();
+        discard.map(Job::Discard)
     }
 
     /// Makes the spare `ordinal`, out of a trimmed segment if there is one that nobody reads.
     fn make_spare(&self, ordinal: u64, reuse: Option<&Arc<Segment>>) -> io::Result<()> {
         let header =
             SegmentHeader { log_id: self.log_id, ordinal, nonce: self.environment.entropy.draw() };
+        let mut reuse = reuse;
         let made = match reuse {
-            Some(old) => self.reuse(&header, &old.name()),
+            Some(old) if self.is_whole(old)? => self.reuse(&header, &old.name()),
+            // It was cut short by a recovery: a new one is as cheap.
+            Some(old) => self.environment.storage.remove(&old.name()).and_then(|()| {
+                reuse = None;
+                create(&self.environment, &header, self.segment_bytes)
+            }),
             None => create(&self.environment, &header, self.segment_bytes),
         };
         let mut state = lock(&self.state);
-        state.making = false;
+        state.busy = false;
         match made {
             Ok(file) => {
                 state.next_ordinal = ordinal + 1;
                 state.spares.push_back(Spare { header, file });
+                state.space = Space::Enough;
                 Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                state.full = true;
+            Err(error) if is_full(&error) => {
+                state.space = Space::Full;
+                // What could not be used again this time is still there, to be tried or to go.
+                state.trimmed.extend(reuse.cloned());
                 Ok(())
             }
             Err(error) => Err(error),
         }
     }
 
+    /// Removes the file of a trimmed segment, which may make room for a spare.
+    fn discard(&self, segment: &Segment) -> io::Result<()> {
+        let storage = &self.environment.storage;
+        storage.remove(&segment.name())?;
+        storage.sync_folder()?;
+        let mut state = lock(&self.state);
+        state.busy = false;
+        state.try_again();
+        Ok(())
+    }
+
+    /// True when a file has all the bytes of a segment.
+    fn is_whole(&self, segment: &Segment) -> io::Result<bool> {
+        Ok(self.segment_bytes <= self.environment.storage.open(&segment.name())?.len()?)
+    }
+
     /// Gives the file of a trimmed segment a new header and then its new name.
     fn reuse(&self, header: &SegmentHeader, old_name: &str) -> io::Result<Arc<dyn StorageFile>> {
         let storage = &self.environment.storage;
         let file = storage.open(old_name)?;
-        if file.len()? < self.segment_bytes {
-            // It was cut short by a recovery: a new one is as cheap.
-            storage.remove(old_name)?;
-            return create(&self.environment, header, self.segment_bytes);
-        }
         header.write(file.as_ref())?;
         file.set_len(self.segment_bytes)?;
-        file.sync_data()?;
+        // Not to be tried again on the same file, whatever the failure is called.
+        file.sync_data().map_err(io::Error::other)?;
         storage.rename(old_name, &file_name(header.ordinal))?;
         if !is_planted(Bug::ForgetFolderSync) {
             sync_names(storage.as_ref())?;
@@ -320,7 +370,7 @@ impl Upkeep {
             FileLen::Cut => 0,
         };
         match seal.footer.write(file.as_ref(), header, len_min) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+            Err(error) if is_full(&error) => Ok(()),
             Err(error) => Err(error),
             Ok(()) => file.sync_data(),
         }

@@ -21,7 +21,7 @@ use crate::record::{Urgency, set_place, topic_of};
 use crate::recovery::Active;
 use crate::ring::Ring;
 use crate::segment::{Footer, IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, Segments};
-use crate::storage::write_all_at;
+use crate::storage::{is_full, write_all_at};
 use crate::ticket::{Answer, Committed};
 use crate::topics::{TopicEnd, Topics};
 use crate::upkeep::{FileLen, NoSpare, Seal, Spare, Upkeep};
@@ -121,15 +121,13 @@ impl Writer {
         if !is_planted(Bug::AckBeforeSync) {
             chunk.answers.give(answers);
         }
-        wake_all(chunk);
         turn
     }
 
     /// Answers the batches of a log that stopped.
-    pub(crate) fn refuse(chunk: &mut Chunk, error: &Arc<io::Error>) -> Turn {
+    pub(crate) fn refuse(chunk: &Chunk, error: &Arc<io::Error>) -> Turn {
         let refuse = |_: &Entry| Err(AppendError::Poisoned(Arc::clone(error)));
         chunk.answers.give(chunk.entries.iter().map(refuse).collect());
-        wake_all(chunk);
         Turn::Done
     }
 
@@ -228,7 +226,7 @@ impl Writer {
             if !topic.is_empty() {
                 let place = self.topics.place(topic, seq, oldest, ordinal).ok()?;
                 last_offset = place.offset;
-                set_place(&mut records[at..], place.offset, place.previous);
+                set_place(&mut records[at..], place);
             }
             at += len;
             seq = seq.next();
@@ -264,7 +262,7 @@ impl Writer {
         if let Err(error) = write_all_at(self.active.file.as_ref(), bytes, self.active.at) {
             // Nothing was synced, and the next frame goes over what was written.
             self.topics.roll_back(self.active.segment.header.ordinal);
-            return Err(match error.kind() == io::ErrorKind::StorageFull {
+            return Err(match is_full(&error) {
                 true => NotCommitted::Full,
                 false => NotCommitted::Failed(Arc::new(error)),
             });
@@ -327,8 +325,10 @@ impl Writer {
         let new = Arc::new(Segment::open(spare.header, self.tip, self.time));
         // Listed before the old one is sealed: a trim must never find that all are.
         around.segments.push(Arc::clone(&new));
-        segment.seal(end);
+        // Its footer is due before a trim can take it: upkeep removes no file while it owes a footer.
+        let sealed = Arc::clone(&segment);
         around.upkeep.seal(Seal { segment, footer, len: FileLen::Keep });
+        sealed.seal(end);
         let at = SEGMENT_HEADER_BYTES as u64;
         let limit = around.upkeep.segment_bytes();
         self.active = Active { segment: new, file: spare.file, at, limit };
@@ -374,13 +374,6 @@ impl Writer {
     /// Topics in the table.
     pub(crate) fn topics(&self) -> usize {
         self.topics.len()
-    }
-}
-
-/// Wakes the tasks that gave a waker with their batch.
-fn wake_all(chunk: &mut Chunk) {
-    for waker in chunk.entries.iter_mut().filter_map(|entry| entry.waker.take()) {
-        waker.wake();
     }
 }
 

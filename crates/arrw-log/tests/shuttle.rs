@@ -36,14 +36,18 @@ fn explore(scenario: fn()) {
 }
 
 fn open(drive: Drive, change: impl FnOnce(&mut Options)) -> Log {
+    open_on(&Arc::new(MemoryStorage::new()), drive, change)
+}
+
+fn open_on(storage: &Arc<MemoryStorage>, drive: Drive, change: impl FnOnce(&mut Options)) -> Log {
     let environment = Environment {
-        storage: Arc::new(MemoryStorage::new()),
+        storage: Arc::<MemoryStorage>::clone(storage),
         clock: Arc::new(Counter::default()),
         entropy: Arc::new(Counter::default()),
     };
     let mut options = Options {
         segment_bytes: 16 * 1024,
-        spares: 1,
+        spares: 2,
         ring_bytes: 512,
         drive,
         ..Options::default()
@@ -183,6 +187,63 @@ fn a_following_task_is_woken_for_every_record_and_for_the_end() {
         append_from_two_threads(&log, 1);
         log.close().unwrap();
         assert_eq!(reading.join().unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_close_commits_what_was_let_in_although_it_needs_new_segments() {
+    explore(|| {
+        let log = open(Drive::Threads, |_| ());
+        let payload = vec![7; 11 * 1024];
+        let large = NewRecord { topic: "t", payload: &payload, ..NewRecord::default() };
+        let sent: Vec<_> = (0..4).map(|_| log.append(Batch::of(large).unwrap()).start()).collect();
+        let closing = log.clone();
+        let closed = thread::spawn(move || closing.close().unwrap());
+        for append in sent {
+            append.wait().unwrap();
+        }
+        closed.join().unwrap();
+        assert_eq!(log.tail(), Seq::new(5));
+    });
+}
+
+#[test]
+fn who_closes_second_finds_the_log_closed() {
+    explore(|| {
+        let storage = Arc::new(MemoryStorage::new());
+        let log = open_on(&storage, Drive::Threads, |_| ());
+        log.append(batch()).wait().unwrap();
+        let closing = log.clone();
+        let first = thread::spawn(move || closing.close().unwrap());
+        log.close().unwrap();
+        let again = open_on(&storage, Drive::Callers, |_| ());
+        assert!(again.open_report().was_closed);
+        first.join().unwrap();
+    });
+}
+
+#[test]
+fn callers_on_several_threads_do_upkeep_one_at_a_time() {
+    explore(|| {
+        let log = open(Drive::Callers, |options| options.retention.bytes_max = Some(0));
+        let payload = vec![7; 11 * 1024];
+        let writers: Vec<_> = (0..2)
+            .map(|_| {
+                let (log, payload) = (log.clone(), payload.clone());
+                thread::spawn(move || {
+                    let large = NewRecord { topic: "t", payload: &payload, ..NewRecord::default() };
+                    for _ in 0..2 {
+                        log.append(Batch::of(large).unwrap()).wait().unwrap();
+                    }
+                })
+            })
+            .collect();
+        log.trim(log.tail()).unwrap();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        log.close().unwrap();
+        assert_eq!(log.tail(), Seq::new(5));
     });
 }
 

@@ -54,9 +54,9 @@ pub fn make(name: &str) -> Result<SimDisk, Box<dyn std::error::Error>> {
     Ok(disk)
 }
 
-/// One spare: what is never written need not be kept.
+/// As few spares as may be: what is never written need not be kept.
 fn kept() -> Options {
-    Options { spares: 1, ..options() }
+    Options { spares: 2, ..options() }
 }
 
 fn write(log: &Log, seed: u64, batches: u64) -> Result<(), Box<dyn std::error::Error>> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrw_log::{Batch, Frame, Kind, Log, NewRecord, ReadError, Record, Seq, Start};
+use arrw_log::{Batch, Frame, Kind, Log, NewRecord, ReadError, Record, Seq, Start, TopicEnd};
 
 use crate::Rng;
 
@@ -18,6 +18,8 @@ pub struct Expected {
     header: Option<Vec<u8>>,
     payload: Vec<u8>,
     offset: u64,
+    /// The first record in its topic's life.
+    born: Seq,
 }
 
 impl Expected {
@@ -34,6 +36,7 @@ impl Expected {
             header,
             payload: rng.bytes(len),
             offset: 0,
+            born: Seq::ZERO,
         }
     }
 
@@ -56,7 +59,7 @@ impl Expected {
             && record.key() == self.key
             && header == self.header.as_deref()
             && record.payload() == self.payload
-            && record.offset() == self.offset
+            && (record.offset(), record.topic_born()) == (self.offset, self.born)
     }
 }
 
@@ -74,8 +77,7 @@ pub fn batch_of(records: &[Expected]) -> Batch {
 pub struct Model {
     /// All records ever acknowledged; record `seq` stands at `seq - 1`.
     records: Vec<Expected>,
-    /// Topics: seq and offset of the last record.
-    topics: BTreeMap<&'static str, (Seq, u64)>,
+    topics: BTreeMap<&'static str, TopicEnd>,
     /// The oldest record that is kept.
     first: Seq,
 }
@@ -106,8 +108,11 @@ impl Model {
             let seq = self.tail();
             offset = 0;
             if !record.topic.is_empty() {
-                offset = self.topic_end(record.topic).map_or(1, |(_, offset)| offset + 1);
-                self.topics.insert(record.topic, (seq, offset));
+                let end = self.topic_end(record.topic);
+                offset = end.map_or(1, |end| end.last_offset + 1);
+                record.born = end.map_or(seq, |end| end.born);
+                let end = TopicEnd { born: record.born, last: seq, last_offset: offset };
+                self.topics.insert(record.topic, end);
             }
             record.offset = offset;
             self.records.push(record);
@@ -120,9 +125,9 @@ impl Model {
         self.first = first;
     }
 
-    /// Seq and offset of a topic's last record, if it is kept.
-    fn topic_end(&self, topic: &str) -> Option<(Seq, u64)> {
-        self.topics.get(topic).copied().filter(|(last, _)| self.first <= *last)
+    /// Where a topic ends, if its last record is kept.
+    fn topic_end(&self, topic: &str) -> Option<TopicEnd> {
+        self.topics.get(topic).copied().filter(|end| self.first <= end.last)
     }
 
     /// Checks a frame that was read: its records are those of the model, from `next` on. Answers the seq
@@ -185,7 +190,7 @@ impl Model {
             return Err(format!("the log is {first}..{tail}, not {}..{}", self.first, self.tail()));
         }
         for topic in TOPICS.iter().filter(|topic| !topic.is_empty()) {
-            let found = log.topic(topic).map(|end| (end.last, end.last_offset));
+            let found = log.topic(topic);
             if found != self.topic_end(topic) {
                 return Err(format!(
                     "`{topic}` ends at {found:?}, not {:?}",

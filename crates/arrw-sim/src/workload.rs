@@ -169,7 +169,7 @@ fn attempt(place: Place, seed: u64, ops: &[Op]) -> Result<(), String> {
 pub fn options() -> Options {
     Options {
         segment_bytes: 16 * 1024,
-        spares: 1,
+        spares: 2,
         ring_bytes: 6 * 1024,
         drive: Drive::Callers,
         ..Options::default()

@@ -179,6 +179,10 @@ fn carry_out(
     plan: &[NewFile],
 ) -> io::Result<Epoch> {
     let storage = environment.storage.as_ref();
+    // The new life begins before its first change: cut off anywhere, a repair never leaves files that are
+    // sound again and yet of the life in which the records that they lost were seen.
+    block.epoch = Epoch::from_random(environment.entropy.draw());
+    block.write(storage)?;
     for new in plan {
         let header = SegmentHeader {
             log_id: block.log_id,
@@ -206,7 +210,6 @@ fn carry_out(
         storage.rename(&temporary, &name)?;
         storage.sync_folder()?;
     }
-    block.epoch = Epoch::from_random(environment.entropy.draw());
     block.left_as = LeftAs::Open;
     block.open_ordinal = 0;
     block.durable = examined.durable;

@@ -13,7 +13,7 @@ use crate::segment::{
     Footer, FrameSource, IndexEntry, Probe, SEGMENT_HEADER_BYTES, SegmentEnd, SegmentHeader,
 };
 use crate::storage::StorageFile;
-use crate::topics::{Place, Topics};
+use crate::topics::Topics;
 
 /// Bytes that recovery reads at once: it reads whole files.
 pub(crate) const SCAN_BYTES: usize = 1024 * 1024;
@@ -167,8 +167,7 @@ impl Scan {
 pub(crate) fn take_in(kept: &Kept, ordinal: u64, topics: &mut Topics) {
     for record in Records::of(&kept.header, &kept.bytes).filter(|record| !record.topic().is_empty())
     {
-        let place = Place { offset: record.offset(), previous: record.previous_in_topic() };
-        topics.apply(record.topic(), record.seq(), place, ordinal);
+        topics.apply(record.topic(), record.seq(), record.place(), ordinal);
     }
     topics.commit();
 }

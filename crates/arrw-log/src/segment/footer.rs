@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{FORMAT, IndexEntry, SEGMENT_HEADER_BYTES, SegmentEnd, SegmentHeader};
 use crate::bytes_at::{put_at, u32_at, u64_at};
 use crate::checksum::{crc32c, crc64};
+use crate::limits::NUMBER_MAX;
 use crate::position::{Seq, Timestamp, Tip};
 use crate::storage::{StorageFile, read_exact_at, write_all_at};
 
@@ -133,7 +134,8 @@ impl Footer {
         let body_len =
             u64_at(&trailer, INDEX_LEN_AT).saturating_add(u64_at(&trailer, TOPICS_LEN_AT));
         let Some(body_at) = trailer_at.checked_sub(body_len) else { return Ok(None) };
-        if body_at < SEGMENT_HEADER_BYTES as u64 {
+        let frames_end = u64_at(&trailer, END_BYTE_AT);
+        if !(SEGMENT_HEADER_BYTES as u64..=body_at).contains(&frames_end) {
             return Ok(None);
         }
         let mut body = vec![0; usize::try_from(body_len).map_err(io::Error::other)?];
@@ -149,25 +151,21 @@ impl Footer {
             return None;
         }
         Some(Self {
-            start: tip_at(trailer, START_AT),
-            start_time: Timestamp::from_micros(u64_at(trailer, START_TIME_AT)),
+            start: tip_at(trailer, START_AT)?,
+            start_time: time_at(trailer, START_TIME_AT)?,
             end: SegmentEnd {
                 at: u64_at(trailer, END_BYTE_AT),
-                tip: tip_at(trailer, END_AT),
-                time: Timestamp::from_micros(u64_at(trailer, END_TIME_AT)),
+                tip: tip_at(trailer, END_AT)?,
+                time: time_at(trailer, END_TIME_AT)?,
             },
-            index: index.chunks_exact(ENTRY_BYTES).map(decode_entry).collect(),
+            index: index.chunks_exact(ENTRY_BYTES).map(decode_entry).collect::<Option<_>>()?,
             topics: decode_topics(topics)?,
         })
     }
 }
 
-fn decode_entry(bytes: &[u8]) -> IndexEntry {
-    IndexEntry {
-        at: u64_at(bytes, 0),
-        tip: tip_at(bytes, 8),
-        time: Timestamp::from_micros(u64_at(bytes, 32)),
-    }
+fn decode_entry(bytes: &[u8]) -> Option<IndexEntry> {
+    Some(IndexEntry { at: u64_at(bytes, 0), tip: tip_at(bytes, 8)?, time: time_at(bytes, 32)? })
 }
 
 fn decode_topics(mut bytes: &[u8]) -> Option<Vec<TopicEntry>> {
@@ -176,6 +174,9 @@ fn decode_topics(mut bytes: &[u8]) -> Option<Vec<TopicEntry>> {
         let numbers = bytes.get(..TOPIC_BYTES)?;
         let end = TOPIC_BYTES + usize::from(numbers[TOPIC_BYTES - 1]);
         let name = std::str::from_utf8(bytes.get(TOPIC_BYTES..end)?).ok()?;
+        if (0..5).any(|number| NUMBER_MAX < u64_at(numbers, number * 8)) {
+            return None;
+        }
         topics.push(TopicEntry {
             name: name.into(),
             born: Seq::new(u64_at(numbers, 0)),
@@ -198,13 +199,17 @@ pub(crate) fn tip_bytes(tip: &Tip) -> [u8; 24] {
     bytes
 }
 
-/// The tip stored at `at`.
-pub(crate) fn tip_at(bytes: &[u8], at: usize) -> Tip {
-    Tip {
-        next_seq: Seq::new(u64_at(bytes, at)),
-        next_frame: u64_at(bytes, at + 8),
-        chain: u64_at(bytes, at + 16),
-    }
+/// The tip stored at `at`, if it can be one.
+pub(crate) fn tip_at(bytes: &[u8], at: usize) -> Option<Tip> {
+    let (next_seq, next_frame) = (u64_at(bytes, at), u64_at(bytes, at + 8));
+    let tip = Tip { next_seq: Seq::new(next_seq), next_frame, chain: u64_at(bytes, at + 16) };
+    (next_seq.max(next_frame) <= NUMBER_MAX).then_some(tip)
+}
+
+/// The time stored at `at`, if it can be one.
+fn time_at(bytes: &[u8], at: usize) -> Option<Timestamp> {
+    let micros = u64_at(bytes, at);
+    (micros <= NUMBER_MAX).then_some(Timestamp::from_micros(micros))
 }
 
 #[cfg(test)]

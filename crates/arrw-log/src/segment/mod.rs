@@ -20,7 +20,7 @@ pub(crate) use source::{FrameSource, Probe};
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 4096;
 
 /// Version of the files' layout. It changes only when an older program could not read the log.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"ARRWSEG1");
 const MAGIC_AT: usize = 0;

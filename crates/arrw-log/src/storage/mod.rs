@@ -96,7 +96,7 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
     /// Writes some of `bytes` at `at`, growing the file as needed; answers how many.
     ///
     /// # Errors
-    /// `StorageFull` when the disk is full, and whatever the system reports.
+    /// `StorageFull` or `QuotaExceeded` when there is no space, and whatever the system reports.
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<usize>;
 
     /// Makes all writes so far, and the length, survive a crash.
@@ -124,6 +124,11 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
+}
+
+/// True when there is no space left, on the disk or of the quota: what passes, and is no failure of the disk.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Reads exactly `into.len()` bytes, or says `UnexpectedEof`.

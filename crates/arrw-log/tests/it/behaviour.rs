@@ -1,5 +1,9 @@
 //! Append, read, follow, trim, close.
 
+use std::future::Future as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use arrw_log::{
@@ -7,7 +11,7 @@ use arrw_log::{
     ReadError, Seq, Start,
 };
 
-use crate::support::{Folder, batch, drain, memory, open, read_all, small};
+use crate::support::{Folder, batch, drain, image, memory, open, read_all, small};
 
 #[test]
 fn what_was_appended_is_read_back_in_order_with_dense_offsets() {
@@ -269,5 +273,68 @@ fn a_quiet_log_marks_its_last_frame_by_itself() {
     // One frame of records, and then the mark.
     while log.stats().frames < 2 {
         std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_topic_keeps_its_life_when_only_the_segment_being_filled_still_has_it() {
+    let storage = memory();
+    let log = open(&storage, small());
+    log.append(batch("t", &["first"])).wait().unwrap();
+    for _ in 0..2 {
+        log.append(batch("t", &["more"])).wait().unwrap();
+        for _ in 0..60 {
+            log.append(batch("other", &[&"z".repeat(400)])).wait().unwrap();
+        }
+    }
+    let last = log.append(batch("t", &["last"])).wait().unwrap();
+    log.trim(last.last).unwrap();
+    let before = log.topic("t").unwrap();
+    assert_eq!((before.born, before.last_offset), (Seq::new(1), 4));
+    let crashed = open(&image(&storage), small());
+    assert_eq!(crashed.topic("t"), Some(before));
+    log.close().unwrap();
+    assert_eq!(open(&storage, small()).topic("t"), Some(before));
+}
+
+#[test]
+fn a_hold_on_trimmed_history_keeps_what_is_left() {
+    let log = open(&memory(), small());
+    for _ in 0..200 {
+        log.append(batch("t", &[&"z".repeat(400)])).wait().unwrap();
+    }
+    log.trim(Seq::new(100)).unwrap();
+    let first = log.first();
+    let hold = log.hold(Seq::new(1)).unwrap();
+    assert_eq!(log.trim(Seq::new(150)).unwrap(), 0);
+    assert!(!hold.is_broken());
+    assert_eq!(log.first(), first);
+}
+
+/// Looks at the log when it is woken, which takes the writer's role.
+struct Looks(Log);
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        assert!(self.0.stats().tail > Seq::FIRST);
+    }
+}
+
+#[test]
+fn a_waker_may_use_the_log() {
+    for drive in [Drive::Callers, Drive::Threads] {
+        let log = open(&memory(), Options { drive, ..small() });
+        let waker = Waker::from(Arc::new(Looks(log.clone())));
+        let mut context = Context::from_waker(&waker);
+        let mut reader = pin!(log.reader(Start::Latest).unwrap());
+        assert!(reader.as_mut().poll_next(&mut context).is_pending());
+        let mut awaited = pin!(log.append(batch("t", &["awaited"])));
+        // With threads the first poll only hands it over.
+        if awaited.as_mut().poll(&mut context).is_pending() {
+            log.append(batch("t", &["behind it"])).wait().unwrap();
+            assert!(awaited.as_mut().poll(&mut context).is_ready());
+        }
+        assert!(reader.as_mut().poll_next(&mut context).is_ready());
+        log.close().unwrap();
     }
 }

@@ -49,6 +49,19 @@ fn a_backup_is_put_back_as_a_new_life_with_the_same_records() {
 }
 
 #[test]
+fn a_restored_log_opens_without_reading_its_sealed_segments() {
+    let (_storage, log) = filled(600);
+    assert!(log.stats().segments > 4, "{:?}", log.stats());
+    let target = memory();
+    log.backup(target.as_ref()).unwrap();
+    let restored = memory();
+    restore(target.as_ref(), &environment(&restored)).unwrap();
+    let copy = open(&restored, small());
+    assert_eq!(copy.open_report().scanned_segments, 1, "{:?}", copy.open_report());
+    assert_eq!(read_all(&copy), read_all(&log));
+}
+
+#[test]
 fn a_backup_goes_nowhere_but_into_an_empty_folder() {
     let (storage, log) = filled(10);
     log.backup(storage.as_ref()).unwrap_err();

@@ -228,7 +228,7 @@ fn topics_go_on_after_a_crash() {
 fn an_unproven_frame_that_fills_its_segment_is_written_again() {
     let storage = memory();
     let log = open(&storage, small());
-    let largest = "x".repeat(16 * 1024 - 4096 - 96 - 32 - 8);
+    let largest = "x".repeat(16 * 1024 - 4096 - 96 - 40 - 8);
     log.append(batch("t", &[&largest])).wait().unwrap();
     let copy = image(&storage);
     let log = open(&copy, small());

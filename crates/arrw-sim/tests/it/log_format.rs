@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrw_log::{Environment, Log, ReadError, Start, verify};
+use arrw_log::{Environment, Log, OpenError, ReadError, Start, verify};
 use arrw_sim::fixture::{load, make};
 use arrw_sim::workload::options;
 
@@ -42,17 +42,25 @@ fn counts(folder: &Path) -> (u64, u64, u64) {
     (records, sum, lost)
 }
 
+/// Format 1 was never released.
 #[test]
-fn logs_of_format_1_are_read() {
-    assert_eq!(counts(&folder("format-1", "closed")), (93, 240_813_681, 0));
-    assert_eq!(counts(&folder("format-1", "crashed")), (93, 240_813_681, 0));
-    assert_eq!(counts(&folder("format-1", "repaired")), (102, 291_634_045, 2));
+fn a_log_of_format_1_is_refused_by_name() {
+    let disk = load(&folder("format-1", "closed")).expect("the fixture is there");
+    let refused = Log::open_with(Environment::with_storage(Arc::new(disk)), options());
+    assert!(matches!(refused, Err(OpenError::Format { found: 1, known: 2 })), "{refused:?}");
+}
+
+#[test]
+fn logs_of_format_2_are_read() {
+    assert_eq!(counts(&folder("format-2", "closed")), (96, 243_939_724, 0));
+    assert_eq!(counts(&folder("format-2", "crashed")), (96, 243_939_724, 0));
+    assert_eq!(counts(&folder("format-2", "repaired")), (104, 295_359_574, 3));
 }
 
 /// A change of the bytes is a change of the format: it needs a new number and new fixtures beside the
 /// old. The other fixtures also show what a start and a repair decide, which may become better.
 #[test]
 fn the_format_has_not_changed() {
-    let kept = load(&folder("format-1", "closed")).expect("the fixture is there");
+    let kept = load(&folder("format-2", "closed")).expect("the fixture is there");
     assert_eq!(make("closed").expect("it can be made").fingerprint(), kept.fingerprint());
 }
