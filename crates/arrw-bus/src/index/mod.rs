@@ -20,6 +20,7 @@ use crate::filter::Filter;
 
 mod seeded;
 mod subscribers;
+mod text;
 mod tokens;
 mod trie;
 
@@ -32,8 +33,23 @@ use trie::Trie;
 /// `T` is what the owner knows a subscriber by, such as a small number. The same subscriber may be here
 /// under several filters, and the same filter with several subscribers.
 ///
-/// Memory: about 100 bytes for each distinct filter that one subscriber has, and about 30 for each further
-/// subscriber of the same filter. Memory is given back as filters are removed.
+/// Memory: 50 to 200 bytes for each distinct filter, least for those without wildcards; a second subscriber
+/// of the same filter adds 100, each further one 10 to 20. Memory is given back as filters are removed.
+///
+/// ```
+/// use arrw_bus::{Filter, FilterIndex};
+/// # fn main() -> Result<(), arrw_bus::FilterError> {
+/// let mut index = FilterIndex::with_seed(7);
+/// let (all, rooms) = (Filter::parse(">")?, Filter::parse("chat.*")?);
+/// assert!(index.insert(&all, "archive") && index.insert(&rooms, "ann"));
+/// assert!(index.remove(&all, "archive"));
+///
+/// let mut found = Vec::new();
+/// index.for_each_match("chat.42", |subscriber| found.push(subscriber));
+/// assert_eq!(found, ["ann"]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct FilterIndex<T> {
     seeded: Seeded,
     literals: HashTable<Literal<T>>,
@@ -62,7 +78,8 @@ impl<T: Copy + Ord> FilterIndex<T> {
 
     /// Adds a subscriber under a filter. False when it already was there.
     ///
-    /// O(tokens of the filter), and O(log subscribers) where many have the same filter.
+    /// O(tokens of the filter), and O(log subscribers) where many have the same filter. When a table is
+    /// full all of it moves, which takes 100 ms at a million filters.
     pub fn insert(&mut self, filter: &Filter, subscriber: T) -> bool {
         let added = if filter.is_literal() {
             self.insert_literal(filter, subscriber)
@@ -75,7 +92,7 @@ impl<T: Copy + Ord> FilterIndex<T> {
 
     /// Takes a subscriber away from a filter. False when it was not there.
     ///
-    /// Costs as much as [`insert`](Self::insert), and now and then the move of a table that shrinks.
+    /// Costs as much as [`insert`](Self::insert). A table moves when three quarters of it are empty.
     pub fn remove(&mut self, filter: &Filter, subscriber: T) -> bool {
         let removed = if filter.is_literal() {
             self.remove_literal(filter, subscriber)
@@ -93,14 +110,15 @@ impl<T: Copy + Ord> FilterIndex<T> {
     /// itself, then, token by token, `>` before the same token before `*`; under one filter by `T`.
     ///
     /// Does not allocate. The cost depends on the topic and on what is found, not on the number of
-    /// filters: one look-up for the whole topic, one for each token, and two for each beginning of a
-    /// filter that matches a beginning of the topic.
+    /// filters: one look-up for the whole topic, one for each token, and at most three for each beginning
+    /// of a filter that matches a beginning of the topic. Only filters with many `*` make these numerous, as
+    /// `a.*.a.x`, `*.a.*.x` and so on do for `a.a.a.a`: bound how many filters a stranger may have.
     pub fn for_each_match(&self, topic: &str, mut each: impl FnMut(T)) {
         if topic.is_empty() {
             return;
         }
         if !self.literals.is_empty() {
-            let hash = self.seeded.text(topic);
+            let hash = self.seeded.text(topic.as_bytes());
             if let Some(literal) = self.literals.find(hash, |literal| literal.is(hash, topic)) {
                 literal.subscribers.for_each(&mut each);
             }
@@ -121,7 +139,7 @@ impl<T: Copy + Ord> FilterIndex<T> {
     }
 
     fn insert_literal(&mut self, filter: &Filter, subscriber: T) -> bool {
-        let hash = self.seeded.text(filter.as_str());
+        let hash = self.seeded.text(filter.as_str().as_bytes());
         match self.literals.find_mut(hash, |literal| literal.is(hash, filter.as_str())) {
             Some(literal) => literal.subscribers.insert(subscriber),
             None => {
@@ -134,7 +152,7 @@ impl<T: Copy + Ord> FilterIndex<T> {
     }
 
     fn remove_literal(&mut self, filter: &Filter, subscriber: T) -> bool {
-        let hash = self.seeded.text(filter.as_str());
+        let hash = self.seeded.text(filter.as_str().as_bytes());
         let found = self.literals.find_entry(hash, |literal| literal.is(hash, filter.as_str()));
         let Ok(mut entry) = found else { return false };
         let removed = entry.get_mut().subscribers.remove(subscriber);

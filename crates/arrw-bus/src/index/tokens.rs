@@ -3,6 +3,7 @@
 use hashbrown::HashTable;
 
 use super::seeded::{self, Seeded};
+use super::text::Text;
 
 /// The number of `*`.
 pub(super) const STAR: u32 = 0;
@@ -21,8 +22,7 @@ pub(super) struct Tokens {
 }
 
 struct Token {
-    hash: u64,
-    text: Box<str>,
+    text: Text,
     number: u32,
     uses: u32,
 }
@@ -34,33 +34,35 @@ impl Tokens {
 
     /// The number of a token of a topic, or [`UNKNOWN`].
     pub(super) fn find(&self, text: &str) -> u32 {
-        let hash = self.seeded.text(text);
-        self.table.find(hash, |token| token.is(hash, text)).map_or(UNKNOWN, |token| token.number)
+        let hash = self.seeded.text(text.as_bytes());
+        self.table.find(hash, |token| token.is(text)).map_or(UNKNOWN, |token| token.number)
     }
 
     /// The number of a token that is used once more from now on.
     pub(super) fn acquire(&mut self, text: &str) -> u32 {
-        let hash = self.seeded.text(text);
-        if let Some(token) = self.table.find_mut(hash, |token| token.is(hash, text)) {
+        let hash = self.seeded.text(text.as_bytes());
+        if let Some(token) = self.table.find_mut(hash, |token| token.is(text)) {
             token.uses += 1;
             return token.number;
         }
         let number = self.numbers.take();
-        let token = Token { hash, text: text.into(), number, uses: 1 };
-        self.table.insert_unique(hash, token, |token| token.hash);
+        let token = Token { text: Text::new(text), number, uses: 1 };
+        let seeded = &self.seeded;
+        self.table.insert_unique(hash, token, |token| token.hash(seeded));
         number
     }
 
     /// Ends one use of a token, and forgets it after the last.
     pub(super) fn release(&mut self, text: &str) {
-        let hash = self.seeded.text(text);
-        let found = self.table.find_entry(hash, |token| token.is(hash, text));
+        let hash = self.seeded.text(text.as_bytes());
+        let found = self.table.find_entry(hash, |token| token.is(text));
         let Ok(mut entry) = found else { return };
         entry.get_mut().uses -= 1;
         if entry.get().uses == 0 {
             let (token, _) = entry.remove();
             self.numbers.put_back(token.number);
-            seeded::give_back(&mut self.table, |token| token.hash);
+            let seeded = &self.seeded;
+            seeded::give_back(&mut self.table, |token| token.hash(seeded));
         }
     }
 
@@ -76,8 +78,12 @@ impl Tokens {
 }
 
 impl Token {
-    fn is(&self, hash: u64, text: &str) -> bool {
-        self.hash == hash && *self.text == *text
+    fn is(&self, text: &str) -> bool {
+        self.text.as_bytes() == text.as_bytes()
+    }
+
+    fn hash(&self, seeded: &Seeded) -> u64 {
+        seeded.text(self.text.as_bytes())
     }
 }
 

@@ -39,7 +39,7 @@ struct Place {
 }
 
 /// What hangs below a node, so that no look-up is made in vain for what does not: bit 0 is `*`, bit 1
-/// is `>`, and the rest counts other tokens.
+/// is `>`, and the rest counts other tokens, a billion of which would not fit into memory.
 #[derive(Clone, Copy, Default)]
 struct Below(u32);
 
