@@ -94,7 +94,8 @@ pub(super) struct Numbers {
     first: u32,
     next: u32,
     free: Vec<u32>,
-    taken: usize,
+    /// How many are out.
+    pub(super) taken: usize,
 }
 
 impl Numbers {

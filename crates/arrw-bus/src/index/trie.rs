@@ -242,9 +242,11 @@ impl<T: Copy + Ord> Trie<T> {
         while self.filters_by_tokens.pop_if(|filters| *filters == 0).is_some() {}
     }
 
+    /// Nodes, their numbers, tokens, and numbers of tokens of filters: all zero in an empty trie.
     #[cfg(test)]
-    pub(super) fn nodes_and_tokens(&self) -> (usize, usize) {
-        (self.nodes.len(), self.tokens.len())
+    pub(super) fn in_use(&self) -> [usize; 4] {
+        let (nodes, numbers) = (self.nodes.len(), self.numbers.taken);
+        [nodes, numbers, self.tokens.len(), self.filters_by_tokens.len()]
     }
 
     #[cfg(test)]
