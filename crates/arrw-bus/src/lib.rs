@@ -1,0 +1,26 @@
+//! Subscriptions that follow the log and resume where they stopped.
+//!
+//! A [`Filter`] says which topics a subscriber wants. A [`FilterIndex`] holds the filters of all
+//! subscribers and finds those that match a topic, at a cost that does not grow with their number.
+//!
+//! ```
+//! use arrw_bus::{Filter, FilterIndex};
+//! # fn main() -> Result<(), arrw_bus::FilterError> {
+//! let mut index = FilterIndex::with_seed(7); // in a server: a random number, drawn at the start
+//! index.insert(&Filter::parse("orders.*.created")?, 1_u32);
+//! index.insert(&Filter::parse("orders.>")?, 2);
+//!
+//! let mut found = Vec::new();
+//! index.for_each_match("orders.eu.paid", |subscriber| found.push(subscriber));
+//! assert_eq!(found, [2]);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod limits;
+
+mod filter;
+mod index;
+
+pub use filter::{Filter, FilterError};
+pub use index::FilterIndex;
