@@ -19,8 +19,16 @@
 
 pub mod limits;
 
+mod dispatch;
+mod event;
 mod filter;
 mod index;
+mod registry;
+mod tail;
 
+pub use dispatch::{Dispatch, DispatchId};
+pub use event::{CONTENT_TYPE_DEFAULT, EVENT, Event, EventError, NewEvent};
 pub use filter::{Filter, FilterError};
 pub use index::FilterIndex;
+pub use registry::{Rest, Wakes};
+pub use tail::{Got, Tail, TailId};

@@ -13,3 +13,32 @@ pub const TOKENS_MAX: usize = FILTER_BYTES_MAX.div_ceil(2);
 /// Entries up to which a table of the index keeps its memory when entries go. Moving so few costs more
 /// than their memory is worth; a larger table shrinks when three quarters of it are empty.
 pub const TABLE_KEPT_MAX: usize = 64;
+
+/// Bytes of an event's content type. A longer one is refused.
+pub const CONTENT_TYPE_BYTES_MAX: usize = 255;
+
+/// Bytes of the id by which a repeated publish is known. A longer one is refused.
+pub const ID_BYTES_MAX: usize = 255;
+
+/// Subscriptions to durable topics, and as many to volatile ones (about 300 B each). One more is refused.
+pub const SUBSCRIPTIONS_MAX: usize = 1_000_000;
+
+/// Records that are noted at once while who goes to sleep waits: some 50 us of work.
+pub const DISPATCH_RECORDS: usize = 256;
+
+/// Bytes of volatile events after which a batch takes no more: what fits the cache of a core, so that a
+/// subscriber finds there what the publisher just wrote.
+pub const TAIL_BATCH_BYTES: usize = 64 * 1024;
+
+/// Microseconds after which a batch of volatile events takes no more: all its events have one time.
+pub const TAIL_BATCH_MICROS: u64 = 1_000;
+
+/// Batches of volatile events that are kept, however small they are. The oldest make room.
+pub const TAIL_FRAMES_MAX: usize = 65_536;
+
+/// Bytes of volatile events that are kept when nothing else is set. The oldest make room, and a
+/// subscriber that still wanted them is told of the gap.
+pub const TAIL_BYTES_DEFAULT: usize = 32 * 1024 * 1024;
+
+/// Batches that a subscriber takes at once, so that it need not come for each.
+pub const TAIL_FRAMES_READ: usize = 16;

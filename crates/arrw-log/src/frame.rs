@@ -6,7 +6,7 @@ use crate::bytes_at::{put_at, u16_at, u32_at, u64_at};
 use crate::checksum::{crc32c, crc64};
 use crate::limits::{FRAME_BYTES_MAX, NUMBER_MAX};
 use crate::position::{Epoch, Seq, Timestamp, Tip};
-use crate::record::{Record, split_first};
+use crate::record::{Batch, Record, split_first};
 
 /// Bytes of a frame's header. `docs/log-format.md` draws them.
 pub(crate) const FRAME_HEADER_BYTES: usize = 96;
@@ -224,6 +224,8 @@ pub(crate) fn tip_after(header: &FrameHeader, frame: &[u8]) -> Option<Tip> {
 pub struct Frame {
     header: FrameHeader,
     bytes: Bytes,
+    /// Where in `bytes` the records start.
+    body_at: usize,
     /// First record to show: a reader that starts inside a frame skips those before.
     from: Seq,
 }
@@ -231,11 +233,39 @@ pub struct Frame {
 impl Frame {
     /// A frame whose checksums were checked, or that was just made.
     pub(crate) fn new(header: FrameHeader, bytes: Bytes) -> Self {
-        Self { header, bytes, from: header.first }
+        Self { header, bytes, body_at: FRAME_HEADER_BYTES, from: header.first }
+    }
+
+    /// A frame of records that are in no log and live in memory alone: those of `batch`, from seq `first`
+    /// on in a numbering of the caller's. Their offsets and links are 0.
+    ///
+    /// # Panics
+    /// Never for a batch of at most 4 GiB.
+    #[must_use]
+    pub fn in_memory(batch: Batch, first: Seq, time: Timestamp, epoch: Epoch) -> Self {
+        let count = batch.records();
+        let bytes = Bytes::from(batch.into_bytes());
+        let len = u32::try_from(bytes.len()).expect("a batch in memory is smaller than 4 GiB");
+        let header = FrameHeader {
+            len,
+            nonce: 0,
+            durable: Seq::ZERO,
+            kind: FrameKind::Records,
+            number: 0,
+            first,
+            time,
+            chain: 0,
+            body_crc: 0,
+            epoch,
+            count,
+            body_len: len,
+        };
+        Self { header, bytes, body_at: 0, from: first }
     }
 
     /// The same frame without the records before `from`.
-    pub(crate) fn starting_at(mut self, from: Seq) -> Self {
+    #[must_use]
+    pub fn starting_at(mut self, from: Seq) -> Self {
         self.from = from.max(self.header.first);
         self
     }
@@ -268,7 +298,7 @@ impl Frame {
         self.header.epoch
     }
 
-    /// Its bytes as stored, header included.
+    /// Its bytes as stored, header included; the records alone when it was never stored.
     #[must_use]
     pub fn stored(&self) -> &Bytes {
         &self.bytes
@@ -277,7 +307,7 @@ impl Frame {
     /// Its records, in order.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
-        let mut records = Records::of(&self.header, &self.bytes);
+        let mut records = Records::at(self.body_at, &self.header, &self.bytes);
         while records.next_seq < self.from && records.next().is_some() {}
         records
     }
@@ -294,12 +324,15 @@ pub struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub(crate) fn of(header: &FrameHeader, frame: &'a [u8]) -> Self {
+        Self::at(FRAME_HEADER_BYTES, header, frame)
+    }
+
+    fn at(body_at: usize, header: &FrameHeader, frame: &'a [u8]) -> Self {
         let left = match header.kind {
             FrameKind::Records => header.count,
             FrameKind::Mark | FrameKind::Gap => 0,
         };
-        let end = FRAME_HEADER_BYTES + header.body_len as usize;
-        let rest = frame.get(FRAME_HEADER_BYTES..end).unwrap_or_default();
+        let rest = frame.get(body_at..body_at + header.body_len as usize).unwrap_or_default();
         Self { rest, next_seq: header.first, time: header.time, left }
     }
 }
@@ -327,7 +360,7 @@ impl<'a> Iterator for Records<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Batch, NewRecord};
+    use crate::record::NewRecord;
 
     fn stamp(kind: FrameKind, count: u32) -> FrameStamp {
         FrameStamp {

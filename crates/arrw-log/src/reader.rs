@@ -84,6 +84,12 @@ impl Reader {
         self.next
     }
 
+    /// Goes on at `seq` instead, if it is behind the next record: who knows that nothing between concerns
+    /// it need not read that.
+    pub fn skip_to(&mut self, seq: Seq) {
+        self.next = self.next.max(seq);
+    }
+
     /// The next records, all that were committed together, if there are any. Does not wait.
     ///
     /// Costs a lock and a reference count while the records are in memory, else a read of the disk.

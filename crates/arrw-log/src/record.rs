@@ -78,6 +78,12 @@ impl Batch {
         Self::default()
     }
 
+    /// A batch without records that has room for `bytes` of them.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     /// A batch of one record.
     ///
     /// # Errors
@@ -152,6 +158,10 @@ impl Batch {
     #[must_use]
     pub fn stored_bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// The records as stored, their offsets and links still blank.

@@ -1,0 +1,209 @@
+//! Who waits for which topics, and from which record on each of them has something to read.
+//!
+//! Subscribers read the one shared tail themselves; nothing is queued for them. A subscriber that has read
+//! to the end goes to sleep here. The first event that it wants makes it due and has it woken, once,
+//! however many follow; it goes on reading at that event, so what does not concern it costs it nothing.
+//!
+//! ```text
+//!          sleep (nothing left to read)
+//!  Awake --------------------------------> Asleep { from }
+//!    ^                                        |  an event that it wants, at or behind `from`
+//!    |          rise                          v
+//!    +------------------------------------- Due(seq), its waker taken to be woken
+//! ```
+
+use std::task::Waker;
+
+use arrw_log::Seq;
+
+use crate::filter::Filter;
+use crate::index::FilterIndex;
+
+/// A subscriber's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SubscriberId(u32);
+
+/// What a subscriber is doing. See the drawing above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Awake,
+    Asleep { from: Seq },
+    Due(Seq),
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// `None` when the number is free.
+    filter: Option<Filter>,
+    state: State,
+    waker: Option<Waker>,
+}
+
+/// What became of a subscriber that wanted to sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It sleeps, and will be woken.
+    Asleep,
+    /// There may be more to read.
+    More,
+    /// Nothing is left and nothing will come.
+    Ended,
+}
+
+/// Tasks and threads to be woken once no lock is held.
+#[derive(Debug, Default)]
+#[must_use = "who is not woken waits for ever"]
+pub struct Wakes(Vec<Waker>);
+
+impl Wakes {
+    /// Wakes them.
+    pub fn wake(self) {
+        for waker in self.0 {
+            waker.wake();
+        }
+    }
+}
+
+/// All subscribers of one order of events.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    index: FilterIndex<SubscriberId>,
+    slots: Vec<Slot>,
+    free: Vec<SubscriberId>,
+    /// The topic that was looked up last and who wants it: the next event is often of the same one.
+    recent_topic: String,
+    recent: Vec<SubscriberId>,
+}
+
+impl Registry {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            index: FilterIndex::with_seed(seed),
+            slots: Vec::new(),
+            free: Vec::new(),
+            recent_topic: String::new(),
+            recent: Vec::new(),
+        }
+    }
+
+    /// Adds a subscriber, who is awake; `None` when there are too many.
+    pub(crate) fn add(&mut self, filter: &Filter, max: usize) -> Option<SubscriberId> {
+        if max <= self.index.len() {
+            return None;
+        }
+        let slot = Slot { filter: Some(filter.clone()), state: State::Awake, waker: None };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.slots[id.at()] = slot;
+                id
+            }
+            None => {
+                self.slots.push(slot);
+                SubscriberId(u32::try_from(self.slots.len() - 1).ok()?)
+            }
+        };
+        self.index.insert(filter, id);
+        self.forget_recent();
+        Some(id)
+    }
+
+    /// Takes a subscriber out.
+    pub(crate) fn remove(&mut self, id: SubscriberId) {
+        let slot = &mut self.slots[id.at()];
+        slot.waker = None;
+        slot.state = State::Awake;
+        if let Some(filter) = slot.filter.take() {
+            self.index.remove(&filter, id);
+            self.free.push(id);
+            self.forget_recent();
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Lets a subscriber sleep that has read all before `from`, if an order that ends before `next` has no
+    /// more for it.
+    pub(crate) fn rest(
+        &mut self,
+        (id, from): (SubscriberId, Seq),
+        (next, is_closed): (Seq, bool),
+        waker: &Waker,
+    ) -> Rest {
+        if from < next {
+            return Rest::More;
+        }
+        if is_closed {
+            return Rest::Ended;
+        }
+        self.sleep(id, from, waker);
+        Rest::Asleep
+    }
+
+    fn sleep(&mut self, id: SubscriberId, from: Seq, waker: &Waker) {
+        let slot = &mut self.slots[id.at()];
+        slot.state = State::Asleep { from };
+        if !slot.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            slot.waker = Some(waker.clone());
+        }
+    }
+
+    /// A subscriber is about to read; answers the event that made it due.
+    pub(crate) fn rise(&mut self, id: SubscriberId) -> Option<Seq> {
+        let slot = &mut self.slots[id.at()];
+        let due = match slot.state {
+            State::Due(seq) => Some(seq),
+            State::Awake | State::Asleep { .. } => None,
+        };
+        slot.state = State::Awake;
+        due
+    }
+
+    /// True while a subscriber sleeps and nothing has come for it.
+    pub(crate) fn is_asleep(&self, id: SubscriberId) -> bool {
+        matches!(self.slots[id.at()].state, State::Asleep { .. })
+    }
+
+    /// An event came: those who want it and sleep become due.
+    pub(crate) fn note(&mut self, topic: &str, seq: Seq, wakes: &mut Wakes) {
+        if self.recent_topic != topic {
+            self.recent.clear();
+            let recent = &mut self.recent;
+            self.index.for_each_match(topic, |id| recent.push(id));
+            self.recent_topic.clear();
+            self.recent_topic.push_str(topic);
+        }
+        for id in &self.recent {
+            let slot = &mut self.slots[id.at()];
+            if let State::Asleep { from } = slot.state
+                && from <= seq
+            {
+                slot.state = State::Due(seq);
+                wakes.0.extend(slot.waker.take());
+            }
+        }
+    }
+
+    /// All who sleep become due from where they are: the order ends, or what came cannot be told.
+    pub(crate) fn note_all(&mut self, wakes: &mut Wakes) {
+        for slot in &mut self.slots {
+            if let State::Asleep { from } = slot.state {
+                slot.state = State::Due(from);
+                wakes.0.extend(slot.waker.take());
+            }
+        }
+    }
+
+    fn forget_recent(&mut self) {
+        self.recent_topic.clear();
+        self.recent.clear();
+    }
+}
+
+impl SubscriberId {
+    fn at(self) -> usize {
+        self.0 as usize
+    }
+}

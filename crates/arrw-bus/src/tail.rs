@@ -1,0 +1,200 @@
+//! Volatile topics: the newest events in memory, which their subscribers share.
+//!
+//! A publisher adds to the open batch; a subscriber that comes for more closes it, and from then on it is
+//! read without a lock by all. So an idle bus hands an event over alone, and a busy one thousands at once.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard};
+use std::task::Waker;
+
+use arrw_log::{Batch, Epoch, Frame, Position, Seq, Timestamp};
+
+use crate::event::{EventError, NewEvent};
+use crate::filter::Filter;
+use crate::limits::{
+    SUBSCRIPTIONS_MAX, TAIL_BATCH_BYTES, TAIL_BATCH_MICROS, TAIL_FRAMES_MAX, TAIL_FRAMES_READ,
+};
+use crate::registry::{Registry, Rest, SubscriberId, Wakes};
+
+/// The order of all volatile events since the start: its seqs are its own, and its epoch is of this start
+/// alone, so that no position outlives it.
+#[derive(Debug)]
+pub struct Tail {
+    epoch: Epoch,
+    bytes_max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    registry: Registry,
+    /// Closed batches, oldest first.
+    frames: VecDeque<Frame>,
+    bytes: usize,
+    /// What was published since, its first event and its time.
+    open: Batch,
+    open_first: Seq,
+    open_time: Timestamp,
+    /// The seq that the next event gets.
+    next: Seq,
+    closed: bool,
+}
+
+/// A subscriber of volatile topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TailId(SubscriberId);
+
+/// What there is for a subscriber.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Got {
+    /// Frames were added to those that it has.
+    Frames,
+    /// What it wanted has made room for newer events; the oldest that is there.
+    Gap(Seq),
+    /// Nothing yet.
+    Nothing,
+}
+
+impl Tail {
+    /// An empty one. Keeps about `bytes_max` of newest events.
+    #[must_use]
+    pub fn new(epoch: Epoch, bytes_max: usize, seed: u64) -> Self {
+        let state = State {
+            registry: Registry::new(seed),
+            frames: VecDeque::new(),
+            bytes: 0,
+            open: Batch::new(),
+            open_first: Seq::FIRST,
+            open_time: Timestamp::default(),
+            next: Seq::FIRST,
+            closed: false,
+        };
+        Self { epoch, bytes_max, state: Mutex::new(state) }
+    }
+
+    /// The position behind the last event.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { epoch: self.epoch, seq: self.lock().next.previous() }
+    }
+
+    /// The epoch of this start.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Adds an event, on the calling thread, and wakes who wants it. Never waits for a subscriber.
+    ///
+    /// # Errors
+    /// When the event cannot be.
+    pub fn publish(&self, event: &NewEvent<'_>, now: Timestamp) -> Result<Seq, EventError> {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock();
+        if state.is_due(now) {
+            state.close_batch(self.epoch, self.bytes_max);
+        }
+        event.push_to(&mut state.open)?;
+        let seq = state.next;
+        if state.open.records() == 1 {
+            (state.open_first, state.open_time) = (seq, now);
+        }
+        state.next = seq.next();
+        state.registry.note(event.topic, seq, &mut wakes);
+        drop(state);
+        wakes.wake();
+        Ok(seq)
+    }
+
+    /// Adds a subscriber, who is awake, and the seq of the next event; `None` when there are too many.
+    pub fn add(&self, filter: &Filter) -> Option<(TailId, Seq)> {
+        let mut state = self.lock();
+        let id = state.registry.add(filter, SUBSCRIPTIONS_MAX)?;
+        Some((TailId(id), state.next))
+    }
+
+    /// Takes a subscriber out.
+    pub fn remove(&self, id: TailId) {
+        self.lock().registry.remove(id.0);
+    }
+
+    /// How many subscribers there are.
+    #[must_use]
+    pub fn subscribers(&self) -> usize {
+        self.lock().registry.len()
+    }
+
+    /// Takes what there is from `from` on, some frames at most.
+    pub fn read(&self, from: Seq, into: &mut VecDeque<Frame>) -> Got {
+        let mut state = self.lock();
+        if state.next <= from {
+            return Got::Nothing;
+        }
+        if !state.open.is_empty() {
+            state.close_batch(self.epoch, self.bytes_max);
+        }
+        let after = state.frames.partition_point(|frame| frame.first() <= from);
+        let Some(at) = after.checked_sub(1) else {
+            let oldest = state.frames.front().map_or(state.next, Frame::first);
+            return Got::Gap(oldest);
+        };
+        into.extend(state.frames.range(at..).take(TAIL_FRAMES_READ).cloned());
+        Got::Frames
+    }
+
+    /// Lets a subscriber sleep that has read all before `from`, if it has.
+    pub fn rest(&self, id: TailId, from: Seq, waker: &Waker) -> Rest {
+        let state = &mut *self.lock();
+        state.registry.rest((id.0, from), (state.next, state.closed), waker)
+    }
+
+    /// A subscriber is about to read; answers the event that woke it, before which nothing concerns it.
+    pub fn rise(&self, id: TailId) -> Option<Seq> {
+        self.lock().registry.rise(id.0)
+    }
+
+    /// The event behind which a sleeping subscriber may say that it saw everything; `None` when it is awake
+    /// or something has come for it.
+    #[must_use]
+    pub fn progress(&self, id: TailId) -> Option<Seq> {
+        let state = self.lock();
+        state.registry.is_asleep(id.0).then(|| state.next.previous())
+    }
+
+    /// Nothing more will come: wakes all, and lets nobody sleep.
+    pub fn close(&self) {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock();
+        state.closed = true;
+        state.registry.note_all(&mut wakes);
+        drop(state);
+        wakes.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl State {
+    /// True when the open batch must take no further event.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let age = now.micros().saturating_sub(self.open_time.micros());
+        !self.open.is_empty()
+            && (TAIL_BATCH_BYTES <= self.open.stored_bytes() || TAIL_BATCH_MICROS <= age)
+    }
+
+    /// Makes the open batch a frame, for which the oldest make room.
+    fn close_batch(&mut self, epoch: Epoch, bytes_max: usize) {
+        // The next one will be about as large: a busy bus should not grow it step by step.
+        let room = self.open.stored_bytes().min(TAIL_BATCH_BYTES);
+        let batch = std::mem::replace(&mut self.open, Batch::with_capacity(room));
+        let frame = Frame::in_memory(batch, self.open_first, self.open_time, epoch);
+        self.bytes += frame.stored().len();
+        self.frames.push_back(frame);
+        while bytes_max < self.bytes || TAIL_FRAMES_MAX < self.frames.len() {
+            let Some(oldest) = self.frames.pop_front() else { break };
+            self.bytes -= oldest.stored().len();
+        }
+    }
+}

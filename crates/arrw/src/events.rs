@@ -1,0 +1,118 @@
+//! Events that a subscription hands over together, without a copy of them.
+
+use arrw_bus::{Event, Filter};
+use arrw_log::{Epoch, Frame, Position, Records, Seq};
+
+/// Events that were committed together, or published shortly after each other; one at least. Those that the
+/// subscription does not want are left out.
+///
+/// Cloning shares the bytes.
+#[derive(Clone, Debug)]
+pub struct Events {
+    filter: Filter,
+    frame: Frame,
+    /// Behind `frame`, when a conflating subscription was behind.
+    more: Vec<Frame>,
+    /// The only ones to show of them, in order; `None` for all.
+    picked: Option<Vec<Seq>>,
+    epoch: Epoch,
+}
+
+impl Events {
+    /// The events of `frame` that `filter` wants; `None` when there are none.
+    pub(crate) fn of(frame: Frame, filter: &Filter, epoch: Epoch) -> Option<Self> {
+        let events = Self { filter: filter.clone(), frame, more: Vec::new(), picked: None, epoch };
+        events.iter().next().is_some().then_some(events)
+    }
+
+    /// Those of some frames that are in `picked`, which is in order.
+    pub(crate) fn picked(
+        mut frames: Vec<Frame>,
+        picked: Vec<Seq>,
+        filter: &Filter,
+        epoch: Epoch,
+    ) -> Option<Self> {
+        if picked.is_empty() {
+            return None;
+        }
+        let more = frames.split_off(1);
+        let frame = frames.pop()?;
+        Some(Self { filter: filter.clone(), frame, more, picked: Some(picked), epoch })
+    }
+
+    /// The events, in order.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter {
+            filter: &self.filter,
+            records: self.frame.records(),
+            more: self.more.iter(),
+            picked: self.picked.as_deref(),
+            topic: None,
+        }
+    }
+
+    /// The position that goes on behind them.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        let last = self.more.last().unwrap_or(&self.frame).last();
+        Position { epoch: self.epoch, seq: last }
+    }
+
+    /// The life of the log that they are in: with an event's seq, its position.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+}
+
+impl<'a> IntoIterator for &'a Events {
+    type Item = Event<'a>;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// The events of [`Events`], in order.
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    filter: &'a Filter,
+    records: Records<'a>,
+    more: std::slice::Iter<'a, Frame>,
+    picked: Option<&'a [Seq]>,
+    /// The topic that was looked at last, and whether it is wanted: the next is often the same.
+    topic: Option<(&'a str, bool)>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Event<'a>;
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        loop {
+            let Some(record) = self.records.next() else {
+                self.records = self.more.next()?.records();
+                continue;
+            };
+            let topic = record.topic();
+            let is_wanted = match self.topic {
+                Some((last, is_wanted)) if last == topic => is_wanted,
+                _ => {
+                    let is_wanted = self.filter.matches(topic);
+                    self.topic = Some((topic, is_wanted));
+                    is_wanted
+                }
+            };
+            let Some(event) = is_wanted.then(|| Event::of(record)).flatten() else { continue };
+            match &mut self.picked {
+                None => return Some(event),
+                Some([next, rest @ ..]) if *next == event.seq() => {
+                    self.picked = Some(rest);
+                    return Some(event);
+                }
+                Some(_) => (),
+            }
+        }
+    }
+}

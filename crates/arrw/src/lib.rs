@@ -1,0 +1,48 @@
+//! The embeddable engine: an event bus on one ordered, durable log, in a folder of your own.
+//!
+//! ```
+//! use arrw::{Db, NewEvent, Start};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let db = Db::in_memory()?;
+//! # #[cfg(any())]
+//! let db = Db::open("./data")?;
+//! let bus = db.bus();
+//!
+//! let published = bus.publish(NewEvent::new("orders.created", br#"{"total": 7}"#))?.wait()?;
+//!
+//! let mut orders = bus.subscribe("orders.>", Start::Earliest)?;
+//! let events = orders.try_next()?.expect("the event is there");
+//! let event = events.iter().next().expect("there is one at least");
+//! assert_eq!((event.topic(), event.seq()), ("orders.created", published.first));
+//! db.close()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It needs no async runtime and starts none: every wait can be on a thread (`wait`, `next`, an iterator)
+//! or in a task of any runtime (`.await`, a `Stream`).
+
+mod bus;
+mod db;
+mod error;
+mod events;
+mod parker;
+mod publish;
+mod pump;
+mod subscription;
+
+pub use arrw_bus::{
+    CONTENT_TYPE_DEFAULT, Event, EventError, Filter, FilterError, NewEvent, limits as bus_limits,
+};
+pub use arrw_log::{
+    AppendError, Drive, Environment, Epoch, FileStorage, Hold, MemoryStorage, OpenError,
+    OpenReport, Outcome, Position, PositionError, ReadError, Retention, Seq, Storage, Timestamp,
+    UpkeepError,
+};
+
+pub use bus::{Bus, BusStats};
+pub use db::{Db, Options};
+pub use error::{PublishError, SubscribeError, SubscriptionError};
+pub use events::{Events, Iter};
+pub use publish::{Publish, Published};
+pub use subscription::{Policy, Start, Subscription};

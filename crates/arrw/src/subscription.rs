@@ -1,0 +1,390 @@
+//! One reader of the bus: from a position, through a filter, on a thread or in a task.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use arrw_bus::{DispatchId, Event, Filter, Got, Rest, TailId, limits::SUBSCRIPTIONS_MAX};
+use arrw_log::{Epoch, Frame, Position, Reader, Seq};
+
+use crate::db::Shared;
+use crate::error::{SubscribeError, SubscriptionError, other_epoch};
+use crate::events::Events;
+use crate::parker::Parker;
+
+/// Keys that a conflating subscription takes at once; what is behind them comes next.
+const CONFLATED_KEYS_MAX: usize = 65_536;
+
+/// Where a subscription starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the next event.
+    Latest,
+    /// At the oldest event that is kept.
+    Earliest,
+    /// Behind this position.
+    After(Position),
+}
+
+/// What becomes of a subscriber that reads more slowly than is published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// It reads the disk and misses nothing that retention keeps. Of volatile topics it misses what no
+    /// longer is in memory, and is told of the gap.
+    #[default]
+    Durable,
+    /// It gets the last event of each topic and key, and not those that it replaces.
+    Conflate,
+    /// It is never more than so many records behind: the oldest are left out, and it is told of the gap.
+    DropOldest {
+        /// Records of the whole log, wanted or not.
+        records_max: u64,
+    },
+    /// It is ended when it is more than so many records behind, and told where to go on.
+    Disconnect {
+        /// Records of the whole log, wanted or not.
+        records_max: u64,
+    },
+}
+
+/// A subscription. It holds no events: what it has not read is in the log, or in the memory that all
+/// subscribers share.
+#[derive(Debug)]
+pub struct Subscription {
+    shared: Arc<Shared>,
+    filter: Filter,
+    source: Source,
+    policy: Policy,
+    parker: Option<Arc<Parker>>,
+    delivered: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    Durable { reader: Reader, id: DispatchId },
+    Volatile { next: Seq, frames: VecDeque<Frame>, id: TailId },
+}
+
+impl Subscription {
+    pub(crate) fn open(
+        shared: Arc<Shared>,
+        filter: Filter,
+        start: Start,
+        policy: Policy,
+    ) -> Result<Self, SubscribeError> {
+        let too_many = || SubscribeError::TooMany { max: SUBSCRIPTIONS_MAX };
+        let source = if filter.is_volatile() {
+            let (id, next) = shared.tail.add(&filter).ok_or_else(too_many)?;
+            Source::Volatile { next, frames: VecDeque::new(), id }
+        } else {
+            // Known before it looks where the log ends: what comes after that wakes it.
+            let id = shared.dispatch.add(&filter).ok_or_else(too_many)?;
+            let reader = shared.log.reader(match start {
+                Start::Latest => arrw_log::Start::Latest,
+                Start::Earliest => arrw_log::Start::Earliest,
+                Start::After(position) => arrw_log::Start::After(position),
+            });
+            match reader {
+                Ok(reader) => Source::Durable { reader, id },
+                Err(error) => {
+                    shared.dispatch.remove(id);
+                    return Err(error.into());
+                }
+            }
+        };
+        let mut subscription = Self { shared, filter, source, policy, parker: None, delivered: 0 };
+        subscription.start_volatile(start)?;
+        Ok(subscription)
+    }
+
+    /// Goes to where a volatile subscription starts.
+    fn start_volatile(&mut self, start: Start) -> Result<(), SubscribeError> {
+        let Source::Volatile { next, .. } = &mut self.source else { return Ok(()) };
+        let epoch = self.shared.tail.epoch();
+        match start {
+            Start::Latest => Ok(()),
+            Start::Earliest => Err(SubscribeError::NoHistory { filter: self.filter.to_string() }),
+            Start::After(position) if position.epoch != epoch => {
+                Err(other_epoch(position, epoch).into())
+            }
+            Start::After(position) if *next <= position.seq => {
+                let (wanted, tail) = (position.seq, *next);
+                Err(arrw_log::ReadError::BeyondTail { wanted, tail }.into())
+            }
+            Start::After(position) => {
+                *next = position.seq.next();
+                Ok(())
+            }
+        }
+    }
+
+    /// What it wants.
+    #[must_use]
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// The position behind which it goes on: all before it was handed over or is not wanted.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        let (read, progress) = match &self.source {
+            Source::Durable { reader, id } => {
+                (reader.next_seq().previous(), self.shared.dispatch.progress(*id))
+            }
+            Source::Volatile { next, id, .. } => (next.previous(), self.shared.tail.progress(*id)),
+        };
+        Position { epoch: self.epoch(), seq: progress.map_or(read, |seq| seq.max(read)) }
+    }
+
+    /// Records of the log that it has not looked at.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.tail().get().saturating_sub(self.position().seq.next().get())
+    }
+
+    /// Events that it has handed over.
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// The next events, if there are any. Does not wait.
+    ///
+    /// # Errors
+    /// [`SubscriptionError`]. After a gap the next call goes on behind it.
+    pub fn try_next(&mut self) -> Result<Option<Events>, SubscriptionError> {
+        self.keep_to_policy()?;
+        let epoch = self.epoch();
+        let found = if self.policy == Policy::Conflate {
+            self.conflated(epoch)?
+        } else {
+            loop {
+                let Some(frame) = self.next_frame()? else { break None };
+                let events = Events::of(frame, &self.filter, epoch);
+                if events.is_some() {
+                    break events;
+                }
+            }
+        };
+        Ok(found)
+    }
+
+    /// The next events; waits for them on this thread, for at most `timeout` if that is given. `None` when
+    /// the time is over, or when the database was closed and all was read.
+    ///
+    /// # Errors
+    /// As [`try_next`](Self::try_next).
+    pub fn next_within(
+        &mut self,
+        timeout: Option<Duration>,
+    ) -> Result<Option<Events>, SubscriptionError> {
+        let until = timeout.map(|timeout| Instant::now() + timeout);
+        let parker = match &self.parker {
+            Some(parker) if parker.is_ours() => Arc::clone(parker),
+            _ => Parker::new(),
+        };
+        self.parker = Some(Arc::clone(&parker));
+        let waker = parker.waker();
+        loop {
+            if let Some(events) = self.try_next()? {
+                return Ok(Some(events));
+            }
+            match self.rest(&waker) {
+                Rest::More => (),
+                Rest::Ended => return Ok(None),
+                Rest::Asleep => {
+                    let is_woken = parker.park(until);
+                    self.rise();
+                    if !is_woken {
+                        return self.try_next();
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next events for a task, which is woken when there are some. Ready with `None` when the database
+    /// was closed and all was read.
+    ///
+    /// # Errors
+    /// As [`try_next`](Self::try_next). Reads the disk on the calling thread when it must.
+    pub fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Events>, SubscriptionError>> {
+        self.rise();
+        loop {
+            match self.try_next() {
+                Ok(None) => (),
+                other => return Poll::Ready(other),
+            }
+            match self.rest(context.waker()) {
+                Rest::More => (),
+                Rest::Ended => return Poll::Ready(Ok(None)),
+                Rest::Asleep => return Poll::Pending,
+            }
+        }
+    }
+
+    /// The next events, awaited.
+    ///
+    /// # Errors
+    /// As [`try_next`](Self::try_next).
+    pub async fn next(&mut self) -> Result<Option<Events>, SubscriptionError> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn epoch(&self) -> Epoch {
+        match &self.source {
+            Source::Durable { .. } => self.shared.log.epoch(),
+            Source::Volatile { .. } => self.shared.tail.epoch(),
+        }
+    }
+
+    /// The seq that the next record will get.
+    fn tail(&self) -> Seq {
+        match &self.source {
+            Source::Durable { .. } => self.shared.log.tail(),
+            Source::Volatile { .. } => self.shared.tail.position().seq.next(),
+        }
+    }
+
+    fn next_seq(&self) -> Seq {
+        match &self.source {
+            Source::Durable { reader, .. } => reader.next_seq(),
+            Source::Volatile { next, .. } => *next,
+        }
+    }
+
+    fn skip_to(&mut self, seq: Seq) {
+        match &mut self.source {
+            Source::Durable { reader, .. } => reader.skip_to(seq),
+            Source::Volatile { next, frames, .. } => {
+                *next = (*next).max(seq);
+                frames.clear();
+            }
+        }
+    }
+
+    /// Leaves out or ends what the policy does not let be behind.
+    fn keep_to_policy(&mut self) -> Result<(), SubscriptionError> {
+        let max = match self.policy {
+            Policy::Durable | Policy::Conflate => return Ok(()),
+            Policy::DropOldest { records_max } | Policy::Disconnect { records_max } => records_max,
+        };
+        let (next, tail) = (self.next_seq(), self.tail());
+        let behind = tail.get().saturating_sub(next.get());
+        if behind <= max {
+            return Ok(());
+        }
+        if matches!(self.policy, Policy::Disconnect { .. }) {
+            let resume = Position { epoch: self.epoch(), seq: next.previous() };
+            return Err(SubscriptionError::TooSlow { behind, max, resume });
+        }
+        let to = next.plus(behind - max);
+        self.skip_to(to);
+        Err(SubscriptionError::Gap { first: next, last: to.previous() })
+    }
+
+    /// The next frame, wanted or not.
+    fn next_frame(&mut self) -> Result<Option<Frame>, SubscriptionError> {
+        match &mut self.source {
+            Source::Durable { reader, .. } => match reader.try_next() {
+                Ok(frame) => Ok(frame),
+                Err(error) => {
+                    if let arrw_log::ReadError::Trimmed { first, .. } = error {
+                        reader.skip_to(first);
+                    }
+                    Err(SubscriptionError::of(error))
+                }
+            },
+            Source::Volatile { next, frames, .. } => loop {
+                if let Some(frame) = frames.pop_front() {
+                    let frame = frame.starting_at(*next);
+                    *next = frame.last().next();
+                    return Ok(Some(frame));
+                }
+                match self.shared.tail.read(*next, frames) {
+                    Got::Frames => (),
+                    Got::Nothing => return Ok(None),
+                    Got::Gap(oldest) => {
+                        let first = std::mem::replace(next, oldest);
+                        return Err(SubscriptionError::Gap { first, last: oldest.previous() });
+                    }
+                }
+            },
+        }
+    }
+
+    /// The last event of each topic and key among all that is there.
+    fn conflated(&mut self, epoch: Epoch) -> Result<Option<Events>, SubscriptionError> {
+        let mut frames: Vec<Frame> = Vec::new();
+        let mut last: BTreeMap<(Vec<u8>, Vec<u8>), Seq> = BTreeMap::new();
+        while last.len() < CONFLATED_KEYS_MAX {
+            let frame = match self.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) if frames.is_empty() => return Err(error),
+                // It is told again by the next call, from where it stands.
+                Err(_) => break,
+            };
+            let Some(events) = Events::of(frame.clone(), &self.filter, epoch) else { continue };
+            for event in &events {
+                let key = (event.topic().as_bytes().to_vec(), event.key().to_vec());
+                last.insert(key, Event::seq(&event));
+            }
+            frames.push(frame);
+        }
+        let mut picked: Vec<Seq> = last.into_values().collect();
+        picked.sort_unstable();
+        Ok(Events::picked(frames, picked, &self.filter, epoch))
+    }
+
+    fn rest(&mut self, waker: &Waker) -> Rest {
+        match &self.source {
+            Source::Durable { reader, id } => {
+                self.shared.dispatch.rest(*id, reader.next_seq(), waker)
+            }
+            Source::Volatile { next, id, .. } => self.shared.tail.rest(*id, *next, waker),
+        }
+    }
+
+    /// Wakes up: goes to the event that woke it, as nothing before it is wanted.
+    fn rise(&mut self) {
+        let due = match &self.source {
+            Source::Durable { id, .. } => self.shared.dispatch.rise(*id),
+            Source::Volatile { id, .. } => self.shared.tail.rise(*id),
+        };
+        if let Some(seq) = due {
+            self.skip_to(seq);
+        }
+    }
+}
+
+/// Waits for events on the thread that iterates. Ends when the database is closed.
+impl Iterator for Subscription {
+    type Item = Result<Events, SubscriptionError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_within(None).transpose()
+    }
+}
+
+impl futures_core::Stream for Subscription {
+    type Item = Result<Events, SubscriptionError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Subscription::poll_next(&mut self, context).map(Result::transpose)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        match &self.source {
+            Source::Durable { id, .. } => self.shared.dispatch.remove(*id),
+            Source::Volatile { id, .. } => self.shared.tail.remove(*id),
+        }
+    }
+}
