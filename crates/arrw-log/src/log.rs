@@ -197,6 +197,12 @@ impl Log {
         Reader::open(Arc::clone(self.shared()), start)
     }
 
+    /// Reads what is committed from now on.
+    #[must_use]
+    pub fn follow(&self) -> Reader {
+        Reader::at(Arc::clone(self.shared()), self.tail())
+    }
+
     /// Where a topic ends; `None` when no record of it is kept.
     ///
     /// Waits for a commit that is under way.

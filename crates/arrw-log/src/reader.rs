@@ -68,8 +68,13 @@ impl Reader {
         if tail < next {
             return Err(ReadError::BeyondTail { wanted: next, tail });
         }
+        Ok(Self::at(shared, next))
+    }
+
+    /// A reader whose next record is `next`, which is there or will be the next one.
+    pub(crate) fn at(shared: Arc<Opened>, next: Seq) -> Self {
         let number = shared.waiter();
-        Ok(Self { shared, next, disk: None, number })
+        Self { shared, next, disk: None, number }
     }
 
     /// The position that resumes behind what was read so far.

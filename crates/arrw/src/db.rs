@@ -75,7 +75,7 @@ impl Db {
     pub fn open_with(environment: Environment, options: Options) -> Result<Self, OpenError> {
         let log = Log::open_with(environment.clone(), options.log)?;
         let draw = || environment.entropy.draw();
-        let reader = log.reader(arrw_log::Start::Latest).expect("a log can be read from its end");
+        let reader = log.follow();
         let dispatch = Arc::new(Dispatch::new(reader.next_seq(), draw()));
         let tail = Tail::new(Epoch::from_random(draw()), options.volatile_bytes, draw());
         let pump = Pump::start(Arc::clone(&dispatch), reader);

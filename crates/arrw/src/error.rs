@@ -93,7 +93,11 @@ impl SubscriptionError {
             ReadError::Trimmed { wanted, first } => {
                 Self::Gap { first: wanted, last: first.previous() }
             }
-            other => Self::Read(other),
+            other @ (ReadError::OtherEpoch { .. }
+            | ReadError::BeyondTail { .. }
+            | ReadError::Damaged(_)
+            | ReadError::Io { .. }
+            | _) => Self::Read(other),
         }
     }
 }

@@ -53,7 +53,7 @@ impl Pump {
                     self.dispatch.skip_to(first);
                 }
                 Poll::Ready(Err(ReadError::Lost { last, .. })) => {
-                    self.dispatch.skip_to(last.next())
+                    self.dispatch.skip_to(last.next());
                 }
                 // Whoever needs these records is told by their own read; the others must not be held up.
                 Poll::Ready(Err(_)) => {
