@@ -8,8 +8,9 @@ pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
     u32::try_from(sum).expect("a 32-bit checksum has 32 bits")
 }
 
-/// CRC-64/NVME of `bytes`.
-pub(crate) fn crc64(bytes: &[u8]) -> u64 {
+/// CRC-64/NVME of `bytes`: the same for ever, so it may be stored. No protection from who means harm.
+#[must_use]
+pub fn crc64(bytes: &[u8]) -> u64 {
     crc_fast::checksum(CrcAlgorithm::Crc64Nvme, bytes)
 }
 

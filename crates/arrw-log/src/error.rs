@@ -60,6 +60,9 @@ pub enum AppendError {
         /// The limit.
         max: usize,
     },
+    /// The rules of the [`Decider`](crate::Decider) refused it. Nothing was written.
+    #[error("{0}")]
+    Refused(crate::decide::Refusal),
     /// The disk is full. Nothing was written; appends go on when there is space again.
     #[error("the disk is full; free space or shorten retention")]
     Full,
@@ -85,6 +88,7 @@ impl AppendError {
             | Self::TooLarge { .. }
             | Self::Conflict { .. }
             | Self::TooManyTopics { .. }
+            | Self::Refused(_)
             | Self::Full
             | Self::Closed
             | Self::Poisoned(_) => Outcome::Rejected,

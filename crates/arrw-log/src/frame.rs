@@ -327,6 +327,11 @@ impl<'a> Records<'a> {
         Self::at(FRAME_HEADER_BYTES, header, frame)
     }
 
+    /// Those in `bytes` and nothing else, from seq `first` on.
+    pub(crate) fn bare(bytes: &'a [u8], count: u32, first: Seq, time: Timestamp) -> Self {
+        Self { rest: bytes, next_seq: first, time, left: count }
+    }
+
     fn at(body_at: usize, header: &FrameHeader, frame: &'a [u8]) -> Self {
         let left = match header.kind {
             FrameKind::Records => header.count,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::decide::Question;
 use crate::frame::{FRAME_HEADER_BYTES, frame_len};
 use crate::limits::FRAME_BYTES_TARGET;
 use crate::position::Seq;
@@ -18,6 +19,8 @@ pub(crate) struct Entry {
     pub(crate) bytes: usize,
     pub(crate) records: u32,
     pub(crate) expected_last: Option<Seq>,
+    /// For the log's decider.
+    pub(crate) question: Option<Question>,
     pub(crate) urgency: Urgency,
     /// The task to be woken when it is answered.
     pub(crate) waker: Option<Waker>,
@@ -166,6 +169,7 @@ impl Intake {
             bytes: batch.stored_bytes(),
             records: batch.records(),
             expected_last: batch.expected_last(),
+            question: batch.question().cloned(),
             urgency: batch.urgency(),
             waker,
         });

@@ -28,6 +28,7 @@ mod append;
 mod backup;
 mod bytes_at;
 mod checksum;
+mod decide;
 mod environment;
 mod error;
 mod frame;
@@ -56,6 +57,8 @@ mod writer;
 
 pub use append::Append;
 pub use backup::{BackupReport, RestoreError, restore};
+pub use checksum::crc64;
+pub use decide::{Decider, Decision, Place, Question, Refusal, Settled};
 pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{AppendError, Damage, OpenError, Outcome, ReadError, RecordError, UpkeepError};
 pub use frame::{Frame, Records};

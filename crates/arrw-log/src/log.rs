@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::append::Append;
+use crate::decide::Decider;
 use crate::environment::Environment;
 use crate::error::{AppendError, OpenError, ReadError, UpkeepError};
 use crate::intake::Intake;
@@ -210,6 +211,13 @@ impl Log {
     pub fn topic(&self, name: &str) -> Option<TopicEnd> {
         let first = self.first();
         self.shared().with_writer(|writer| writer.topic(name, first))
+    }
+
+    /// Has `decider` decide on batches that ask, from now on.
+    ///
+    /// Waits for a commit that is under way. Before this, such batches are committed as any other.
+    pub fn set_decider(&self, decider: Box<dyn Decider>) {
+        self.shared().with_writer(|writer| writer.set_decider(decider));
     }
 
     /// Removes whole segments whose records are all before `before` and not held; answers how many

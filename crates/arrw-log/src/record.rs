@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::bytes_at::{put_at, u16_at, u32_at, u64_at};
+use crate::decide::Question;
 use crate::error::RecordError;
 use crate::limits::{
     BATCH_RECORDS_MAX, HEADER_NAME_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, KEY_BYTES_MAX,
@@ -69,6 +70,7 @@ pub struct Batch {
     records: u32,
     expected_last: Option<Seq>,
     urgency: Urgency,
+    question: Option<Question>,
 }
 
 impl Batch {
@@ -135,6 +137,13 @@ impl Batch {
         self
     }
 
+    /// Has the log's [`Decider`](crate::Decider) decide whether the batch is committed.
+    #[must_use]
+    pub fn asking(mut self, question: Question) -> Self {
+        self.question = Some(question);
+        self
+    }
+
     /// Lets the batch use the reserve of a full disk, or not.
     #[must_use]
     pub fn with_urgency(mut self, urgency: Urgency) -> Self {
@@ -171,6 +180,10 @@ impl Batch {
 
     pub(crate) fn expected_last(&self) -> Option<Seq> {
         self.expected_last
+    }
+
+    pub(crate) fn question(&self) -> Option<&Question> {
+        self.question.as_ref()
     }
 
     pub(crate) fn urgency(&self) -> Urgency {

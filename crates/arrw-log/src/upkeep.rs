@@ -77,6 +77,8 @@ struct State {
     spares: VecDeque<Spare>,
     /// True while a spare is being made or a file removed.
     busy: bool,
+    /// True when the writer waits for a spare.
+    awaited: bool,
     next_ordinal: u64,
     seals: VecDeque<Seal>,
     /// Segments that were trimmed: their files become spares, or go.
@@ -135,6 +137,7 @@ impl Upkeep {
         let state = State {
             spares: start.spares,
             busy: false,
+            awaited: false,
             next_ordinal: start.next_ordinal,
             seals: start.seals,
             trimmed: Vec::new(),
@@ -173,8 +176,9 @@ impl Upkeep {
 
     /// Waits until the upkeep thread has done something, if a spare is still to be made.
     pub(crate) fn wait_for_spare(&self, urgency: Urgency) {
-        let state = lock(&self.state);
+        let mut state = lock(&self.state);
         if state.spares_for(urgency) == 0 && !state.is_hopeless() && !state.closed {
+            state.awaited = true;
             self.work.notify_one();
             drop(self.done.wait(state).expect("no holder of this lock panics"));
         }
@@ -281,9 +285,11 @@ impl Upkeep {
         if state.closed {
             return None;
         }
-        let shelf_is_empty = state.spares_for(Urgency::Ordinary) == 0;
-        // An empty shelf holds up the writer; a missing footer only the next start.
-        if self.is_short(&state) && (shelf_is_empty || state.seals.is_empty()) {
+        // A spare that is waited for comes first. Else the footers, after which retention may leave a file
+        // that can be used again.
+        let is_urgent = state.awaited || state.spares.is_empty();
+        if self.is_short(&state) && (is_urgent || state.seals.is_empty()) {
+            state.awaited = false;
             let free = |segment: &Arc<Segment>| Arc::strong_count(segment) == 1;
             let reuse = state.trimmed.iter().position(free).map(|at| state.trimmed.remove(at));
             state.busy = true;

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::decide::{Decider, Decision, Place, Settled};
 use crate::environment::Clock;
 use crate::error::AppendError;
 use crate::frame::{
-    FRAME_HEADER_BYTES, Frame, FrameKind, FrameStamp, decode_header, frame_len, seal,
+    FRAME_HEADER_BYTES, Frame, FrameKind, FrameStamp, Records, decode_header, frame_len, seal,
 };
 use crate::intake::{Chunk, Entry};
 use crate::limits::{FRAME_BYTES_MAX, TOPICS_MAX};
@@ -57,6 +58,10 @@ pub(crate) struct Writer {
     /// The last record that is synced.
     durable: Seq,
     topics: Topics,
+    /// Who decides on batches that ask.
+    decider: Option<Box<dyn Decider>>,
+    /// True when it was told of records that are not on the disk yet.
+    is_unsettled: bool,
     /// True when the last frame is not yet proven by a mark.
     unmarked: bool,
     /// Frames written, for telling whether there was any.
@@ -70,6 +75,15 @@ struct Draft {
     /// Records in it.
     count: u32,
     time: Timestamp,
+}
+
+/// What was decided of a batch.
+#[derive(Debug)]
+enum Decided {
+    /// It is in the frame, some of its first records perhaps left out.
+    Placed { bytes: usize, records: u32, last_offset: u64 },
+    /// An earlier one did what it asks for.
+    Earlier(Committed),
 }
 
 /// Why a frame was not committed.
@@ -90,7 +104,23 @@ impl Writer {
         time: Timestamp,
     ) -> Self {
         let durable = tip.next_seq.previous();
-        Self { epoch, active, tip, time, durable, topics, unmarked: false, frames: 0 }
+        Self {
+            epoch,
+            active,
+            tip,
+            time,
+            durable,
+            topics,
+            decider: None,
+            is_unsettled: false,
+            unmarked: false,
+            frames: 0,
+        }
+    }
+
+    /// Has `decider` decide from now on.
+    pub(crate) fn set_decider(&mut self, decider: Box<dyn Decider>) {
+        self.decider = Some(decider);
     }
 
     /// Commits the batches of `chunk` as one frame and answers them.
@@ -117,6 +147,8 @@ impl Writer {
                     turn = Turn::Failed(error);
                 }
             }
+            let is_there = answers.iter().any(Result::is_ok);
+            self.settle(if is_there { Settled::Committed } else { Settled::TakenBack });
         }
         if !is_planted(Bug::AckBeforeSync) {
             chunk.answers.give(answers);
@@ -176,44 +208,74 @@ impl Writer {
             let answer = if allowed == Urgency::Reserved && entry.urgency == Urgency::Ordinary {
                 Err(AppendError::Full)
             } else {
-                self.decide(entry, next, oldest, &mut chunk.frame[..end + entry.bytes])
+                let place = Place { seq: next, time };
+                self.decide(entry, place, oldest, &mut chunk.frame[..end + entry.bytes])
             };
-            if answer.is_ok() {
-                end += entry.bytes;
-                count += entry.records;
-            }
-            answers.push(answer.map(|last_offset| Committed {
-                epoch: self.epoch,
-                first: next,
-                last: next.plus(u64::from(entry.records)).previous(),
-                last_offset,
-                time,
+            answers.push(answer.map(|decided| match decided {
+                Decided::Earlier(committed) => committed,
+                Decided::Placed { bytes, records, last_offset } => {
+                    end += bytes;
+                    count += records;
+                    let last = next.plus(u64::from(records)).previous();
+                    Committed { epoch: self.epoch, first: next, last, last_offset, time }
+                }
             }));
         }
         chunk.frame.truncate(end);
         (count, answers)
     }
 
-    /// Gives the records of a batch, the last of `frame`, their places; answers the last one's offset.
+    /// Gives the records of a batch, the last of `frame`, their places, if nothing speaks against it.
     fn decide(
         &mut self,
         entry: &Entry,
-        next: Seq,
+        place: Place,
         oldest: Seq,
         frame: &mut [u8],
-    ) -> Result<u64, AppendError> {
+    ) -> Result<Decided, AppendError> {
+        let next = place.seq;
         if let Some(expected) = entry.expected_last.filter(|last| *last != next.previous()) {
             return Err(AppendError::Conflict { expected, actual: next.previous() });
         }
         let start = frame.len() - entry.bytes;
-        if let Some(last_offset) = self.place(&mut frame[start..], next, oldest) {
-            return Ok(last_offset);
+        let (mut bytes, mut records) = (entry.bytes, entry.records);
+        let asked = entry.question.as_ref().zip(self.decider.as_deref());
+        match asked.map(|(question, decider)| decider.decide(question, place)) {
+            None => (),
+            Some(Decision::Answer(committed)) => return Ok(Decided::Earlier(committed)),
+            Some(Decision::Refuse(refusal)) => return Err(AppendError::Refused(refusal)),
+            Some(Decision::Commit { skip }) => {
+                for _ in 0..skip {
+                    bytes -= topic_of(&frame[frame.len() - bytes..]).0;
+                }
+                records -= skip;
+                frame.copy_within(frame.len() - bytes.., start);
+            }
+        }
+        let end = start + bytes;
+        if let Some(last_offset) = self.place(&mut frame[start..end], next, oldest) {
+            if entry.question.is_some()
+                && let Some(decider) = &mut self.decider
+            {
+                decider.place(Records::bare(&frame[start..end], records, next, place.time));
+                self.is_unsettled = true;
+            }
+            return Ok(Decided::Placed { bytes, records, last_offset });
         }
         // Its first records may have found places. They go with the rest; those before it stay.
         self.topics.roll_back(self.active.segment.header.ordinal);
         self.place(&mut frame[FRAME_HEADER_BYTES..start], self.tip.next_seq, oldest)
             .expect("these records found their places before");
         Err(AppendError::TooManyTopics { max: TOPICS_MAX })
+    }
+
+    /// Tells the decider what became of what it was told of.
+    fn settle(&mut self, settled: Settled) {
+        if std::mem::take(&mut self.is_unsettled)
+            && let Some(decider) = &mut self.decider
+        {
+            decider.settle(settled);
+        }
     }
 
     /// Gives `records`, from `first` on, their places; `None` when a topic finds none.
