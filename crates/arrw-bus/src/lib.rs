@@ -19,16 +19,25 @@
 
 pub mod limits;
 
+mod checkpoint;
+mod consumers;
 mod dispatch;
 mod event;
 mod filter;
+mod ids;
 mod index;
 mod registry;
+mod rules;
 mod tail;
 
+pub use consumers::{Consumer, ConsumerFact, Consumers};
 pub use dispatch::{Dispatch, DispatchId};
 pub use event::{CONTENT_TYPE_DEFAULT, EVENT, Event, EventError, NewEvent};
 pub use filter::{Filter, FilterError};
+pub use ids::Known;
 pub use index::FilterIndex;
 pub use registry::{Rest, Wakes};
+pub use rules::{
+    Ask, CONSUMER, CommittedConsumers, IdAsk, Memory, PRODUCER, RuleError, Rules, producer_record,
+};
 pub use tail::{Got, Tail, TailId};

@@ -42,3 +42,18 @@ pub const TAIL_BYTES_DEFAULT: usize = 32 * 1024 * 1024;
 
 /// Batches that a subscriber takes at once, so that it need not come for each.
 pub const TAIL_FRAMES_READ: usize = 16;
+
+/// Microseconds of log time for which the id of an event is remembered.
+pub const IDS_MICROS: u64 = 10 * 60 * 1_000_000;
+
+/// Ids that are remembered at once (about 150 B each, and their topic and text); the oldest makes room.
+pub const IDS_MAX: usize = 1_000_000;
+
+/// Producers whose highest number is remembered, which is for ever (about 100 B each). One more is refused.
+pub const PRODUCERS_MAX: usize = 100_000;
+
+/// Bytes of the name of a producer or consumer, which is the key of its records.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// Consumers that may exist at once; each holds history. One more is refused.
+pub const CONSUMERS_MAX: usize = 10_000;

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::checkpoint;
 use crate::environment::Environment;
 use crate::error::{OpenError, UpkeepError};
 use crate::log::Log;
@@ -79,8 +80,10 @@ impl Log {
         }
         let _hold = self.hold(self.first())?;
         let shared = self.shared();
+        // Before the end of the copy is known, so that none of them knows more than the copy.
+        let mut bytes =
+            copy_checkpoints(shared.environment.storage.as_ref(), target).map_err(failed)?;
         let (mut block, segments) = snapshot(shared);
-        let mut bytes = 0;
         for (segment, len) in &segments {
             let name = segment.name();
             let from = shared.environment.storage.open(&name).map_err(failed)?;
@@ -145,6 +148,7 @@ pub fn restore(from: &dyn Storage, into: &Environment) -> Result<Epoch, RestoreE
     for file in files {
         copy(file.file.as_ref(), file.len, target, &file.name()).map_err(failed)?;
     }
+    copy_checkpoints(from, target).map_err(failed)?;
     target.sync_folder().map_err(failed)?;
     block.epoch = Epoch::from_random(into.entropy.draw());
     block.left_as = LeftAs::Open;
@@ -154,9 +158,22 @@ pub fn restore(from: &dyn Storage, into: &Environment) -> Result<Epoch, RestoreE
 
 /// True when a folder holds nothing of a log.
 fn is_empty(storage: &dyn Storage) -> io::Result<bool> {
-    let of_a_log =
-        |name: &String| ordinal_of(name).is_some() || SUPERBLOCK_NAMES.contains(&name.as_str());
+    let of_a_log = |name: &String| {
+        ordinal_of(name).is_some()
+            || SUPERBLOCK_NAMES.contains(&name.as_str())
+            || name.ends_with(checkpoint::SUFFIX)
+    };
     Ok(!storage.list()?.iter().any(of_a_log))
+}
+
+/// Copies the checkpoints of all views. One that is replaced meanwhile is read as it was opened.
+fn copy_checkpoints(from: &dyn Storage, target: &dyn Storage) -> io::Result<u64> {
+    let mut bytes = 0;
+    for name in from.list()?.iter().filter(|name| name.ends_with(checkpoint::SUFFIX)) {
+        let file = from.open(name)?;
+        bytes += copy(file.as_ref(), file.len()?, target, name)?;
+    }
+    Ok(bytes)
 }
 
 /// Gives the copy of a sealed segment its footer, so that the first start of the restored log need not

@@ -27,6 +27,7 @@ pub mod limits;
 mod append;
 mod backup;
 mod bytes_at;
+mod checkpoint;
 mod checksum;
 mod decide;
 mod environment;
@@ -57,6 +58,7 @@ mod writer;
 
 pub use append::Append;
 pub use backup::{BackupReport, RestoreError, restore};
+pub use checkpoint::Checkpoint;
 pub use checksum::crc64;
 pub use decide::{Decider, Decision, Place, Question, Refusal, Settled};
 pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};

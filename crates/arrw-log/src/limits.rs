@@ -96,6 +96,9 @@ pub const HOLD_BYTES_DEFAULT: u64 = 4 * 1024 * 1024 * 1024;
 /// Holds that may exist at once.
 pub const HOLDS_MAX: usize = 100_000;
 
+/// Bytes of a checkpoint: what a view of the log may have in memory, with room to spare.
+pub const CHECKPOINT_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
 /// Milliseconds between two tries to make a spare while the disk is full. A try fills what is left of the
 /// disk for a moment, so it must be rare; a trim is tried after at once.
 pub const FULL_RETRY_MS: u64 = 5_000;

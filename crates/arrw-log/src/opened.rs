@@ -64,6 +64,13 @@ impl Opened {
         self.waiters.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Keeps the folder ours while something beside the segments is written; `None` when the log is closed.
+    pub(crate) fn folder(&self) -> Option<MutexGuard<'_, Superblock>> {
+        let superblock = lock(&self.superblock);
+        // Whoever came before close has the superblock, and close waits for it.
+        (!self.closing.load(Ordering::Acquire)).then_some(superblock)
+    }
+
     /// Stops the log for good: nothing may be written any more. Tasks are still to be woken.
     pub(crate) fn stop(&self, error: Arc<io::Error>) {
         // Only the first reason counts.
@@ -300,11 +307,7 @@ impl Opened {
         if let Some(error) = self.poison.get() {
             return Err(UpkeepError::Poisoned(Arc::clone(error)));
         }
-        let mut superblock = lock(&self.superblock);
-        if self.closing.load(Ordering::Acquire) {
-            // The folder may soon be another's. Whoever came before has the superblock, and close waits.
-            return Err(UpkeepError::Closed);
-        }
+        let Some(mut superblock) = self.folder() else { return Err(UpkeepError::Closed) };
         let segments = self.segments.all();
         let span = |segment: &Arc<crate::segment::Segment>| {
             let end = segment.end()?;

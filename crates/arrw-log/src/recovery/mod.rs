@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
+use crate::checkpoint;
 use crate::environment::Environment;
 use crate::error::OpenError;
 use crate::options::Options;
@@ -179,7 +180,10 @@ fn remove_leftovers(storage: &dyn Storage, recovered: &Recovered) -> Result<(), 
     };
     let remove = || -> io::Result<()> {
         for name in storage.list()? {
-            if ordinal_of(&name).is_some() && !used(&name) || name.ends_with(".seg.tmp") {
+            if ordinal_of(&name).is_some() && !used(&name)
+                || name.ends_with(".seg.tmp")
+                || name.ends_with(checkpoint::UNFINISHED)
+            {
                 storage.remove(&name)?;
             }
         }
