@@ -5,6 +5,7 @@ use std::fmt;
 use crate::bytes_at::{put_at, u16_at, u32_at, u64_at};
 use crate::decide::Question;
 use crate::error::RecordError;
+use crate::frame::Records;
 use crate::limits::{
     BATCH_RECORDS_MAX, HEADER_NAME_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, KEY_BYTES_MAX,
     NUMBER_MAX, RECORD_BYTES_MAX,
@@ -130,6 +131,12 @@ impl Batch {
         Ok(())
     }
 
+    /// Its records, without places: seqs count from 1.
+    #[must_use]
+    pub fn iter(&self) -> Records<'_> {
+        Records::bare(&self.bytes, self.records, Seq::FIRST, Timestamp::default())
+    }
+
     /// Commits the batch only if `last` is then the last record of the log.
     #[must_use]
     pub fn expecting(mut self, last: Seq) -> Self {
@@ -245,6 +252,15 @@ pub(crate) fn topic_of(batch: &[u8]) -> (usize, &[u8]) {
     let headers_at = topic_end + usize::from(u16_at(batch, KEY_LEN_AT));
     let rest = u32_at(batch, HEADERS_LEN_AT) as usize + u32_at(batch, PAYLOAD_LEN_AT) as usize;
     (padded(headers_at + rest), &batch[RECORD_HEADER_BYTES..topic_end])
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = Record<'a>;
+    type IntoIter = Records<'a>;
+
+    fn into_iter(self) -> Records<'a> {
+        self.iter()
+    }
 }
 
 /// A record in stored bytes, as [`split_first`] finds it.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrw_bus::{Filter, NewEvent};
+use arrw_bus::limits::NAME_BYTES_MAX;
+use arrw_bus::{Ask, EventError, Filter, IdAsk, NewEvent, producer_record};
 use arrw_log::{Batch, Epoch, Seq};
 
+use crate::consumer::{self, Consumer, ConsumerStatus};
 use crate::db::Shared;
-use crate::error::{PublishError, SubscribeError};
-use crate::publish::{Publish, Published};
+use crate::error::{ConsumerError, PublishError, SubscribeError};
+use crate::publish::{Publish, Published, Shape};
 use crate::subscription::{Policy, Start, Subscription};
 
 /// The event bus of a database. Clones are handles to the same one.
@@ -63,9 +65,7 @@ impl Bus {
     /// # Errors
     /// When an event cannot be as it is, or is volatile. Then none is published.
     pub fn publish_all(&self, events: &[NewEvent<'_>]) -> Result<Publish, PublishError> {
-        if let Some(event) = events.iter().find(|event| event.is_volatile()) {
-            return Err(PublishError::Volatile { topic: event.topic.to_owned() });
-        }
+        refuse_volatile(events)?;
         self.append(events)
     }
 
@@ -78,14 +78,75 @@ impl Bus {
         last: Seq,
         events: &[NewEvent<'_>],
     ) -> Result<Publish, PublishError> {
-        if let Some(event) = events.iter().find(|event| event.is_volatile()) {
-            return Err(PublishError::Volatile { topic: event.topic.to_owned() });
+        refuse_volatile(events)?;
+        let batch = batch_of(events)?.expecting(last);
+        Ok(Publish::durable(self.shared.log.append(batch), Shape::Events))
+    }
+
+    /// Publishes the events of a producer that numbers them: the first has the number `first`, the next one
+    /// more. Those up to the highest number that the producer has published are left out, so the same
+    /// again, at any time, adds nothing. All new ones are one batch.
+    ///
+    /// The answer says how many were new; it may be none. Ids of the events are kept and not looked at.
+    ///
+    /// # Errors
+    /// When the producer's name or an event cannot be as it is, or an event is volatile.
+    pub fn publish_from(
+        &self,
+        producer: &str,
+        first: u64,
+        events: &[NewEvent<'_>],
+    ) -> Result<Publish, PublishError> {
+        let max = NAME_BYTES_MAX;
+        if !(1..=max).contains(&producer.len()) || !producer.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(PublishError::Producer { name: producer.to_owned(), max });
         }
-        Ok(Publish::durable(self.shared.log.append(batch_of(events)?.expecting(last))))
+        refuse_volatile(events)?;
+        let mut batch = Batch::new();
+        for event in events {
+            event.push_to(&mut batch)?;
+        }
+        let count = batch.records();
+        let last = first.saturating_add(u64::from(count)).saturating_sub(1).to_le_bytes();
+        if count > 0 {
+            batch.push(producer_record(producer, &last)).map_err(EventError::from)?;
+        }
+        let ask = Ask::Producer { name: producer.to_owned(), first, count };
+        let append = self.shared.log.append(batch.asking(Arc::new(ask)));
+        Ok(Publish::durable(append, Shape::Produced(self.shared.log.epoch())))
     }
 
     fn append(&self, events: &[NewEvent<'_>]) -> Result<Publish, PublishError> {
-        Ok(Publish::durable(self.shared.log.append(batch_of(events)?)))
+        Ok(Publish::durable(self.shared.log.append(batch_of(events)?), Shape::Events))
+    }
+
+    /// Opens a named consumer: makes it, to start at `start`, or takes it over, to go on where it
+    /// acknowledged. Whoever had it open is fenced off. Waits for a commit.
+    ///
+    /// # Errors
+    /// When the name, filter or position cannot be, or the consumer reads another filter.
+    pub fn consumer(
+        &self,
+        name: &str,
+        filter: &str,
+        start: Start,
+    ) -> Result<Consumer, ConsumerError> {
+        let filter = Filter::parse(filter).map_err(SubscribeError::from)?;
+        Consumer::open(Arc::clone(&self.shared), name, &filter, start)
+    }
+
+    /// All consumers, by name.
+    #[must_use]
+    pub fn consumers(&self) -> Vec<ConsumerStatus> {
+        consumer::list(&self.shared)
+    }
+
+    /// Forgets a consumer and lets go of its history; false when there is none. Waits for a commit.
+    ///
+    /// # Errors
+    /// When the log refuses, or does not know.
+    pub fn delete_consumer(&self, name: &str) -> Result<bool, ConsumerError> {
+        consumer::delete(&self.shared, name)
     }
 
     /// Subscribes to the topics of a filter. A subscription that is behind reads the disk and comes back.
@@ -129,5 +190,17 @@ fn batch_of(events: &[NewEvent<'_>]) -> Result<Batch, PublishError> {
     for event in events {
         event.push_to(&mut batch)?;
     }
-    Ok(batch)
+    if events.iter().all(|event| event.id.is_none()) {
+        return Ok(batch);
+    }
+    let ids = events.iter().zip(&batch).filter_map(|(event, record)| IdAsk::of(event, &record));
+    let ask = Ask::Ids(ids.collect());
+    Ok(batch.asking(Arc::new(ask)))
+}
+
+fn refuse_volatile(events: &[NewEvent<'_>]) -> Result<(), PublishError> {
+    match events.iter().find(|event| event.is_volatile()) {
+        Some(event) => Err(PublishError::Volatile { topic: event.topic.to_owned() }),
+        None => Ok(()),
+    }
 }

@@ -1,15 +1,18 @@
 //! A database: a folder that one process has open.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 
-use arrw_bus::{Dispatch, Tail, limits::TAIL_BYTES_DEFAULT};
+use arrw_bus::{CommittedConsumers, Dispatch, Rules, Tail, limits::TAIL_BYTES_DEFAULT};
 use arrw_log::{
-    Environment, Epoch, FileStorage, Log, MemoryStorage, OpenError, OpenReport, Position,
-    UpkeepError,
+    Environment, Epoch, FileStorage, Hold, Log, MemoryStorage, OpenError, OpenReport, Position,
+    Seq, UpkeepError,
 };
 
 use crate::bus::Bus;
+use crate::memory::{Due, Shadow};
 use crate::pump::Pump;
 
 /// Settings of a database.
@@ -40,6 +43,11 @@ pub(crate) struct Shared {
     pub(crate) environment: Environment,
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) tail: Tail,
+    /// The consumers as they are on the disk, and what keeps history for them.
+    pub(crate) consumers: Arc<CommittedConsumers>,
+    holds: Mutex<BTreeMap<String, Hold>>,
+    due: Arc<Due>,
+    saver: Mutex<Option<JoinHandle<()>>>,
     /// Kept by the log's waker as well; here so that it lives as long as the log.
     _pump: Arc<Pump>,
 }
@@ -73,13 +81,31 @@ impl Db {
     /// # Errors
     /// As [`open`](Self::open), and when an option cannot be.
     pub fn open_with(environment: Environment, options: Options) -> Result<Self, OpenError> {
+        let segment_bytes = options.log.segment_bytes;
         let log = Log::open_with(environment.clone(), options.log)?;
         let draw = || environment.entropy.draw();
+        let shadow = Shadow::open(&log)?;
+        let rules = Rules::new(log.epoch(), shadow.memory().clone());
+        let consumers = rules.consumers();
+        log.set_decider(Box::new(rules));
         let reader = log.follow();
         let dispatch = Arc::new(Dispatch::new(reader.next_seq(), draw()));
         let tail = Tail::new(Epoch::from_random(draw()), options.volatile_bytes, draw());
-        let pump = Pump::start(Arc::clone(&dispatch), reader);
-        let shared = Shared { log, environment, dispatch, tail, _pump: pump };
+        let due = Arc::new(Due::every(segment_bytes));
+        let pump = Pump::start(Arc::clone(&dispatch), Arc::clone(&due), reader);
+        let saver = start_saver(&due, shadow, &log)?;
+        let shared = Shared {
+            log,
+            environment,
+            dispatch,
+            tail,
+            consumers,
+            holds: Mutex::new(BTreeMap::new()),
+            due,
+            saver: Mutex::new(Some(saver)),
+            _pump: pump,
+        };
+        shared.hold_for_all()?;
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -114,8 +140,70 @@ impl Db {
     /// # Errors
     /// When the log had stopped, or what is left to write cannot be written.
     pub fn close(&self) -> Result<(), UpkeepError> {
-        let closed = self.shared.log.close();
-        self.shared.tail.close();
+        self.shared.close()
+    }
+}
+
+/// Saves checkpoints on a thread of its own.
+fn start_saver(due: &Arc<Due>, shadow: Shadow, log: &Log) -> Result<JoinHandle<()>, OpenError> {
+    let (due, log) = (Arc::clone(due), log.clone());
+    let name = "arrw-checkpoint";
+    let save = move || due.save_until_closed(shadow, &log);
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(save)
+        .map_err(|source| OpenError::Io { action: format!("start the thread `{name}`"), source })
+}
+
+impl Shared {
+    fn close(&self) -> Result<(), UpkeepError> {
+        self.due.close();
+        let saver = self.saver.lock().expect("no holder of this lock panics").take();
+        if let Some(saver) = saver {
+            saver.join().expect("saving a checkpoint does not panic");
+        }
+        let closed = self.log.close();
+        self.tail.close();
         closed
+    }
+
+    fn hold_for_all(&self) -> Result<(), OpenError> {
+        for (name, consumer) in self.consumers.all().iter() {
+            self.hold_for(name, consumer.cursor.next()).map_err(|source| OpenError::Io {
+                action: format!("keep history for the consumer `{name}`"),
+                source: std::io::Error::other(source),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Keeps history for a consumer.
+    pub(crate) fn hold_for(&self, name: &str, from: Seq) -> Result<(), UpkeepError> {
+        let hold = self.log.hold(from)?;
+        self.lock_holds().insert(name.to_owned(), hold);
+        Ok(())
+    }
+
+    /// Keeps history for a consumer only from a record on.
+    pub(crate) fn release_for(&self, name: &str, from: Seq) {
+        if let Some(hold) = self.lock_holds().get(name) {
+            hold.advance(from);
+        }
+    }
+
+    /// Keeps no history for a consumer.
+    pub(crate) fn let_go(&self, name: &str) {
+        self.lock_holds().remove(name);
+    }
+
+    fn lock_holds(&self) -> MutexGuard<'_, BTreeMap<String, Hold>> {
+        self.holds.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Whoever needs to know calls `close`; after a failure the next start finds out what is there.
+        let _unheard = self.close();
     }
 }

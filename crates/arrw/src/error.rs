@@ -1,6 +1,6 @@
 //! What can go wrong: one enum for each thing that a caller may ask.
 
-use arrw_bus::{EventError, FilterError};
+use arrw_bus::{EventError, FilterError, RuleError};
 use arrw_log::{AppendError, Epoch, Outcome, Position, ReadError, Seq};
 
 /// A publish that was refused, or of which nobody can say.
@@ -16,9 +16,87 @@ pub enum PublishError {
         /// The volatile topic.
         topic: String,
     },
+    /// The name of the producer is none.
+    #[error(
+        "`{name}` cannot be the name of a producer: it must have 1 to {max} characters of ASCII that can be seen"
+    )]
+    Producer {
+        /// The name.
+        name: String,
+        /// Bytes that it may have.
+        max: usize,
+    },
+    /// What was published before speaks against it. Nothing was published.
+    #[error(transparent)]
+    Rule(RuleError),
     /// The log refused, or does not know.
     #[error(transparent)]
-    Append(#[from] AppendError),
+    Append(AppendError),
+}
+
+impl From<AppendError> for PublishError {
+    fn from(error: AppendError) -> Self {
+        if let AppendError::Refused(refusal) = &error
+            && let Some(rule) = refusal.downcast_ref::<RuleError>()
+        {
+            return Self::Rule(rule.clone());
+        }
+        Self::Append(error)
+    }
+}
+
+/// A consumer that cannot be opened, read or acknowledged.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumerError {
+    /// The name is none.
+    #[error("`{name}` cannot be the name of a consumer: {why}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Volatile topics are not remembered.
+    #[error("`{filter}` is volatile, and a consumer needs history; subscribe to it instead")]
+    Volatile {
+        /// The filter.
+        filter: String,
+    },
+    /// There is a consumer of that name that reads something else.
+    #[error(
+        "consumer `{name}` reads `{actual}`; use that filter, another name, or delete it first"
+    )]
+    OtherFilter {
+        /// The consumer.
+        name: String,
+        /// What it reads.
+        actual: String,
+    },
+    /// Another reader has it now.
+    #[error("consumer `{name}` was taken over by another reader; open it again to take it back")]
+    Fenced {
+        /// The consumer.
+        name: String,
+    },
+    /// There are as many as may be.
+    #[error("there are {max} consumers already; delete some")]
+    TooMany {
+        /// The limit.
+        max: usize,
+    },
+    /// History cannot be kept for it.
+    #[error(transparent)]
+    Hold(#[from] arrw_log::UpkeepError),
+    /// It cannot subscribe.
+    #[error(transparent)]
+    Subscribe(#[from] SubscribeError),
+    /// It cannot go on as if nothing had happened.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
+    /// The log refused, or does not know.
+    #[error(transparent)]
+    Append(AppendError),
 }
 
 impl PublishError {
@@ -26,7 +104,9 @@ impl PublishError {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Event(_) | Self::Volatile { .. } => Outcome::Rejected,
+            Self::Event(_) | Self::Volatile { .. } | Self::Producer { .. } | Self::Rule(_) => {
+                Outcome::Rejected
+            }
             Self::Append(error) => error.outcome(),
         }
     }

@@ -23,26 +23,30 @@
 //! or in a task of any runtime (`.await`, a `Stream`).
 
 mod bus;
+mod consumer;
 mod db;
 mod error;
 mod events;
+mod memory;
 mod parker;
 mod publish;
 mod pump;
 mod subscription;
 
 pub use arrw_bus::{
-    CONTENT_TYPE_DEFAULT, Event, EventError, Filter, FilterError, NewEvent, limits as bus_limits,
+    CONTENT_TYPE_DEFAULT, Event, EventError, Filter, FilterError, NewEvent, RuleError,
+    limits as bus_limits,
 };
 pub use arrw_log::{
-    AppendError, Drive, Environment, Epoch, FileStorage, Hold, MemoryStorage, OpenError,
-    OpenReport, Outcome, Position, PositionError, ReadError, Retention, Seq, Storage, Timestamp,
-    UpkeepError,
+    AppendError, Clock, Drive, Entropy, Environment, Epoch, FileStorage, Hold, MemoryStorage,
+    OpenError, OpenReport, Outcome, Position, PositionError, ReadError, Retention, Seq, Storage,
+    Timestamp, UpkeepError,
 };
 
 pub use bus::{Bus, BusStats};
+pub use consumer::{Acknowledge, Consumer, ConsumerStatus};
 pub use db::{Db, Options};
-pub use error::{PublishError, SubscribeError, SubscriptionError};
+pub use error::{ConsumerError, PublishError, SubscribeError, SubscriptionError};
 pub use events::{Events, Iter};
 pub use publish::{Publish, Published};
 pub use subscription::{Policy, Start, Subscription};

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use arrw_log::{Append, Epoch, Seq, Timestamp};
+use arrw_bus::RuleError;
+use arrw_log::{Append, AppendError, Committed, Epoch, Seq, Timestamp};
 
 use crate::error::PublishError;
 
@@ -17,9 +18,9 @@ pub struct Published {
     pub first: Seq,
     /// The last of them. Those between are theirs alone.
     pub last: Seq,
-    /// How many they are.
+    /// How many they are; 0 when all were published before, and then the seqs are 0.
     pub count: u64,
-    /// The last one's place in its topic; 0 for a volatile event.
+    /// The last one's place in its topic; 0 for a volatile event and for those of a producer.
     pub last_offset: u64,
     /// When they were committed.
     pub time: Timestamp,
@@ -33,13 +34,22 @@ pub struct Publish(State);
 
 #[derive(Debug)]
 enum State {
-    Durable(Append),
+    Durable(Append, Shape),
     Done(Published),
 }
 
+/// What the records of a batch are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Events.
+    Events,
+    /// New events of a producer, in this life of the log, and a control record behind them.
+    Produced(Epoch),
+}
+
 impl Publish {
-    pub(crate) fn durable(append: Append) -> Self {
-        Self(State::Durable(append))
+    pub(crate) fn durable(append: Append, shape: Shape) -> Self {
+        Self(State::Durable(append, shape))
     }
 
     pub(crate) fn done(published: Published) -> Self {
@@ -49,7 +59,7 @@ impl Publish {
     /// Hands the events over now, so that other work can be done before the answer is needed.
     pub fn start(self) -> Self {
         match self.0 {
-            State::Durable(append) => Self(State::Durable(append.start())),
+            State::Durable(append, shape) => Self(State::Durable(append.start(), shape)),
             State::Done(_) => self,
         }
     }
@@ -60,7 +70,7 @@ impl Publish {
     /// See [`PublishError`]; [`PublishError::outcome`] says whether they may yet be published.
     pub fn wait(self) -> Result<Published, PublishError> {
         match self.0 {
-            State::Durable(append) => Ok(append.wait()?.into()),
+            State::Durable(append, shape) => answer(append.wait(), shape),
             State::Done(published) => Ok(published),
         }
     }
@@ -71,18 +81,34 @@ impl Future for Publish {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Durable(append) => Pin::new(append)
-                .poll(context)
-                .map(|answer| answer.map(Published::from).map_err(PublishError::from)),
+            State::Durable(append, shape) => {
+                Pin::new(append).poll(context).map(|answered| answer(answered, *shape))
+            }
             State::Done(published) => Poll::Ready(Ok(*published)),
         }
     }
 }
 
-impl From<arrw_log::Committed> for Published {
-    fn from(committed: arrw_log::Committed) -> Self {
-        let arrw_log::Committed { epoch, first, last, last_offset, time } = committed;
-        let count = last.get() + 1 - first.get();
-        Self { epoch, first, last, count, last_offset, time }
+/// What the log's answer means for the events.
+fn answer(answer: Result<Committed, AppendError>, shape: Shape) -> Result<Published, PublishError> {
+    let answer = answer.map_err(PublishError::from);
+    if let (Shape::Produced(epoch), Err(PublishError::Rule(RuleError::AlreadyPublished { .. }))) =
+        (shape, &answer)
+    {
+        let (first, last, time) = (Seq::ZERO, Seq::ZERO, Timestamp::default());
+        return Ok(Published { epoch, first, last, count: 0, last_offset: 0, time });
     }
+    let Committed { epoch, first, last, last_offset, time } = answer?;
+    let count = last.get() + 1 - first.get();
+    Ok(match shape {
+        Shape::Events => Published { epoch, first, last, count, last_offset, time },
+        Shape::Produced(_) => Published {
+            epoch,
+            first,
+            last: last.previous(),
+            count: count - 1,
+            last_offset: 0,
+            time,
+        },
+    })
 }

@@ -11,10 +11,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use arrw_bus::Dispatch;
 use arrw_log::{ReadError, Reader};
 
+use crate::memory::Due;
+
 /// Notes committed frames, one thread at a time and in order.
 #[derive(Debug)]
 pub(crate) struct Pump {
     dispatch: Arc<Dispatch>,
+    due: Arc<Due>,
     reader: Mutex<Reader>,
     /// True when somebody came while another one was at it, who then looks again.
     look_again: AtomicBool,
@@ -22,10 +25,9 @@ pub(crate) struct Pump {
 
 impl Pump {
     /// Begins to follow the log that `reader` reads, from where it stands.
-    pub(crate) fn start(dispatch: Arc<Dispatch>, reader: Reader) -> Arc<Self> {
-        let pump =
-            Self { dispatch, reader: Mutex::new(reader), look_again: AtomicBool::new(false) };
-        let pump = Arc::new(pump);
+    pub(crate) fn start(dispatch: Arc<Dispatch>, due: Arc<Due>, reader: Reader) -> Arc<Self> {
+        let (reader, look_again) = (Mutex::new(reader), AtomicBool::new(false));
+        let pump = Arc::new(Self { dispatch, due, reader, look_again });
         pump.run();
         pump
     }
@@ -46,7 +48,10 @@ impl Pump {
         loop {
             match Pin::new(&mut *reader).poll_next(&mut context) {
                 Poll::Pending => return,
-                Poll::Ready(Ok(Some(frame))) => self.dispatch.note(&frame),
+                Poll::Ready(Ok(Some(frame))) => {
+                    self.dispatch.note(&frame);
+                    self.due.add(frame.stored().len() as u64);
+                }
                 Poll::Ready(Ok(None)) => return self.dispatch.close(),
                 Poll::Ready(Err(ReadError::Trimmed { first, .. })) => {
                     reader.skip_to(first);

@@ -28,6 +28,16 @@ pub enum Start {
     After(Position),
 }
 
+impl Start {
+    pub(crate) fn of_log(self) -> arrw_log::Start {
+        match self {
+            Self::Latest => arrw_log::Start::Latest,
+            Self::Earliest => arrw_log::Start::Earliest,
+            Self::After(position) => arrw_log::Start::After(position),
+        }
+    }
+}
+
 /// What becomes of a subscriber that reads more slowly than is published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
@@ -58,6 +68,8 @@ pub struct Subscription {
     source: Source,
     policy: Policy,
     parker: Option<Arc<Parker>>,
+    /// What was gone before it began, to be told first.
+    gap: Option<(Seq, Seq)>,
     delivered: u64,
 }
 
@@ -81,12 +93,7 @@ impl Subscription {
         } else {
             // Known before it looks where the log ends: what comes after that wakes it.
             let id = shared.dispatch.add(&filter).ok_or_else(too_many)?;
-            let reader = shared.log.reader(match start {
-                Start::Latest => arrw_log::Start::Latest,
-                Start::Earliest => arrw_log::Start::Earliest,
-                Start::After(position) => arrw_log::Start::After(position),
-            });
-            match reader {
+            match shared.log.reader(start.of_log()) {
                 Ok(reader) => Source::Durable { reader, id },
                 Err(error) => {
                     shared.dispatch.remove(id);
@@ -94,7 +101,8 @@ impl Subscription {
                 }
             }
         };
-        let mut subscription = Self { shared, filter, source, policy, parker: None, delivered: 0 };
+        let mut subscription =
+            Self { shared, filter, source, policy, parker: None, gap: None, delivered: 0 };
         subscription.start_volatile(start)?;
         Ok(subscription)
     }
@@ -144,7 +152,7 @@ impl Subscription {
         self.tail().get().saturating_sub(self.position().seq.next().get())
     }
 
-    /// Events that it has handed over.
+    /// How often it has handed over events.
     #[must_use]
     pub fn delivered(&self) -> u64 {
         self.delivered
@@ -155,6 +163,9 @@ impl Subscription {
     /// # Errors
     /// [`SubscriptionError`]. After a gap the next call goes on behind it.
     pub fn try_next(&mut self) -> Result<Option<Events>, SubscriptionError> {
+        if let Some((first, last)) = self.gap.take() {
+            return Err(SubscriptionError::Gap { first, last });
+        }
         self.keep_to_policy()?;
         let epoch = self.epoch();
         let found = if self.policy == Policy::Conflate {
@@ -168,7 +179,13 @@ impl Subscription {
                 }
             }
         };
+        self.delivered += u64::from(found.is_some());
         Ok(found)
+    }
+
+    /// Tells first that what stands from `first` on up to where it starts is gone.
+    pub(crate) fn tell_gap(&mut self, first: Seq) {
+        self.gap = Some((first, self.next_seq().previous()));
     }
 
     /// The next events; waits for them on this thread, for at most `timeout` if that is given. `None` when

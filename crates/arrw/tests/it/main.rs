@@ -1,6 +1,9 @@
 //! The engine from outside: what its users see.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod consumers;
 mod follow;
+mod once;
 mod policies;
+mod support;
 mod volatile;
