@@ -3,6 +3,7 @@
 
 mod consumers;
 mod follow;
+mod model;
 mod once;
 mod policies;
 mod support;
