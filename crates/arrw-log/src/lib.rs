@@ -52,6 +52,7 @@ mod superblock;
 mod sync;
 mod ticket;
 mod topic;
+mod topic_history;
 mod topics;
 mod upkeep;
 mod writer;

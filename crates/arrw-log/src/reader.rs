@@ -9,7 +9,7 @@ use crate::error::{Damage, ReadError};
 use crate::frame::{Frame, FrameKind};
 use crate::limits::READ_AHEAD_BYTES;
 use crate::opened::Opened;
-use crate::position::{Position, Seq, Tip};
+use crate::position::{Position, Seq, Timestamp, Tip};
 use crate::ring::FromRing;
 use crate::segment::{FrameSource, Probe, Segment};
 
@@ -24,6 +24,8 @@ pub enum Start {
     After(Position),
     /// At this record of the present life of the log.
     At(Seq),
+    /// At the first record that was committed at this time or later.
+    Since(Timestamp),
 }
 
 /// A reader: about 100 bytes and, while it reads the disk, a buffer of 256 KiB.
@@ -54,6 +56,7 @@ impl Reader {
             Start::Earliest => first,
             Start::Latest => tail,
             Start::At(seq) => seq.max(Seq::FIRST),
+            Start::Since(time) => return Self::open_since(&shared, time),
             Start::After(position) if position.epoch == shared.epoch && tail <= position.seq => {
                 return Err(ReadError::BeyondTail { wanted: position.seq, tail });
             }
@@ -69,6 +72,32 @@ impl Reader {
             return Err(ReadError::BeyondTail { wanted: next, tail });
         }
         Ok(Self::at(shared, next))
+    }
+
+    /// Starts at or shortly before `time`, by the index, and reads up to it.
+    fn open_since(shared: &Arc<Opened>, time: Timestamp) -> Result<Self, ReadError> {
+        let segment = shared.segments.holding_time(time).expect("a log has at least one segment");
+        let mut reader = Self::at(Arc::clone(shared), shared.first());
+        match segment.entry_before_time(time, shared.environment.storage.as_ref()) {
+            Ok(entry) => reader.skip_to(entry.tip.next_seq),
+            // It may just have been trimmed: then the oldest record that is kept will do.
+            Err(_) if segment.start.next_seq < shared.first() => reader.skip_to(shared.first()),
+            Err(source) => return Err(io_error(&segment, source)),
+        }
+        loop {
+            let before = reader.next;
+            match reader.try_next() {
+                Ok(None) => return Ok(reader),
+                Ok(Some(frame)) if frame.time() < time => (),
+                Ok(Some(_)) => {
+                    (reader.next, reader.disk) = (before, None);
+                    return Ok(reader);
+                }
+                Err(ReadError::Lost { .. }) => (),
+                Err(ReadError::Trimmed { first, .. }) => reader.skip_to(first),
+                Err(other) => return Err(other),
+            }
+        }
     }
 
     /// A reader whose next record is `next`, which is there or will be the next one.

@@ -216,6 +216,13 @@ impl Topics {
         (first <= end.last).then_some(end)
     }
 
+    /// Where a topic ends, and its first record in the newest segment that has one; `None` when no record of
+    /// it is kept.
+    pub(crate) fn in_segment(&self, name: &str, first: Seq) -> Option<(TopicEnd, Seq)> {
+        let topic = self.topics[*self.ids.get(name)?];
+        (first <= topic.end.last).then_some((topic.end, topic.first))
+    }
+
     /// How many topics the table knows, those that only wait to be forgotten included.
     pub(crate) fn len(&self) -> usize {
         self.ids.len()

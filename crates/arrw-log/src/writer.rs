@@ -433,6 +433,11 @@ impl Writer {
         self.topics.end(name, first)
     }
 
+    /// Where a topic ends, and its first record in the newest segment that has one.
+    pub(crate) fn topic_in_segment(&self, name: &str, first: Seq) -> Option<(TopicEnd, Seq)> {
+        self.topics.in_segment(name, first)
+    }
+
     /// Topics in the table.
     pub(crate) fn topics(&self) -> usize {
         self.topics.len()

@@ -9,6 +9,7 @@ use arrw_log::{Batch, Epoch, Seq};
 use crate::consumer::{self, Consumer, ConsumerStatus};
 use crate::db::Shared;
 use crate::error::{ConsumerError, PublishError, SubscribeError};
+use crate::history::{self, History, HistoryError, HistoryQuery, Order};
 use crate::publish::{Publish, Published, Shape};
 use crate::subscription::{Policy, Start, Subscription};
 
@@ -118,6 +119,24 @@ impl Bus {
 
     fn append(&self, events: &[NewEvent<'_>]) -> Result<Publish, PublishError> {
         Ok(Publish::durable(self.shared.log.append(batch_of(events)?), Shape::Events))
+    }
+
+    /// The last event of a durable topic, its value now; `None` when it has none.
+    ///
+    /// # Errors
+    /// When the topic cannot be, or the log cannot be read there.
+    pub fn last(&self, topic: &str) -> Result<Option<History>, HistoryError> {
+        let query = HistoryQuery { limit: 1, order: Order::NewestFirst, since: None };
+        let last = history::read(&self.shared, topic, query)?;
+        Ok((!last.is_empty()).then_some(last))
+    }
+
+    /// Events of one durable topic, with where it ends.
+    ///
+    /// # Errors
+    /// When the topic cannot be, or the log cannot be read there.
+    pub fn history(&self, topic: &str, query: HistoryQuery) -> Result<History, HistoryError> {
+        history::read(&self.shared, topic, query)
     }
 
     /// Opens a named consumer: makes it, to start at `start`, or takes it over, to go on where it

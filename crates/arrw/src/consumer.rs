@@ -115,9 +115,9 @@ impl Consumer {
     ///
     /// # Errors
     /// As [`try_next`](Self::try_next).
-    pub async fn next(&mut self) -> Result<Option<Events>, ConsumerError> {
+    pub async fn recv(&mut self) -> Result<Option<Events>, ConsumerError> {
         self.check_fence()?;
-        Ok(self.subscription.next().await?)
+        Ok(self.subscription.recv().await?)
     }
 
     /// Acknowledges all up to a position. Wait for it with [`Acknowledge::wait`], or await it: then it is on

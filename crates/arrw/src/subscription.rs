@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use arrw_bus::{DispatchId, Event, Filter, Got, Rest, TailId, limits::SUBSCRIPTIONS_MAX};
-use arrw_log::{Epoch, Frame, Position, Reader, Seq};
+use arrw_log::{Epoch, Frame, Position, Reader, Seq, Timestamp};
 
 use crate::db::Shared;
 use crate::error::{SubscribeError, SubscriptionError, other_epoch};
@@ -26,6 +26,8 @@ pub enum Start {
     Earliest,
     /// Behind this position.
     After(Position),
+    /// At the first event that was committed at this time or later.
+    Since(Timestamp),
 }
 
 impl Start {
@@ -34,6 +36,7 @@ impl Start {
             Self::Latest => arrw_log::Start::Latest,
             Self::Earliest => arrw_log::Start::Earliest,
             Self::After(position) => arrw_log::Start::After(position),
+            Self::Since(time) => arrw_log::Start::Since(time),
         }
     }
 }
@@ -113,7 +116,9 @@ impl Subscription {
         let epoch = self.shared.tail.epoch();
         match start {
             Start::Latest => Ok(()),
-            Start::Earliest => Err(SubscribeError::NoHistory { filter: self.filter.to_string() }),
+            Start::Earliest | Start::Since(_) => {
+                Err(SubscribeError::NoHistory { filter: self.filter.to_string() })
+            }
             Start::After(position) if position.epoch != epoch => {
                 Err(other_epoch(position, epoch).into())
             }
@@ -249,7 +254,7 @@ impl Subscription {
     ///
     /// # Errors
     /// As [`try_next`](Self::try_next).
-    pub async fn next(&mut self) -> Result<Option<Events>, SubscriptionError> {
+    pub async fn recv(&mut self) -> Result<Option<Events>, SubscriptionError> {
         std::future::poll_fn(|context| self.poll_next(context)).await
     }
 

@@ -196,6 +196,24 @@ impl Segment {
 
     /// The last entry at or before `seq`: where to start looking for it. Loads the index if need be.
     pub(crate) fn entry_before(&self, seq: Seq, storage: &dyn Storage) -> io::Result<IndexEntry> {
+        self.last_entry(storage, |entry| entry.tip.next_seq <= seq)
+    }
+
+    /// The last entry of a frame before `time`: where to start looking for the first one since.
+    pub(crate) fn entry_before_time(
+        &self,
+        time: Timestamp,
+        storage: &dyn Storage,
+    ) -> io::Result<IndexEntry> {
+        self.last_entry(storage, |entry| entry.time < time)
+    }
+
+    /// The last entry of which `is_before` is true; that of the start when there is none.
+    fn last_entry(
+        &self,
+        storage: &dyn Storage,
+        is_before: impl Fn(&IndexEntry) -> bool,
+    ) -> io::Result<IndexEntry> {
         let mut index = self.index.lock().expect("no holder of this lock panics");
         if index.is_empty() && self.end.get().is_some() {
             let file = storage.open(&self.name())?;
@@ -203,7 +221,7 @@ impl Segment {
                 *index = footer.index;
             }
         }
-        let after = index.partition_point(|entry| entry.tip.next_seq <= seq);
+        let after = index.partition_point(is_before);
         let start =
             IndexEntry { at: SEGMENT_HEADER_BYTES as u64, tip: self.start, time: self.start_time };
         Ok(after.checked_sub(1).map_or(start, |at| index[at]))
@@ -236,6 +254,14 @@ impl Segments {
     /// Takes the `count` oldest out.
     pub(crate) fn remove_oldest(&self, count: usize) -> Vec<Arc<Segment>> {
         self.0.lock().expect("no holder of this lock panics").drain(..count).collect()
+    }
+
+    /// The segment that holds the first frame since `time`, or one before it: the last that starts before
+    /// that time.
+    pub(crate) fn holding_time(&self, time: Timestamp) -> Option<Arc<Segment>> {
+        let segments = self.0.lock().expect("no holder of this lock panics");
+        let after = segments.partition_point(|segment| segment.start_time < time);
+        segments.get(after.saturating_sub(1)).cloned()
     }
 
     /// The segment that holds `seq`, or would: the last that starts at or before it.

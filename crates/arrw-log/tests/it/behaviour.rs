@@ -338,3 +338,37 @@ fn a_waker_may_use_the_log() {
         log.close().unwrap();
     }
 }
+
+#[test]
+fn a_reader_starts_at_a_time() {
+    for options in [small(), Options { ring_bytes: 0, ..small() }] {
+        let storage = memory();
+        let log = open(&storage, options.clone());
+        let mut times = Vec::new();
+        for _ in 0..200 {
+            let committed = log.append(batch("t", &["x", &"y".repeat(200)])).wait().unwrap();
+            times.push((committed.time, committed.first));
+        }
+        let check = |log: &Log| {
+            for (time, first) in &times {
+                let at = |micros| arrw_log::Timestamp::from_micros(micros);
+                let start = |time| log.reader(Start::Since(time)).unwrap().next_seq();
+                assert_eq!(start(*time), *first);
+                assert!(start(at(time.micros() + 1)) > *first);
+            }
+            let end = arrw_log::Timestamp::from_micros(u64::MAX);
+            let mut late = log.reader(Start::Since(end)).unwrap();
+            assert_eq!(late.next_seq(), log.tail());
+            assert!(late.try_next().unwrap().is_none());
+            let all = log.reader(Start::Since(arrw_log::Timestamp::default())).unwrap();
+            assert_eq!(all.next_seq(), log.first());
+        };
+        check(&log);
+        log.close().unwrap();
+        let log = open(&storage, options);
+        check(&log);
+        log.trim(Seq::new(100)).unwrap();
+        let early = log.reader(Start::Since(times[0].0)).unwrap();
+        assert_eq!(early.next_seq(), log.first());
+    }
+}

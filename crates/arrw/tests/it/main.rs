@@ -3,6 +3,7 @@
 
 mod consumers;
 mod follow;
+mod history;
 mod model;
 mod once;
 mod policies;
