@@ -12,6 +12,7 @@
 //!    +------------------------------------- Due(seq), its waker taken to be woken
 //! ```
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use arrw_log::Seq;
@@ -56,10 +57,11 @@ pub enum Rest {
 pub struct Wakes(Vec<Waker>);
 
 impl Wakes {
-    /// Wakes them.
+    /// Wakes them. A waker that panics has itself to blame: the others are woken all the same.
     pub fn wake(self) {
         for waker in self.0 {
-            waker.wake();
+            // The panic was reported by the hook; the waker is gone with it.
+            let _panicked = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }
 }

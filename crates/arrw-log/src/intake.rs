@@ -9,7 +9,7 @@ use crate::frame::{FRAME_HEADER_BYTES, frame_len};
 use crate::limits::FRAME_BYTES_TARGET;
 use crate::position::Seq;
 use crate::record::{Batch, Urgency};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
+use crate::sync::{self, Arc, Condvar, Mutex, MutexGuard, lock};
 use crate::ticket::{Answers, Ticket};
 
 /// What the writer must know of a batch besides its records.
@@ -50,7 +50,7 @@ impl Chunk {
     /// Wakes the tasks whose answers were given.
     pub(crate) fn wake(&mut self) {
         for waker in self.entries.iter_mut().filter_map(|entry| entry.waker.take()) {
-            waker.wake();
+            sync::wake(waker);
         }
         self.answers.wake();
     }
@@ -227,7 +227,7 @@ impl Intake {
     pub(crate) fn wake(&self) {
         let wakers = std::mem::take(&mut lock(&self.state).room_wakers);
         for waker in wakers.into_values() {
-            waker.wake();
+            sync::wake(waker);
         }
     }
 

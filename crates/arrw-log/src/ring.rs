@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::frame::Frame;
 use crate::limits::RING_FRAMES_MAX;
 use crate::position::Seq;
-use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, lock};
+use crate::sync::{self, AtomicU64, Condvar, Mutex, Ordering, lock};
 
 /// What the ring has for a reader.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Ring {
         }
         drop(state);
         for waker in wakers.into_values() {
-            waker.wake();
+            sync::wake(waker);
         }
     }
 

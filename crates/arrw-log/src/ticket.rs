@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::AppendError;
 use crate::position::{Epoch, Seq, Timestamp};
-use crate::sync::{Arc, Condvar, Mutex, lock};
+use crate::sync::{self, Arc, Condvar, Mutex, lock};
 
 /// An append that is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Answers {
     pub(crate) fn wake(&self) {
         let wakers = std::mem::take(&mut lock(&self.state).wakers);
         for waker in wakers.into_values() {
-            waker.wake();
+            sync::wake(waker);
         }
     }
 }

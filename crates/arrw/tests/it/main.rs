@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod consumers;
+mod fan_out;
 mod follow;
 mod history;
 mod model;
