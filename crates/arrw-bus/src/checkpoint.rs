@@ -1,7 +1,8 @@
 //! The memory of the bus as bytes, so that a start need not read the whole log. Same memory, same bytes.
 //!
 //! ```text
-//! version 1 | producers: count, (name, number)* | consumers: count, (name, cursor, generation, filter)*
+//! version 2 | producers: count, (name, number)* | consumers: count, (name, cursor, generation, filter)*
+//!           | retention: count, (pattern, policy)* | floors: count, (topic, seq)*
 //!           | ids: count, (key, body, seq, offset, time)* oldest first
 //! ```
 //! Numbers have 8 bytes, texts are preceded by their length.
@@ -13,9 +14,10 @@ use arrw_log::{Seq, Timestamp};
 use crate::consumers::Consumer;
 use crate::filter::Filter;
 use crate::ids::Known;
+use crate::retention::TopicRetention;
 use crate::rules::Memory;
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 impl Memory {
     /// Its bytes.
@@ -34,6 +36,16 @@ impl Memory {
             out.number(consumer.cursor.get());
             out.number(consumer.generation);
             out.text(consumer.filter.as_str().as_bytes());
+        }
+        out.number(self.retention.len() as u64);
+        for (pattern, policy) in &self.retention {
+            out.text(pattern.as_bytes());
+            out.text(&policy.encode());
+        }
+        out.number(self.floors.len() as u64);
+        for (topic, seq) in &self.floors {
+            out.text(topic.as_bytes());
+            out.number(seq.get());
         }
         out.number(self.ids.len() as u64);
         for (key, known) in self.ids.iter() {
@@ -63,6 +75,14 @@ impl Memory {
             let (cursor, generation) = (Seq::new(bytes.number()?), bytes.number()?);
             let filter = Filter::parse(&bytes.string()?).ok()?;
             memory.consumers.set(&name, Some(Consumer { filter, cursor, generation }));
+        }
+        for _ in 0..bytes.number()? {
+            let pattern = bytes.string()?;
+            memory.retention.insert(pattern, TopicRetention::decode(bytes.text()?)?);
+        }
+        for _ in 0..bytes.number()? {
+            let topic = bytes.string()?;
+            memory.floors.insert(topic, Seq::new(bytes.number()?));
         }
         for _ in 0..bytes.number()? {
             let key = Arc::from(bytes.text()?);

@@ -27,6 +27,7 @@ mod filter;
 mod ids;
 mod index;
 mod registry;
+mod retention;
 mod rules;
 mod tail;
 
@@ -37,7 +38,9 @@ pub use filter::{Filter, FilterError};
 pub use ids::Known;
 pub use index::FilterIndex;
 pub use registry::{Rest, Wakes};
+pub use retention::{FloorMap, Floors, TopicRetention};
 pub use rules::{
-    Ask, CONSUMER, CommittedConsumers, IdAsk, Memory, PRODUCER, RuleError, Rules, producer_record,
+    Ask, CONSUMER, CommittedConsumers, FLOOR, IdAsk, Memory, PRODUCER, RETENTION, RuleError, Rules,
+    producer_record,
 };
 pub use tail::{Got, Tail, TailId};

@@ -55,5 +55,8 @@ pub const PRODUCERS_MAX: usize = 100_000;
 /// Bytes of the name of a producer or consumer, which is the key of its records.
 pub const NAME_BYTES_MAX: usize = 255;
 
+/// Patterns of topics that may have a retention of their own. One more is refused.
+pub const RETENTIONS_MAX: usize = 1_000;
+
 /// Consumers that may exist at once; each holds history. One more is refused.
 pub const CONSUMERS_MAX: usize = 10_000;

@@ -1,22 +1,31 @@
 //! What the bus decides where the place of a batch is decided: not twice, and only by who may.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrw_log::{
-    Committed, Decider, Decision, Epoch, Kind, Place, Question, Record, Records, Settled,
+    Committed, Decider, Decision, Epoch, Kind, Place, Question, Record, Records, Seq, Settled,
 };
 
 use crate::consumers::{Consumer, ConsumerFact, Consumers};
 use crate::event::{Event, NewEvent};
 use crate::ids::{Forgot, IdKey, Ids, Known, body_of, key_of};
-use crate::limits::{CONSUMERS_MAX, PRODUCERS_MAX};
+use crate::limits::{CONSUMERS_MAX, PRODUCERS_MAX, RETENTIONS_MAX};
+use crate::retention::{FloorMap, Floors, TopicRetention};
 
 /// The kind of the control records that say how far a producer is: its name is the key, the number the payload.
 pub const PRODUCER: Kind = Kind(1);
 
 /// The kind of the control records that tell of a consumer: its name is the key, a [`ConsumerFact`] the payload.
 pub const CONSUMER: Kind = Kind(2);
+
+/// The kind of the control records that say how long topics are kept: their pattern is the key, a
+/// [`TopicRetention`] the payload, or nothing when it was taken away.
+pub const RETENTION: Kind = Kind(3);
+
+/// The kind of the control records that say before which seq the events of a topic are gone: the topic is the
+/// key, the seq the payload.
+pub const FLOOR: Kind = Kind(4);
 
 /// What a batch asks the [`Rules`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +41,13 @@ pub enum Ask {
         first: u64,
         /// How many they are.
         count: u32,
+    },
+    /// Nothing: it is to be remembered.
+    Note,
+    /// May there be one more pattern with a retention of its own?
+    Retention {
+        /// The pattern.
+        pattern: String,
     },
     /// Is this still the consumer's generation (0 for none such), and may there be one more?
     Consumer {
@@ -109,6 +125,8 @@ pub struct Memory {
     pub(crate) ids: Ids,
     pub(crate) producers: BTreeMap<String, u64>,
     pub(crate) consumers: Consumers,
+    pub(crate) retention: BTreeMap<String, TopicRetention>,
+    pub(crate) floors: FloorMap,
 }
 
 /// How to take back what was placed.
@@ -117,6 +135,8 @@ enum Undo {
     Id,
     Producer(String, Option<u64>),
     Consumer(String, Option<Consumer>),
+    Retention(String, Option<TopicRetention>),
+    Floor(String, Option<Seq>),
 }
 
 impl Memory {
@@ -135,6 +155,23 @@ impl Memory {
     #[must_use]
     pub fn producer(&self, name: &str) -> Option<u64> {
         self.producers.get(name).copied()
+    }
+
+    /// How long topics are kept, by their pattern.
+    #[must_use]
+    pub fn retention(&self) -> &BTreeMap<String, TopicRetention> {
+        &self.retention
+    }
+
+    /// Before which seq the events of topics are gone.
+    #[must_use]
+    pub fn floors(&self) -> &FloorMap {
+        &self.floors
+    }
+
+    /// Forgets floors below the oldest record that is kept: they say nothing.
+    pub fn forget_floors(&mut self, first: Seq) {
+        self.floors.retain(|_, floor| first < *floor);
     }
 
     /// How many ids are remembered.
@@ -163,6 +200,17 @@ impl Memory {
             let before = self.consumers.get(name).cloned();
             self.consumers.set(name, self.consumers.after(name, fact));
             undo.push(Undo::Consumer(name.to_owned(), before));
+        } else if record.kind() == RETENTION {
+            let policy = TopicRetention::decode(record.payload());
+            let before = set(&mut self.retention, name, policy);
+            undo.push(Undo::Retention(name.to_owned(), before));
+        } else if record.kind() == FLOOR
+            && let Ok(seq) = record.payload().try_into()
+        {
+            let before = self.floors.get(name).copied();
+            let floor = Seq::new(u64::from_le_bytes(seq)).max(before.unwrap_or_default());
+            self.floors.insert(name.to_owned(), floor);
+            undo.push(Undo::Floor(name.to_owned(), before));
         }
     }
 }
@@ -175,11 +223,15 @@ pub struct Rules {
     undo: Vec<Undo>,
     forgot: Forgot,
     committed: Arc<CommittedConsumers>,
+    floors: Arc<Floors>,
 }
 
 /// The consumers as they are on the disk, for all to look at.
 #[derive(Debug, Default)]
-pub struct CommittedConsumers(Mutex<Consumers>);
+pub struct CommittedConsumers {
+    consumers: Mutex<Consumers>,
+    retention: Mutex<BTreeMap<String, TopicRetention>>,
+}
 
 impl CommittedConsumers {
     /// One of them.
@@ -194,8 +246,18 @@ impl CommittedConsumers {
         self.lock().clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Consumers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How long topics are kept, by their pattern.
+    #[must_use]
+    pub fn retention(&self) -> BTreeMap<String, TopicRetention> {
+        self.lock_retention().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Consumers> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_retention(&self) -> MutexGuard<'_, BTreeMap<String, TopicRetention>> {
+        self.retention.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -203,15 +265,25 @@ impl Rules {
     /// Rules that go on from what the log holds so far.
     #[must_use]
     pub fn new(epoch: Epoch, memory: Memory) -> Self {
-        let committed = CommittedConsumers(Mutex::new(memory.consumers.clone()));
+        let committed = CommittedConsumers {
+            consumers: Mutex::new(memory.consumers.clone()),
+            retention: Mutex::new(memory.retention.clone()),
+        };
         let (undo, forgot) = (Vec::new(), Vec::new());
-        Self { epoch, memory, undo, forgot, committed: Arc::new(committed) }
+        let floors = Arc::new(Floors::new(memory.floors.clone()));
+        Self { epoch, memory, undo, forgot, committed: Arc::new(committed), floors }
     }
 
     /// The consumers as they are on the disk.
     #[must_use]
     pub fn consumers(&self) -> Arc<CommittedConsumers> {
         Arc::clone(&self.committed)
+    }
+
+    /// Before which seq the events of topics are gone.
+    #[must_use]
+    pub fn floors(&self) -> Arc<Floors> {
+        Arc::clone(&self.floors)
     }
 
     fn decide_ids(&self, asks: &[IdAsk], place: Place) -> Decision {
@@ -258,6 +330,31 @@ impl Rules {
         }
     }
 
+    /// Shows all readers what was committed.
+    fn publish(&self, changes: &[Undo]) {
+        let floors = changes.iter().filter_map(|change| match change {
+            Undo::Floor(topic, _) => Some((topic.as_str(), *self.memory.floors.get(topic)?)),
+            Undo::Id | Undo::Producer(..) | Undo::Consumer(..) | Undo::Retention(..) => None,
+        });
+        let mut floors = floors.peekable();
+        if floors.peek().is_some() {
+            self.floors.raise(floors);
+        }
+        for change in changes {
+            match change {
+                Undo::Consumer(name, _) => {
+                    let consumer = self.memory.consumers.get(name).cloned();
+                    self.committed.lock().set(name, consumer);
+                }
+                Undo::Retention(pattern, _) => {
+                    let policy = self.memory.retention.get(pattern).copied();
+                    set(&mut self.committed.lock_retention(), pattern, policy);
+                }
+                Undo::Id | Undo::Producer(..) | Undo::Floor(..) => (),
+            }
+        }
+    }
+
     fn decide_consumer(&self, name: &str, generation: u64) -> Decision {
         let present = self.memory.consumers.get(name).map_or(0, |consumer| consumer.generation);
         if present != generation {
@@ -278,8 +375,15 @@ impl Decider for Rules {
                 self.decide_producer(name, *first, *count)
             }
             Some(Ask::Consumer { name, generation }) => self.decide_consumer(name, *generation),
-            // The question of another view.
-            None => Decision::Commit { skip: 0 },
+            Some(Ask::Retention { pattern }) => {
+                let known = &self.memory.retention;
+                if known.contains_key(pattern) || known.len() < RETENTIONS_MAX {
+                    return Decision::Commit { skip: 0 };
+                }
+                refuse(RuleError::TooMany { what: "retention policies", max: RETENTIONS_MAX })
+            }
+            // Nothing to decide, or the question of another view.
+            Some(Ask::Note) | None => Decision::Commit { skip: 0 },
         }
     }
 
@@ -294,12 +398,7 @@ impl Decider for Rules {
         match settled {
             Settled::Committed => {
                 self.forgot.clear();
-                let mut committed = self.committed.lock();
-                for change in undo {
-                    if let Undo::Consumer(name, _) = change {
-                        committed.set(&name, self.memory.consumers.get(&name).cloned());
-                    }
-                }
+                self.publish(&undo);
             }
             Settled::TakenBack => {
                 let ids = undo.iter().filter(|change| matches!(change, Undo::Id)).count();
@@ -314,10 +413,24 @@ impl Decider for Rules {
                             self.memory.producers.remove(&name);
                         }
                         Undo::Consumer(name, before) => self.memory.consumers.set(&name, before),
+                        Undo::Retention(name, before) => {
+                            set(&mut self.memory.retention, &name, before);
+                        }
+                        Undo::Floor(name, before) => {
+                            set(&mut self.memory.floors, &name, before);
+                        }
                     }
                 }
             }
         }
+    }
+}
+
+/// Sets or removes an entry; answers what was there.
+fn set<T>(map: &mut BTreeMap<String, T>, name: &str, value: Option<T>) -> Option<T> {
+    match value {
+        Some(value) => map.insert(name.to_owned(), value),
+        None => map.remove(name),
     }
 }
 

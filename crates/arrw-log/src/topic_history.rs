@@ -8,6 +8,7 @@ use crate::log::Log;
 use crate::position::Seq;
 use crate::reader::{Reader, Start};
 use crate::segment::{Footer, Segment};
+use crate::topics::TopicEnd;
 
 impl Log {
     /// The frame with a record, which is the first that it shows; `None` when the record does not exist yet.
@@ -46,6 +47,40 @@ impl Log {
                 Err(ReadError::Trimmed { first, .. }) => reader.skip_to(first),
                 Err(other) => return Err(other),
             }
+        }
+    }
+
+    /// All topics of which a record is kept, and where each ends. Waits for a commit that is under way, and
+    /// holds up the next one for about 50 ns a topic.
+    #[must_use]
+    pub fn topics(&self) -> Vec<(Arc<str>, TopicEnd)> {
+        let first = self.first();
+        self.shared().with_writer(|writer| writer.all_topics(first))
+    }
+
+    /// The seq behind the oldest segment, if it is sealed, and the last record in it of each of its topics.
+    /// `None` as well while its footer is not written.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    #[expect(clippy::type_complexity, reason = "a seq, and pairs of a topic and a seq")]
+    pub fn oldest_sealed(&self) -> Result<Option<(Seq, Vec<(Arc<str>, Seq)>)>, ReadError> {
+        let Some(segment) = self.shared().segments.all().into_iter().next() else {
+            return Ok(None);
+        };
+        let Some(end) = segment.end() else { return Ok(None) };
+        let storage = &self.shared().environment.storage;
+        let read = storage
+            .open(&segment.name())
+            .and_then(|file| Footer::read(file.as_ref(), &segment.header));
+        match read {
+            Ok(footer) => Ok(footer.map(|footer| {
+                let topics = footer.topics.into_iter().map(|topic| (topic.name, topic.last));
+                (end.tip.next_seq, topics.collect())
+            })),
+            // It may just have been trimmed.
+            Err(_) if segment.start.next_seq < self.first() => Ok(None),
+            Err(source) => Err(ReadError::Io { file: segment.name(), source: Arc::new(source) }),
         }
     }
 

@@ -223,6 +223,13 @@ impl Topics {
         (first <= topic.end.last).then_some((topic.end, topic.first))
     }
 
+    /// All topics of which a record is kept.
+    pub(crate) fn all(&self, first: Seq) -> Vec<(Arc<str>, TopicEnd)> {
+        let named = self.names.iter().zip(&self.topics);
+        let alive = named.filter(|(_, topic)| first <= topic.end.last);
+        alive.map(|(name, topic)| (Arc::clone(name), topic.end)).collect()
+    }
+
     /// How many topics the table knows, those that only wait to be forgotten included.
     pub(crate) fn len(&self) -> usize {
         self.ids.len()

@@ -438,6 +438,11 @@ impl Writer {
         self.topics.in_segment(name, first)
     }
 
+    /// All topics of which a record is kept.
+    pub(crate) fn all_topics(&self, first: Seq) -> Vec<(Arc<str>, TopicEnd)> {
+        self.topics.all(first)
+    }
+
     /// Topics in the table.
     pub(crate) fn topics(&self) -> usize {
         self.topics.len()

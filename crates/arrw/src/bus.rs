@@ -1,9 +1,10 @@
 //! The event bus: publish, subscribe.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrw_bus::limits::NAME_BYTES_MAX;
-use arrw_bus::{Ask, EventError, Filter, IdAsk, NewEvent, producer_record};
+use arrw_bus::{Ask, EventError, Filter, IdAsk, NewEvent, TopicRetention, producer_record};
 use arrw_log::{Batch, Epoch, Seq};
 
 use crate::consumer::{self, Consumer, ConsumerStatus};
@@ -11,6 +12,7 @@ use crate::db::Shared;
 use crate::error::{ConsumerError, PublishError, SubscribeError};
 use crate::history::{self, History, HistoryError, HistoryQuery, Order};
 use crate::publish::{Publish, Published, Shape};
+use crate::retention::{Removed, RetentionError};
 use crate::subscription::{Policy, Start, Subscription};
 
 /// The event bus of a database. Clones are handles to the same one.
@@ -119,6 +121,47 @@ impl Bus {
 
     fn append(&self, events: &[NewEvent<'_>]) -> Result<Publish, PublishError> {
         Ok(Publish::durable(self.shared.log.append(batch_of(events)?), Shape::Events))
+    }
+
+    /// Sets how long the events of all topics of a pattern are kept, or takes that away. A topic of several
+    /// patterns is kept as long as all of them allow. Waits for a commit.
+    ///
+    /// Events that are over it are not seen any more once the policy was enforced: by this program itself
+    /// about once a segment, and by [`enforce_retention`](Self::enforce_retention). A topic's offsets go on,
+    /// and readers pass over what is gone. Its space is freed when nothing else is left in its segment.
+    ///
+    /// # Errors
+    /// When the pattern cannot be, or there are too many.
+    pub fn set_retention(
+        &self,
+        pattern: &str,
+        policy: Option<TopicRetention>,
+    ) -> Result<(), RetentionError> {
+        self.shared.keeper.set(pattern, policy)
+    }
+
+    /// How long topics are kept, by pattern.
+    #[must_use]
+    pub fn retention(&self) -> BTreeMap<String, TopicRetention> {
+        self.shared.keeper.committed.retention()
+    }
+
+    /// Keeps all topics to their retention now, and frees what is not needed any more.
+    ///
+    /// By count and age costs a search for each topic; by bytes reads what is kept of it.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or refuses.
+    pub fn enforce_retention(&self) -> Result<Removed, RetentionError> {
+        self.shared.keeper.enforce()
+    }
+
+    /// Removes all events that a topic has now: nobody sees them any more. Waits for a commit.
+    ///
+    /// # Errors
+    /// When the topic cannot be, or the log refuses.
+    pub fn purge(&self, topic: &str) -> Result<(), RetentionError> {
+        self.shared.keeper.purge(topic)
     }
 
     /// The last event of a durable topic, its value now; `None` when it has none.

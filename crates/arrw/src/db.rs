@@ -14,6 +14,7 @@ use arrw_log::{
 use crate::bus::Bus;
 use crate::memory::{Due, Shadow};
 use crate::pump::Pump;
+use crate::retention::Keeper;
 
 /// Settings of a database.
 #[derive(Clone, Debug)]
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) tail: Tail,
     /// The consumers as they are on the disk, and what keeps history for them.
     pub(crate) consumers: Arc<CommittedConsumers>,
+    pub(crate) keeper: Keeper,
     holds: Mutex<BTreeMap<String, Hold>>,
     due: Arc<Due>,
     saver: Mutex<Option<JoinHandle<()>>>,
@@ -87,19 +89,26 @@ impl Db {
         let shadow = Shadow::open(&log)?;
         let rules = Rules::new(log.epoch(), shadow.memory().clone());
         let consumers = rules.consumers();
+        let keeper = Keeper {
+            log: log.clone(),
+            clock: Arc::clone(&environment.clock),
+            committed: Arc::clone(&consumers),
+            floors: rules.floors(),
+        };
         log.set_decider(Box::new(rules));
         let reader = log.follow();
         let dispatch = Arc::new(Dispatch::new(reader.next_seq(), draw()));
         let tail = Tail::new(Epoch::from_random(draw()), options.volatile_bytes, draw());
         let due = Arc::new(Due::every(segment_bytes));
         let pump = Pump::start(Arc::clone(&dispatch), Arc::clone(&due), reader);
-        let saver = start_saver(&due, shadow, &log)?;
+        let saver = start_saver(&due, shadow, &keeper)?;
         let shared = Shared {
             log,
             environment,
             dispatch,
             tail,
             consumers,
+            keeper,
             holds: Mutex::new(BTreeMap::new()),
             due,
             saver: Mutex::new(Some(saver)),
@@ -144,11 +153,15 @@ impl Db {
     }
 }
 
-/// Saves checkpoints on a thread of its own.
-fn start_saver(due: &Arc<Due>, shadow: Shadow, log: &Log) -> Result<JoinHandle<()>, OpenError> {
-    let (due, log) = (Arc::clone(due), log.clone());
+/// Saves checkpoints and keeps topics to their retention, on a thread of its own.
+fn start_saver(
+    due: &Arc<Due>,
+    shadow: Shadow,
+    keeper: &Keeper,
+) -> Result<JoinHandle<()>, OpenError> {
+    let (due, keeper) = (Arc::clone(due), keeper.clone());
     let name = "arrw-checkpoint";
-    let save = move || due.save_until_closed(shadow, &log);
+    let save = move || due.save_until_closed(shadow, &keeper);
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(save)

@@ -1,6 +1,8 @@
 //! Events that a subscription hands over together, without a copy of them.
 
-use arrw_bus::{Event, Filter};
+use std::sync::Arc;
+
+use arrw_bus::{Event, Filter, FloorMap};
 use arrw_log::{Epoch, Frame, Position, Records, Seq};
 
 /// Events that were committed together, or published shortly after each other; one at least. Those that the
@@ -15,13 +17,21 @@ pub struct Events {
     more: Vec<Frame>,
     /// The only ones to show of them, in order; `None` for all.
     picked: Option<Vec<Seq>>,
+    /// Events before these are gone.
+    floors: Option<Arc<FloorMap>>,
     epoch: Epoch,
 }
 
 impl Events {
-    /// The events of `frame` that `filter` wants; `None` when there are none.
-    pub(crate) fn of(frame: Frame, filter: &Filter, epoch: Epoch) -> Option<Self> {
-        let events = Self { filter: filter.clone(), frame, more: Vec::new(), picked: None, epoch };
+    /// The events of `frame` that `filter` wants and that are not below `floors`; `None` when there are none.
+    pub(crate) fn of(
+        frame: Frame,
+        filter: &Filter,
+        floors: Option<Arc<FloorMap>>,
+        epoch: Epoch,
+    ) -> Option<Self> {
+        let filter = filter.clone();
+        let events = Self { filter, frame, more: Vec::new(), picked: None, floors, epoch };
         events.iter().next().is_some().then_some(events)
     }
 
@@ -37,7 +47,9 @@ impl Events {
         }
         let more = frames.split_off(1);
         let frame = frames.pop()?;
-        Some(Self { filter: filter.clone(), frame, more, picked: Some(picked), epoch })
+        let filter = filter.clone();
+        // What was picked is not below any floor.
+        Some(Self { filter, frame, more, picked: Some(picked), floors: None, epoch })
     }
 
     /// The events, in order.
@@ -48,6 +60,7 @@ impl Events {
             records: self.frame.records(),
             more: self.more.iter(),
             picked: self.picked.as_deref(),
+            floors: self.floors.as_deref(),
             topic: None,
         }
     }
@@ -82,6 +95,7 @@ pub struct Iter<'a> {
     records: Records<'a>,
     more: std::slice::Iter<'a, Frame>,
     picked: Option<&'a [Seq]>,
+    floors: Option<&'a FloorMap>,
     /// The topic that was looked at last, and whether it is wanted: the next is often the same.
     topic: Option<(&'a str, bool)>,
 }
@@ -104,6 +118,11 @@ impl<'a> Iterator for Iter<'a> {
                     is_wanted
                 }
             };
+            if let Some(floors) = self.floors
+                && floors.get(topic).is_some_and(|floor| record.seq() < *floor)
+            {
+                continue;
+            }
             let Some(event) = is_wanted.then(|| Event::of(record)).flatten() else { continue };
             match &mut self.picked {
                 None => return Some(event),

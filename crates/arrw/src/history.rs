@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrw_bus::{Event, EventError};
-use arrw_log::{Epoch, Frame, ReadError, Seq};
+use arrw_log::{Epoch, Frame, ReadError, Seq, TopicEnd};
 
 use crate::db::Shared;
 
@@ -104,11 +104,14 @@ pub(crate) fn read(
     let Some(end) = log.topic(topic) else { return Ok(history) };
     (history.born, history.last_offset) = (end.born, end.last_offset);
     let limit = query.limit.min(HISTORY_LIMIT_MAX);
+    let floor = shared.keeper.floors.of(topic);
     match query.order {
-        Order::NewestFirst => newest_first(shared, query, end, limit, &mut history.frames)?,
+        Order::NewestFirst => {
+            newest_first(shared, query, (end, floor), limit, &mut history.frames)?;
+        }
         Order::OldestFirst => {
             let first = query.since.map_or(1, |since| since.saturating_add(1));
-            oldest_first(shared, (topic, first), end, limit, &mut history.frames)?;
+            oldest_first(shared, (topic, first), (end, floor), limit, &mut history.frames)?;
         }
     }
     Ok(history)
@@ -118,12 +121,12 @@ pub(crate) fn read(
 fn newest_first(
     shared: &Shared,
     query: HistoryQuery,
-    end: arrw_log::TopicEnd,
+    (end, floor): (TopicEnd, Seq),
     limit: usize,
     frames: &mut Vec<Frame>,
 ) -> Result<(), HistoryError> {
     let mut seq = end.last;
-    while frames.len() < limit && Seq::ZERO < seq {
+    while frames.len() < limit && floor <= seq && Seq::ZERO < seq {
         let frame = match shared.log.frame_of(seq) {
             Ok(Some(frame)) => frame,
             // The rest of the topic was trimmed or given up.
@@ -142,12 +145,15 @@ fn newest_first(
 fn oldest_first(
     shared: &Shared,
     (topic, first): (&str, u64),
-    end: arrw_log::TopicEnd,
+    (end, floor): (TopicEnd, Seq),
     limit: usize,
     frames: &mut Vec<Frame>,
 ) -> Result<(), HistoryError> {
     let Some(from) = shared.log.seq_of_offset(topic, first)? else { return Ok(()) };
-    let mut reader = shared.log.reader(arrw_log::Start::At(from))?;
+    if end.last < floor {
+        return Ok(());
+    }
+    let mut reader = shared.log.reader(arrw_log::Start::At(from.max(floor)))?;
     while frames.len() < limit && reader.next_seq() <= end.last {
         let frame = match reader.try_next() {
             Ok(Some(frame)) => frame,

@@ -32,11 +32,12 @@ mod memory;
 mod parker;
 mod publish;
 mod pump;
+mod retention;
 mod subscription;
 
 pub use arrw_bus::{
     CONTENT_TYPE_DEFAULT, Event, EventError, Filter, FilterError, NewEvent, RuleError,
-    limits as bus_limits,
+    TopicRetention, limits as bus_limits,
 };
 pub use arrw_log::{
     AppendError, Clock, Drive, Entropy, Environment, Epoch, FileStorage, Hold, MemoryStorage,
@@ -51,4 +52,5 @@ pub use error::{ConsumerError, PublishError, SubscribeError, SubscriptionError};
 pub use events::{Events, Iter};
 pub use history::{HISTORY_LIMIT_MAX, History, HistoryError, HistoryQuery, Order};
 pub use publish::{Publish, Published};
+pub use retention::{Removed, RetentionError};
 pub use subscription::{Policy, Start, Subscription};

@@ -8,6 +8,8 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use arrw_bus::Memory;
 use arrw_log::{Checkpoint, Hold, Log, OpenError, ReadError, Reader, Seq, Start};
 
+use crate::retention::Keeper;
+
 /// Name of the checkpoint's file.
 const NAME: &str = "bus";
 
@@ -77,6 +79,7 @@ impl Shadow {
         if self.saved == Some(seq) {
             return;
         }
+        self.memory.forget_floors(log.first());
         let checkpoint = Checkpoint { seq, bytes: self.memory.encode() };
         if log.save_checkpoint(NAME, &checkpoint).is_ok() {
             self.saved = Some(seq);
@@ -121,8 +124,8 @@ impl Due {
         self.changed.notify_one();
     }
 
-    /// Saves checkpoints, as a thread of its own, until it is closed.
-    pub(crate) fn save_until_closed(&self, mut shadow: Shadow, log: &Log) {
+    /// Saves checkpoints and keeps topics to their retention, as a thread of its own, until it is closed.
+    pub(crate) fn save_until_closed(&self, mut shadow: Shadow, keeper: &Keeper) {
         loop {
             let mut state = self.lock();
             while state.bytes < self.every_bytes && !state.closing {
@@ -131,10 +134,12 @@ impl Due {
             state.bytes = 0;
             let closing = state.closing;
             drop(state);
-            shadow.save(log);
+            shadow.save(&keeper.log);
             if closing {
                 return;
             }
+            // What fails now is tried again with the next one, and told to whoever calls it by hand.
+            let _failed = keeper.enforce();
         }
     }
 

@@ -178,7 +178,7 @@ impl Subscription {
         } else {
             loop {
                 let Some(frame) = self.next_frame()? else { break None };
-                let events = Events::of(frame, &self.filter, epoch);
+                let events = self.events_of(frame, epoch);
                 if events.is_some() {
                     break events;
                 }
@@ -340,6 +340,15 @@ impl Subscription {
         }
     }
 
+    /// What of a frame it wants.
+    fn events_of(&self, frame: Frame, epoch: Epoch) -> Option<Events> {
+        let floors = match &self.source {
+            Source::Durable { .. } => self.shared.keeper.floors.above(frame.first()),
+            Source::Volatile { .. } => None,
+        };
+        Events::of(frame, &self.filter, floors, epoch)
+    }
+
     /// The last event of each topic and key among all that is there.
     fn conflated(&mut self, epoch: Epoch) -> Result<Option<Events>, SubscriptionError> {
         let mut frames: Vec<Frame> = Vec::new();
@@ -352,7 +361,7 @@ impl Subscription {
                 // It is told again by the next call, from where it stands.
                 Err(_) => break,
             };
-            let Some(events) = Events::of(frame.clone(), &self.filter, epoch) else { continue };
+            let Some(events) = self.events_of(frame.clone(), epoch) else { continue };
             for event in &events {
                 let key = (event.topic().as_bytes().to_vec(), event.key().to_vec());
                 last.insert(key, Event::seq(&event));

@@ -8,5 +8,6 @@ mod history;
 mod model;
 mod once;
 mod policies;
+mod retention;
 mod support;
 mod volatile;

@@ -25,6 +25,7 @@ enum Op {
     Consume { name: u8, filter: usize },
     Acknowledge { name: u8, share: u64 },
     Delete { name: u8 },
+    Purge { topic: usize },
     Follow { filter: usize, share: u64 },
     Read,
     Wait { seconds: u64 },
@@ -44,6 +45,7 @@ fn ops() -> impl Strategy<Value = Op> {
         2 => (0..2_u8, 0..FILTERS.len()).prop_map(|(name, filter)| Op::Consume { name, filter }),
         2 => (0..2_u8, 0..1_001_u64).prop_map(|(name, share)| Op::Acknowledge { name, share }),
         1 => (0..2_u8).prop_map(|name| Op::Delete { name }),
+        1 => (0..TOPICS.len()).prop_map(|topic| Op::Purge { topic }),
         2 => (0..FILTERS.len(), 0..1_001_u64)
             .prop_map(|(filter, share)| Op::Follow { filter, share }),
         4 => Just(Op::Read),
@@ -66,6 +68,8 @@ struct Model {
     producers: BTreeMap<u8, u64>,
     /// Filter, cursor and generation.
     consumers: BTreeMap<u8, (usize, u64, u64)>,
+    /// Topic: all up to this seq were purged.
+    purged: BTreeMap<&'static str, u64>,
 }
 
 struct Follower {
@@ -128,6 +132,15 @@ impl World {
                 let deleted = self.db.bus().delete_consumer(&format!("c{name}")).unwrap();
                 assert_eq!(deleted, was_there);
                 self.model.records.extend(was_there.then_some(None));
+            }
+            Op::Purge { topic } => {
+                let topic = TOPICS[*topic];
+                self.db.bus().purge(topic).unwrap();
+                let is_its = |record: &Record| record.as_ref().is_some_and(|(t, _)| *t == topic);
+                if let Some(at) = self.model.records.iter().rposition(is_its) {
+                    self.model.purged.insert(topic, at as u64 + 1);
+                    self.model.records.push(None);
+                }
             }
             Op::Follow { filter, share } => {
                 let (position, next) =
@@ -302,10 +315,13 @@ impl World {
 /// The first seq from `next` on that a filter wants.
 fn wanted(model: &Model, filter: &Filter, next: u64) -> Option<u64> {
     let from = usize::try_from(next - 1).unwrap();
-    let is_wanted =
-        |record: &Record| record.as_ref().is_some_and(|(topic, _)| filter.matches(topic));
-    let at = model.records.get(from..)?.iter().position(is_wanted)?;
-    Some(next + at as u64)
+    let is_wanted = |(seq, record): &(u64, &Record)| {
+        record.as_ref().is_some_and(|(topic, _)| {
+            filter.matches(topic) && model.purged.get(topic).is_none_or(|purged| purged < seq)
+        })
+    };
+    let mut rest = (next..).zip(model.records.get(from..)?);
+    rest.find(is_wanted).map(|(seq, _)| seq)
 }
 
 /// An event is the next one that the filter wants; answers its seq.
