@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrw_log::Seq;
 
 use crate::filter::Filter;
+use crate::planted::{Bug, is_planted};
 
 /// A named consumer, as the log knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,9 +116,11 @@ impl Consumers {
     pub(crate) fn after(&self, name: &str, fact: ConsumerFact) -> Option<Consumer> {
         match fact {
             ConsumerFact::Opened(consumer) => Some(consumer),
-            ConsumerFact::Acknowledged(seq) => self
-                .get(name)
-                .map(|consumer| Consumer { cursor: consumer.cursor.max(seq), ..consumer.clone() }),
+            ConsumerFact::Acknowledged(seq) => self.get(name).map(|consumer| {
+                let ahead = consumer.cursor.max(seq);
+                let cursor = if is_planted(Bug::CursorGoesBack) { seq } else { ahead };
+                Consumer { cursor, ..consumer.clone() }
+            }),
             ConsumerFact::Deleted => None,
         }
     }

@@ -26,6 +26,7 @@ mod event;
 mod filter;
 mod ids;
 mod index;
+mod planted;
 mod registry;
 mod retention;
 mod rules;

@@ -19,6 +19,7 @@ use arrw_log::Seq;
 
 use crate::filter::Filter;
 use crate::index::FilterIndex;
+use crate::planted::{Bug, is_planted};
 
 /// A subscriber's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,6 +157,7 @@ impl Registry {
     pub(crate) fn rise(&mut self, id: SubscriberId) -> Option<Seq> {
         let slot = &mut self.slots[id.at()];
         let due = match slot.state {
+            State::Due(seq) if is_planted(Bug::SkipTheFirst) => Some(seq.next()),
             State::Due(seq) => Some(seq),
             State::Awake | State::Asleep { .. } => None,
         };

@@ -71,6 +71,8 @@ pub use offline::{
     verify,
 };
 pub use options::{Drive, Options, Retention};
+#[doc(hidden)]
+pub use planted::planted_bug;
 pub use position::{Epoch, Position, PositionError, Seq, Timestamp};
 pub use reader::{Reader, Start};
 pub use record::{Batch, Headers, Kind, NewRecord, Record, Urgency};

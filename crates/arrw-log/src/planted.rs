@@ -18,14 +18,24 @@ pub(crate) enum Bug {
 }
 
 /// True when this fault is switched on. Always false in a product build, and then optimised away.
-#[cfg(not(feature = "planted-bugs"))]
-pub(crate) const fn is_planted(_bug: Bug) -> bool {
-    false
+pub(crate) fn is_planted(bug: Bug) -> bool {
+    planted_bug() == bug as u32
 }
 
-/// True when the environment variable `ARRW_PLANTED_BUG` holds this fault's number.
+/// The number of the fault that is switched on, for those who build on the log and plant their own; 0 in a
+/// product build.
+#[cfg(not(feature = "planted-bugs"))]
+#[doc(hidden)]
+#[must_use]
+pub const fn planted_bug() -> u32 {
+    0
+}
+
+/// The number in the environment variable `ARRW_PLANTED_BUG`.
 #[cfg(feature = "planted-bugs")]
-pub(crate) fn is_planted(bug: Bug) -> bool {
+#[doc(hidden)]
+#[must_use]
+pub fn planted_bug() -> u32 {
     use std::sync::OnceLock;
 
     static CHOSEN: OnceLock<u32> = OnceLock::new();
@@ -33,5 +43,5 @@ pub(crate) fn is_planted(bug: Bug) -> bool {
     let chosen = CHOSEN.get_or_init(|| {
         std::env::var("ARRW_PLANTED_BUG").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
     });
-    *chosen == bug as u32
+    *chosen
 }
