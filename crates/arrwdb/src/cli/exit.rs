@@ -1,9 +1,11 @@
 //! How a run ends: its exit code, and what a person is told about a failure.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arrw_log::{AppendError, OpenError, ReadError, RepairError, RestoreError, UpkeepError};
+use arrw_server::{BindError, ClientError, ServeError};
 
 /// How a command ended that did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,7 @@ pub(crate) enum Exit {
 /// Codes of `sysexits.h`, which scripts can tell apart.
 const DAMAGED: u8 = 65;
 const NO_LOG: u8 = 66;
+const UNAVAILABLE: u8 = 69;
 const DISK_FAILED: u8 = 74;
 const LOCKED: u8 = 75;
 const FAILED: u8 = 1;
@@ -36,10 +39,20 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// A failure of which the command knows what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct Advised {
+    /// What failed.
+    pub(crate) what: String,
+    /// What to do.
+    pub(crate) help: String,
+}
+
 /// What is known of a failure besides its text.
 struct Verdict {
     code: u8,
-    help: Option<&'static str>,
+    help: Option<Cow<'static, str>>,
 }
 
 /// Tells a person what failed and what to do about it.
@@ -65,15 +78,31 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
-    let disk = |help| Verdict { code: DISK_FAILED, help };
+    let disk =
+        |help: Option<&'static str>| Verdict { code: DISK_FAILED, help: help.map(Cow::from) };
     if let Some(error) = cause.downcast_ref::<OpenError>() {
         return Some(judge_open(error));
+    }
+    if let Some(advice) = cause.downcast_ref::<Advised>() {
+        return Some(Verdict { code: FAILED, help: Some(advice.help.clone().into()) });
+    }
+    if let Some(error) = cause.downcast_ref::<ClientError>() {
+        return Some(judge_client(error));
+    }
+    if cause.is::<BindError>() {
+        let help = "stop the program that listens there, or choose another address with --listen";
+        return Some(Verdict { code: UNAVAILABLE, help: Some(help.into()) });
+    }
+    if let Some(ServeError::LogStopped(_)) = cause.downcast_ref::<ServeError>() {
+        return Some(disk(Some(
+            "look after the disk; the next start finds out what is in the log",
+        )));
     }
     if let Some(error) = cause.downcast_ref::<RepairError>() {
         return match error {
             RepairError::Open(error) => Some(judge_open(error)),
             RepairError::NothingLeft { .. } => {
-                Some(Verdict { code: DAMAGED, help: Some("put back a backup") })
+                Some(Verdict { code: DAMAGED, help: Some("put back a backup".into()) })
             }
             RepairError::Io { .. } | _ => {
                 Some(disk(Some("free space for a copy of each damaged file, and run it again")))
@@ -90,16 +119,17 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
     }
     if let Some(error) = cause.downcast_ref::<ReadError>() {
         return Some(match error {
-            ReadError::Damaged(_) | ReadError::Lost { .. } => {
-                Verdict { code: DAMAGED, help: Some("`arrwdb log verify FOLDER` lists all damage") }
-            }
+            ReadError::Damaged(_) | ReadError::Lost { .. } => Verdict {
+                code: DAMAGED,
+                help: Some("`arrwdb log verify FOLDER` lists all damage".into()),
+            },
             ReadError::Io { .. } => disk(None),
             ReadError::OtherEpoch { .. }
             | ReadError::Trimmed { .. }
             | ReadError::BeyondTail { .. }
             | _ => Verdict {
                 code: FAILED,
-                help: Some("`arrwdb log inspect FOLDER` tells which records there are"),
+                help: Some("`arrwdb log inspect FOLDER` tells which records there are".into()),
             },
         });
     }
@@ -120,6 +150,24 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
     cause.is::<io::Error>().then(|| disk(None))
 }
 
+fn judge_client(error: &ClientError) -> Verdict {
+    let (code, help) = match error {
+        ClientError::Connect { .. } => (
+            UNAVAILABLE,
+            Some("start it with `arrwdb serve`, or name another one with --server".into()),
+        ),
+        ClientError::Lost { .. } => {
+            (UNAVAILABLE, Some("see whether the server runs, and what it says".into()))
+        }
+        ClientError::Refused(refusal) => (FAILED, refusal.hint.clone().map(Cow::from)),
+        ClientError::Address { .. } => {
+            (FAILED, Some("as in `--server http://127.0.0.1:7650`".into()))
+        }
+        ClientError::Foreign { .. } | _ => (FAILED, None),
+    };
+    Verdict { code, help }
+}
+
 fn judge_open(error: &OpenError) -> Verdict {
     let (code, help) = match error {
         OpenError::Locked { .. } => {
@@ -138,5 +186,5 @@ fn judge_open(error: &OpenError) -> Verdict {
             (FAILED, None)
         }
     };
-    Verdict { code, help }
+    Verdict { code, help: help.map(Cow::from) }
 }

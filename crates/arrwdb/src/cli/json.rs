@@ -1,6 +1,7 @@
 //! How the values of a log look in JSON.
 
 use arrw_log::{BackupReport, Damage, Inspection, RepairReport, SegmentSummary, Seq, Verification};
+use arrw_server::rfc3339;
 use serde::Serialize;
 
 use super::text;
@@ -31,7 +32,7 @@ impl<'a> From<&arrw_log::Record<'a>> for Record<'a> {
             seq: record.seq().get(),
             topic: record.topic(),
             offset: record.offset(),
-            time: text::time(record.time()),
+            time: rfc3339(record.time()),
             key,
             key_base64,
             data,
@@ -197,8 +198,8 @@ impl<'a> From<&'a SegmentSummary> for Segment<'a> {
             frame_bytes: segment.frame_bytes,
             first: segment.first.map(Seq::get),
             last: segment.last.map(Seq::get),
-            first_time: segment.first_time.map(text::time),
-            last_time: segment.last_time.map(text::time),
+            first_time: segment.first_time.map(rfc3339),
+            last_time: segment.last_time.map(rfc3339),
             topics: segment.topics,
         }
     }

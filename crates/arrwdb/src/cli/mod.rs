@@ -1,12 +1,20 @@
 //! The command line: what may be asked, and who answers it.
 
+mod serve;
+
+mod import;
+mod publish;
+mod tail;
+
 mod bench;
 mod completions;
+mod log;
+mod torture;
+
 mod exit;
 mod json;
-mod log;
+mod remote;
 mod text;
-mod torture;
 
 use std::process::ExitCode;
 
@@ -14,31 +22,37 @@ use clap::{Parser, Subcommand};
 
 /// The back end of real-time applications, in one program.
 ///
-/// Event bus, job queue and WebSocket manager on one durable, ordered log. What exists today is the log
-/// and its tools.
+/// Event bus, job queue and WebSocket manager on one durable, ordered log. What exists today is the event
+/// bus and the log's tools. Without a command it runs the server.
 #[derive(Debug, Parser)]
 #[command(
     name = "arrwdb",
     version,
     verbatim_doc_comment,
-    arg_required_else_help = true,
+    args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
-  $ printf 'one\\ntwo\\n' | arrwdb log append ./data --topic greetings
-  $ arrwdb log cat ./data
+  $ arrwdb --data ./data
+  $ arrwdb pub greetings.world '{\"text\": \"hello\"}'
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 65 data is damaged, 66 no log there, 74 the disk failed,
-75 another process has the log, 141 nobody reads the output.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 65 data is damaged, 66 no log there, 69 no server there or no
+room for one, 74 the disk failed, 75 another process has the log, 141 nobody reads the output.
 
 `arrwdb help COMMAND` tells more about a command."
 )]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Settings,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Serve),
+    Pub(publish::Pub),
+    Tail(tail::Tail),
+    Import(import::Import),
     #[command(subcommand)]
     Log(log::Command),
     #[command(subcommand)]
@@ -50,11 +64,17 @@ enum Command {
 
 /// Reads the arguments, runs one command and says how it ended.
 pub(crate) fn main() -> ExitCode {
-    let ran = match Cli::parse().command {
-        Command::Log(command) => command.run(),
-        Command::Bench(command) => command.run(),
-        Command::Torture(command) => command.run(),
-        Command::Completions(command) => command.run(),
+    let cli = Cli::parse();
+    let ran = match cli.command {
+        None => cli.serve.run(),
+        Some(Command::Serve(command)) => command.run(),
+        Some(Command::Pub(command)) => command.run(),
+        Some(Command::Tail(command)) => command.run(),
+        Some(Command::Import(command)) => command.run(),
+        Some(Command::Log(command)) => command.run(),
+        Some(Command::Bench(command)) => command.run(),
+        Some(Command::Torture(command)) => command.run(),
+        Some(Command::Completions(command)) => command.run(),
     };
     match ran {
         Ok(exit) => exit.into(),

@@ -58,7 +58,9 @@ fn a_log_that_another_process_has_is_75() {
 #[test]
 fn wrong_usage_is_2() {
     let folder = Folder::new();
-    for arguments in [&[][..], &["log"], &["log", "append", "data"], &["log", "vrify", "data"]] {
+    for arguments in
+        [&["--nonsense"][..], &["log"], &["log", "append", "data"], &["log", "vrify", "data"]]
+    {
         let said = folder.run(arguments).ended_with(2);
         assert!(!said.err.is_empty());
     }

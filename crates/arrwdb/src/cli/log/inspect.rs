@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use arrw_log::{Inspection, SegmentSummary, Seq, inspect};
+use arrw_server::rfc3339;
 use clap::Args;
 
 use super::{print, print_json, storage};
@@ -75,7 +76,7 @@ fn describe(log: &Inspection, segments: &[&SegmentSummary]) -> Result<String, st
             seq(segment.last),
             segment.frame_bytes.map_or("-".to_owned(), text::bytes),
             segment.topics.map_or("-".to_owned(), |topics| topics.to_string()),
-            segment.first_time.map_or("-".to_owned(), text::time),
+            segment.first_time.map_or("-".to_owned(), rfc3339),
         )?;
     }
     Ok(said)

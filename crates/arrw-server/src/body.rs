@@ -1,0 +1,101 @@
+//! The body of a request, taken in with bounds on its size and its pace.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Frame};
+use tokio::time::timeout;
+
+use crate::limits::{BODY_IDLE_MAX, DISCARD_BYTES_MAX, DISCARD_TIME_MAX};
+use crate::problem::{Code, Problem};
+
+/// A body that is being read.
+#[derive(Debug)]
+pub(crate) struct Inflow {
+    body: Body,
+}
+
+impl Inflow {
+    pub(crate) fn new(body: Body) -> Self {
+        Self { body }
+    }
+
+    /// What comes next; `None` behind the end. Waits for it.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            let Ok(frame) = timeout(BODY_IDLE_MAX, self.body.frame()).await else {
+                let detail = format!("nothing came for {} s", BODY_IDLE_MAX.as_secs());
+                return Err(Problem::new(Code::BodyTooSlow, detail));
+            };
+            match frame.map(data).transpose()? {
+                None => return Ok(None),
+                Some(Some(bytes)) => return Ok(Some(bytes)),
+                Some(None) => (),
+            }
+        }
+    }
+
+    /// What is there already; `None` when that is nothing, or the end.
+    pub(crate) fn next_ready(&mut self) -> Result<Option<Bytes>, Problem> {
+        // Nobody is woken for what comes later: whoever calls this waits for it by `next` afterwards.
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut self.body).poll_frame(&mut context) {
+            Poll::Ready(Some(frame)) => data(frame),
+            Poll::Ready(None) | Poll::Pending => Ok(None),
+        }
+    }
+
+    /// All of it, if that is at most `bytes_max`.
+    pub(crate) async fn whole(
+        &mut self,
+        headers: &HeaderMap,
+        bytes_max: usize,
+    ) -> Result<Bytes, Problem> {
+        let too_large = || {
+            Problem::new(Code::TooLarge, format!("the body has more than {bytes_max} bytes"))
+                .hint("send NDJSON (`content-type: application/x-ndjson`), which has no such bound")
+        };
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| {
+            usize::try_from(length).map_or(true, |length| bytes_max < length)
+        }) {
+            return Err(too_large());
+        }
+        let mut whole = BytesMut::new();
+        while let Some(bytes) = self.next().await? {
+            if bytes_max < whole.len() + bytes.len() {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Reads what is left of a refused body, within bounds: a client that is still writing would otherwise
+    /// find its connection cut and not read the answer.
+    pub(crate) async fn discard(mut self) {
+        let discarding = async {
+            let mut left = DISCARD_BYTES_MAX;
+            while let Ok(Some(bytes)) = self.next().await {
+                match left.checked_sub(bytes.len()) {
+                    Some(rest) => left = rest,
+                    None => return,
+                }
+            }
+        };
+        // When it takes longer, the connection is cut.
+        drop(timeout(DISCARD_TIME_MAX, discarding).await);
+    }
+}
+
+/// The data of a frame; `None` for trailers.
+fn data(frame: Result<Frame<Bytes>, axum::Error>) -> Result<Option<Bytes>, Problem> {
+    match frame {
+        Ok(frame) => Ok(frame.into_data().ok()),
+        Err(error) => Err(Problem::new(Code::BodyCut, format!("cannot read the body: {error}"))),
+    }
+}

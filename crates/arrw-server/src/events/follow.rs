@@ -1,0 +1,250 @@
+//! `GET /v1/events/stream`: Server-Sent Events that resume.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use arrw::{Events, Policy, Position, Seq, Start, Subscription, SubscriptionError};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::body::Frame;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::outgoing::Encoder;
+use crate::app::App;
+use crate::limits::{CATCH_UP_RECORDS, HEARTBEAT_EVERY, RETRY_MS, STREAM_CHUNK_BYTES};
+use crate::problem::{Code, Problem};
+use crate::query::{Query, start};
+
+/// The parameters that a stream may be asked for with.
+const PARAMETERS: &[&str] = &["filter", "after"];
+
+pub(crate) async fn stream(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let query = Query::parse(request.uri().query(), PARAMETERS)?;
+    let after = last_event_id(request.headers())?.or(query.after).unwrap_or(Start::Latest);
+    let subscription = app
+        .bus
+        .subscribe_with(&query.filter, after, Policy::Durable)
+        .map_err(|error| Problem::from(&error))?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // nginx would otherwise hold events back until its buffer is full.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    let body = Body::new(EventStream::new(subscription, Box::pin(app.closing())));
+    Ok((headers, body).into_response())
+}
+
+/// Where a browser left off. It wins over the address, which stays that of the first request.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<Start>, Problem> {
+    let Some(id) = headers.get("last-event-id").filter(|id| !id.is_empty()) else {
+        return Ok(None);
+    };
+    let wrong = || Problem::new(Code::Query, "`Last-Event-ID` is not text");
+    let text = id.to_str().map_err(|_not_text| wrong())?;
+    start(text).map(Some).map_err(|problem| problem.within("`Last-Event-ID`"))
+}
+
+/// The body of a stream. It is asked for more only when the socket took what it gave, so a slow client
+/// holds a chunk here and [`CONNECTION_BUFFER_BYTES`](crate::limits::CONNECTION_BUFFER_BYTES) below.
+struct EventStream {
+    subscription: Subscription,
+    encoder: Encoder,
+    /// Events of which the first `given` are written.
+    current: Option<(Events, usize)>,
+    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
+    heartbeat: Pin<Box<Sleep>>,
+    /// When something was given last.
+    given_at: Instant,
+    /// The position that the client knows.
+    told: Position,
+    state: Phase,
+}
+
+/// Where a stream is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It has said nothing.
+    New,
+    Open,
+    Ended,
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("EventStream");
+        shown.field("told", &self.told).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl EventStream {
+    fn new(subscription: Subscription, closing: Pin<Box<dyn Future<Output = ()> + Send>>) -> Self {
+        let told = subscription.position();
+        Self {
+            encoder: Encoder::new(told.epoch),
+            subscription,
+            current: None,
+            closing,
+            heartbeat: Box::pin(sleep(HEARTBEAT_EVERY)),
+            given_at: Instant::now(),
+            told,
+            state: Phase::New,
+        }
+    }
+
+    /// What the client is told first: how soon to come back, and where it stands, so that it can come back
+    /// to there before any event.
+    fn greeting(&self) -> Vec<u8> {
+        let mut out = format!("retry: {RETRY_MS}\n").into_bytes();
+        self.progress(&mut out);
+        out
+    }
+
+    /// That all up to a position was looked at. It has data, as clients do not take note of it otherwise.
+    fn progress(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(
+            format!("event: progress\nid: {}\ndata: {{}}\n\n", self.told).as_bytes(),
+        );
+    }
+
+    /// What is said when there was nothing to say for a while.
+    fn beat(&mut self) -> Vec<u8> {
+        let position = self.subscription.position();
+        let mut out = Vec::new();
+        if position == self.told {
+            out.extend_from_slice(b": still here\n\n");
+        } else {
+            self.told = position;
+            self.progress(&mut out);
+        }
+        out
+    }
+
+    /// Writes events until the chunk is full.
+    fn write_current(&mut self) -> Option<Vec<u8>> {
+        let (events, mut given) = self.current.take()?;
+        let encoder = self.encoder.of(events.epoch());
+        let mut out = Vec::with_capacity(1024);
+        let mut rest = events.iter().skip(given).peekable();
+        let mut last = self.told.seq;
+        while out.len() < STREAM_CHUNK_BYTES
+            && let Some(event) = rest.next()
+        {
+            out.extend_from_slice(b"id: ");
+            encoder.position(event.seq(), &mut out);
+            out.extend_from_slice(b"\ndata: ");
+            encoder.event(&event, &mut out);
+            out.extend_from_slice(b"\n\n");
+            (given, last) = (given + 1, event.seq());
+        }
+        self.told = Position { epoch: events.epoch(), seq: last };
+        if rest.peek().is_some() {
+            self.current = Some((events, given));
+        }
+        Some(out)
+    }
+
+    /// Says that events are gone. The stream then goes on behind them.
+    fn gap(&mut self, first: Seq, last: Seq) -> Vec<u8> {
+        self.told.seq = last;
+        format!("event: gap\nid: {}\ndata: {{\"first\":{first},\"last\":{last}}}\n\n", self.told)
+            .into_bytes()
+    }
+
+    /// Says why it cannot go on, and ends.
+    fn fail(&mut self, error: &SubscriptionError) -> Vec<u8> {
+        self.state = Phase::Ended;
+        let mut out = b"event: error\ndata: ".to_vec();
+        out.extend_from_slice(&Problem::from(error).to_json());
+        out.extend_from_slice(b"\n\n");
+        out
+    }
+
+    /// The next events of the subscription, which may have to read the disk.
+    fn poll_events(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Events>, SubscriptionError>> {
+        let is_behind = CATCH_UP_RECORDS < self.subscription.pending();
+        let can_give_way = || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+        if is_behind && can_give_way() {
+            return block_in_place(|| self.subscription.poll_next(context));
+        }
+        self.subscription.poll_next(context)
+    }
+
+    /// The next bytes; `None` at the end.
+    fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
+        match self.state {
+            Phase::New => {
+                self.state = Phase::Open;
+                return Poll::Ready(Some(self.greeting()));
+            }
+            Phase::Ended => return Poll::Ready(None),
+            Phase::Open => (),
+        }
+        if self.closing.as_mut().poll(context).is_ready() {
+            self.state = Phase::Ended;
+            return Poll::Ready(None);
+        }
+        if self.current.is_none() {
+            match self.poll_events(context) {
+                Poll::Ready(Ok(Some(events))) => self.current = Some((events, 0)),
+                Poll::Ready(Ok(None)) => {
+                    self.state = Phase::Ended;
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Err(SubscriptionError::Gap { first, last })) => {
+                    return Poll::Ready(Some(self.gap(first, last)));
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(self.fail(&error))),
+                Poll::Pending => {
+                    ready!(self.poll_heartbeat(context));
+                    return Poll::Ready(Some(self.beat()));
+                }
+            }
+        }
+        Poll::Ready(self.write_current())
+    }
+
+    /// Ready when nothing was given for the time of a heartbeat.
+    fn poll_heartbeat(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.heartbeat.as_mut().poll(context));
+            // Set anew here only, so that a busy stream does not pay for it with each event.
+            let due = self.given_at + HEARTBEAT_EVERY;
+            let is_due = due <= Instant::now();
+            let next = if is_due { Instant::now() + HEARTBEAT_EVERY } else { due };
+            self.heartbeat.as_mut().reset(next);
+            if is_due {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl hyper::body::Body for EventStream {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = ready!(self.poll_bytes(context));
+        self.given_at = Instant::now();
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes.into()))))
+    }
+}

@@ -1,0 +1,13 @@
+//! `/v1/events`: publish, read a page, follow.
+
+mod follow;
+mod incoming;
+mod lines;
+mod outgoing;
+mod page;
+mod publish;
+mod refusal;
+
+pub(crate) use follow::stream;
+pub(crate) use page::list;
+pub(crate) use publish::publish;

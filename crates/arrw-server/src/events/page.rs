@@ -1,0 +1,169 @@
+//! `GET /v1/events`: a page of events, and where the next one starts.
+
+use std::sync::Arc;
+
+use arrw::{Events, Policy, Position, Seq, Start, Subscription, SubscriptionError};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::outgoing::Encoder;
+use crate::app::App;
+use crate::limits::PAGE_BYTES_MAX;
+use crate::problem::{Code, Problem};
+use crate::query::Query;
+
+/// The parameters that a page may be asked for with.
+const PARAMETERS: &[&str] = &["filter", "after", "limit", "wait_ms"];
+
+/// In answers of lines: where the next page starts.
+const NEXT: &str = "arrw-next";
+
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let query = Query::parse(request.uri().query(), PARAMETERS)?;
+    let form = Form::of(request.headers());
+    let start = query.after.unwrap_or(Start::Earliest);
+    let mut subscription = app
+        .bus
+        .subscribe_with(&query.filter, start, Policy::Durable)
+        .map_err(|error| Problem::from(&error))?;
+    let mut page = Page::new(form, query.limit, subscription.position());
+    (page, subscription) = collect(page, subscription).await?;
+    if page.count == 0 && page.gaps.is_empty() && !query.wait.is_zero() {
+        let waiting = async {
+            tokio::select! {
+                first = subscription.next() => Some(first),
+                () = app.closing() => None,
+            }
+        };
+        if let Ok(Some(first)) = timeout(query.wait, waiting).await {
+            page.take(first.transpose())?;
+            (page, subscription) = collect(page, subscription).await?;
+        }
+    }
+    Ok(page.into_response(subscription.position()))
+}
+
+/// Reads what is there, on a thread that may wait for the disk.
+async fn collect(
+    mut page: Page,
+    mut subscription: Subscription,
+) -> Result<(Page, Subscription), Problem> {
+    let reading = spawn_blocking(move || {
+        while !page.is_full() && page.take(subscription.try_next().transpose())? {}
+        Ok((page, subscription))
+    });
+    reading.await.unwrap_or_else(|error| Err(Problem::new(Code::Internal, error.to_string())))
+}
+
+/// How the answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    Lines,
+}
+
+impl Form {
+    fn of(headers: &HeaderMap) -> Self {
+        let accepts = headers.get_all(header::ACCEPT).iter();
+        let wants_lines = accepts.filter_map(|accept| accept.to_str().ok()).any(|accept| {
+            ["application/x-ndjson", "application/ndjson", "application/jsonl"]
+                .iter()
+                .any(|it| accept.contains(it))
+        });
+        if wants_lines { Self::Lines } else { Self::Json }
+    }
+}
+
+/// Events for one answer.
+#[derive(Debug)]
+struct Page {
+    form: Form,
+    limit: usize,
+    encoder: Encoder,
+    out: Vec<u8>,
+    count: usize,
+    gaps: Vec<(Seq, Seq)>,
+    /// Where to go on, if the page was full before all that was read was in it.
+    cut: Option<Position>,
+}
+
+impl Page {
+    fn new(form: Form, limit: usize, position: Position) -> Self {
+        let encoder = Encoder::new(position.epoch);
+        Self { form, limit, encoder, out: Vec::new(), count: 0, gaps: Vec::new(), cut: None }
+    }
+
+    fn is_full(&self) -> bool {
+        self.limit <= self.count || PAGE_BYTES_MAX <= self.out.len() || self.cut.is_some()
+    }
+
+    /// Takes in what was read; false when that was nothing.
+    fn take(&mut self, read: Option<Result<Events, SubscriptionError>>) -> Result<bool, Problem> {
+        match read {
+            None => Ok(false),
+            Some(Ok(events)) => {
+                self.add(&events);
+                Ok(true)
+            }
+            Some(Err(SubscriptionError::Gap { first, last })) => {
+                if self.form == Form::Lines {
+                    let gap = format!("{{\"gap\":{{\"first\":{first},\"last\":{last}}}}}\n");
+                    self.out.extend_from_slice(gap.as_bytes());
+                }
+                self.gaps.push((first, last));
+                Ok(true)
+            }
+            // What was read so far is answered; whoever goes on behind it is told.
+            Some(Err(_)) if 0 < self.count => Ok(false),
+            Some(Err(error)) => Err(Problem::from(&error)),
+        }
+    }
+
+    fn add(&mut self, events: &Events) {
+        let mut last = None;
+        for event in events {
+            if self.is_full() {
+                self.cut = last.map(|seq| Position { epoch: events.epoch(), seq });
+                return;
+            }
+            if self.form == Form::Json && 0 < self.count {
+                self.out.push(b',');
+            }
+            self.encoder.of(events.epoch()).event(&event, &mut self.out);
+            if self.form == Form::Lines {
+                self.out.push(b'\n');
+            }
+            self.count += 1;
+            last = Some(event.seq());
+        }
+    }
+
+    fn into_response(self, position: Position) -> Response {
+        let next = self.cut.unwrap_or(position).to_string();
+        let no_store = (header::CACHE_CONTROL, "no-store".to_owned());
+        if self.form == Form::Lines {
+            let content_type = (header::CONTENT_TYPE, "application/x-ndjson".to_owned());
+            let mut response = ([content_type, no_store], self.out).into_response();
+            let next = next.parse().expect("a position is plain text");
+            response.headers_mut().insert(NEXT, next);
+            return response;
+        }
+        let mut json = Vec::with_capacity(self.out.len() + 64);
+        json.extend_from_slice(b"{\"events\":[");
+        json.extend_from_slice(&self.out);
+        json.push(b']');
+        if !self.gaps.is_empty() {
+            let gap = |(first, last)| format!("{{\"first\":{first},\"last\":{last}}}");
+            let gaps: Vec<String> = self.gaps.into_iter().map(gap).collect();
+            json.extend_from_slice(format!(",\"gaps\":[{}]", gaps.join(",")).as_bytes());
+        }
+        json.extend_from_slice(format!(",\"next\":\"{next}\"}}").as_bytes());
+        ([(header::CONTENT_TYPE, "application/json".to_owned()), no_store], json).into_response()
+    }
+}

@@ -1,0 +1,165 @@
+//! `POST /v1/events`: one event, an atomic batch, or lines.
+
+use std::sync::Arc;
+
+use arrw::{Epoch, NewEvent, Publish, PublishError, Published, Seq};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+
+use super::incoming::{HeaderRefs, Incoming, elements};
+use super::lines;
+use crate::app::App;
+use crate::body::Inflow;
+use crate::limits::JSON_BYTES_MAX;
+use crate::problem::{Code, Problem};
+
+/// Where events were published, over one commit or several.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    place: Option<(Epoch, Seq, Seq)>,
+    pub(super) count: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, published: &Published) {
+        let Published { epoch, first, last, count, .. } = *published;
+        if count == 0 {
+            return;
+        }
+        self.count += count;
+        // An event that was published before, by its id, may stand before those of this request.
+        let (first, last) =
+            self.place.map_or((first, last), |(_, from, to)| (from.min(first), to.max(last)));
+        self.place = Some((epoch, first, last));
+    }
+
+    fn into_response(self) -> Response {
+        let (epoch, first, last) = match self.place {
+            Some((epoch, first, last)) => {
+                (format!("\"{epoch}\""), first.to_string(), last.to_string())
+            }
+            None => ("null".to_owned(), "null".to_owned(), "null".to_owned()),
+        };
+        let count = self.count;
+        let json = format!(r#"{{"epoch":{epoch},"first":{first},"last":{last},"count":{count}}}"#);
+        ([(header::CONTENT_TYPE, "application/json")], json).into_response()
+    }
+}
+
+/// What a body is.
+enum Form {
+    Json,
+    Lines,
+}
+
+pub(crate) async fn publish(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let mut inflow = Inflow::new(body);
+    let answered = match form(&head.headers) {
+        Ok(Form::Json) => whole(&app, &head.headers, &mut inflow).await,
+        Ok(Form::Lines) => lines::publish(&app, &head.headers, &mut inflow).await,
+        Err(problem) => Err(problem),
+    };
+    match answered {
+        Ok(tally) => Ok(tally.into_response()),
+        Err(problem) => {
+            inflow.discard().await;
+            Err(problem)
+        }
+    }
+}
+
+fn form(headers: &HeaderMap) -> Result<Form, Problem> {
+    let given = headers.get(header::CONTENT_TYPE).map_or("", |it| it.to_str().unwrap_or("?"));
+    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/json" => Ok(Form::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Form::Lines),
+        _ => Err(Problem::new(Code::ContentType, format!("the content type is `{given}`")).hint(
+            "send `content-type: application/json` for an event or an array of them, \
+             `application/x-ndjson` for one event a line",
+        )),
+    }
+}
+
+/// Publishes a body that is one JSON value.
+async fn whole(app: &App, headers: &HeaderMap, inflow: &mut Inflow) -> Result<Tally, Problem> {
+    let body = inflow.whole(headers, JSON_BYTES_MAX).await?;
+    let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let publish = if is_array { publish_array(app, &body)? } else { publish_one(app, &body)? };
+    let mut tally = Tally::default();
+    let committed = commit(app, publish).await;
+    tally.add(&committed.map_err(|error| Problem::from(&error))?);
+    Ok(tally)
+}
+
+/// Waits for a publish; a log that has stopped ends the server.
+pub(super) async fn commit(app: &App, publish: Publish) -> Result<Published, PublishError> {
+    publish.await.inspect_err(|error| app.watch(error))
+}
+
+fn publish_one(app: &App, json: &[u8]) -> Result<Publish, Problem> {
+    let incoming = Incoming::parse(json)?;
+    let headers = incoming.header_refs();
+    app.bus.publish(incoming.new_event(&headers)).map_err(|error| Problem::from(&error))
+}
+
+fn publish_array(app: &App, json: &[u8]) -> Result<Publish, Problem> {
+    let elements = elements(json)?;
+    let mut incoming = Vec::with_capacity(elements.len());
+    for (at, element) in elements.into_iter().enumerate() {
+        let event = Incoming::parse(element.get().as_bytes());
+        incoming.push(event.map_err(|problem| problem.within(&nth(at)))?);
+    }
+    match publish_all(app, &incoming) {
+        Ok(publish) => Ok(publish),
+        Err((at, problem)) => Err(problem.within(&nth(at))),
+    }
+}
+
+fn nth(at: usize) -> String {
+    format!("event {} of the array", at + 1)
+}
+
+/// Publishes events as one batch, or says which of them cannot be.
+pub(super) fn publish_all(
+    app: &App,
+    incoming: &[Incoming<'_>],
+) -> Result<Publish, (usize, Problem)> {
+    with_events(incoming, |events| {
+        app.bus.publish_all(events).map_err(|error| first_fault(app, events, &error))
+    })
+}
+
+/// Lends events to a call in the form in which the engine takes them.
+pub(super) fn with_events<T>(
+    incoming: &[Incoming<'_>],
+    call: impl FnOnce(&[NewEvent<'_>]) -> T,
+) -> T {
+    let headers: Vec<HeaderRefs<'_>> = incoming.iter().map(Incoming::header_refs).collect();
+    let both = incoming.iter().zip(&headers);
+    let events: Vec<_> = both.map(|(event, headers)| event.new_event(headers)).collect();
+    call(&events)
+}
+
+/// The first event that cannot be, and why; `error` if each could be alone.
+pub(super) fn first_fault(
+    app: &App,
+    events: &[NewEvent<'_>],
+    error: &PublishError,
+) -> (usize, Problem) {
+    let mut faults = events.iter().enumerate().filter_map(|(at, event)| {
+        let fault = if event.is_volatile() {
+            PublishError::Volatile { topic: event.topic.to_owned() }
+        } else {
+            // A publish that is not waited for does nothing.
+            app.bus.publish(*event).err()?
+        };
+        Some((at, Problem::from(&fault)))
+    });
+    faults.next().unwrap_or_else(|| (0, Problem::from(error)))
+}

@@ -1,0 +1,115 @@
+//! What the engine refuses, as a client is told of it.
+
+use arrw::{
+    AppendError, EventError, PublishError, ReadError, RuleError, SubscribeError, SubscriptionError,
+};
+
+use crate::problem::{Code, Problem};
+
+impl From<&PublishError> for Problem {
+    fn from(error: &PublishError) -> Self {
+        match error {
+            PublishError::Event(error) => error.into(),
+            PublishError::Volatile { .. } => Self::new(Code::VolatileInBatch, error.to_string())
+                .hint("send it as one object, not in an array or as a line"),
+            PublishError::Producer { .. } => Self::new(Code::Producer, error.to_string()),
+            PublishError::Rule(error) => error.into(),
+            PublishError::Append(error) => error.into(),
+            _ => internal(error),
+        }
+    }
+}
+
+impl From<&EventError> for Problem {
+    fn from(error: &EventError) -> Self {
+        Self::new(Code::Event, error.to_string())
+    }
+}
+
+impl From<&RuleError> for Problem {
+    fn from(error: &RuleError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RuleError::IdConflict { .. } => Self::new(Code::IdConflict, detail),
+            RuleError::PartlyPublished { .. } => Self::new(Code::PartlyPublished, detail),
+            RuleError::TooMany { .. } => Self::new(Code::TooManyNames, detail),
+            RuleError::AlreadyPublished { .. } | RuleError::Fenced { .. } | _ => internal(error),
+        }
+    }
+}
+
+impl From<&AppendError> for Problem {
+    fn from(error: &AppendError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AppendError::Empty => Self::new(Code::EmptyBatch, "there is no event"),
+            AppendError::TooLarge { .. } => Self::new(Code::TooLarge, detail),
+            AppendError::TooManyTopics { .. } => Self::new(Code::TooManyTopics, detail),
+            AppendError::Full => Self::new(Code::DiskFull, detail)
+                .hint("publishing goes on by itself when there is space again"),
+            AppendError::Closed => Self::new(Code::Closing, "the server is stopping"),
+            AppendError::Unknown(cause) => {
+                Self::new(Code::OutcomeUnknown, format!("a write failed: {cause}")).hint(
+                    "read what was published when the server is back, and publish what is missing",
+                )
+            }
+            AppendError::Poisoned(cause) => {
+                Self::new(Code::LogStopped, format!("a write failed: {cause}"))
+                    .hint("nothing of this was published; look after the server's disk")
+            }
+            AppendError::Conflict { .. } | _ => internal(error),
+        }
+    }
+}
+
+impl From<&SubscribeError> for Problem {
+    fn from(error: &SubscribeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            SubscribeError::Filter(_) => Self::new(Code::Filter, detail),
+            SubscribeError::Position(error) => error.into(),
+            SubscribeError::NoHistory { .. } => {
+                Self::new(Code::NoHistory, detail).hint("ask with `after=latest`")
+            }
+            SubscribeError::TooMany { .. } => Self::new(Code::TooManySubscriptions, detail),
+            _ => internal(error),
+        }
+    }
+}
+
+impl From<&SubscriptionError> for Problem {
+    fn from(error: &SubscriptionError) -> Self {
+        match error {
+            SubscriptionError::Read(error) => error.into(),
+            SubscriptionError::Gap { .. } | SubscriptionError::TooSlow { .. } | _ => {
+                internal(error)
+            }
+        }
+    }
+}
+
+impl From<&ReadError> for Problem {
+    fn from(error: &ReadError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ReadError::OtherEpoch { epoch, .. } => Self::new(Code::OtherEpoch, detail).hint(
+                format!("start over from `earliest`, or go on from `{epoch}:<seq>` if you know that no event you need lies between"),
+            ),
+            ReadError::Trimmed { first, .. } => {
+                Self::new(Code::Trimmed, detail).hint(format!(
+                    "start over from `earliest`, which now is event {first}; those before it are gone"
+                ))
+            }
+            ReadError::BeyondTail { .. } => Self::new(Code::BeyondTail, detail)
+                .hint("start over from `latest`; this position was never given out in this life of the log"),
+            ReadError::Lost { .. } | ReadError::Damaged(_) | ReadError::Io { .. } | _ => {
+                Self::new(Code::ReadFailed, detail)
+                    .hint("`arrwdb log verify` on the server's folder lists all damage")
+            }
+        }
+    }
+}
+
+fn internal(error: &impl std::error::Error) -> Problem {
+    Problem::new(Code::Internal, error.to_string()).hint("please report it")
+}

@@ -1,0 +1,49 @@
+//! Every socket: HTTP/JSON and Server-Sent Events over the engine, and the client of the command line.
+//!
+//! `docs/http.md` says what can be asked and how it is answered, `docs/errors.md` what each refusal means.
+//!
+//! ```
+//! # #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use arrw::Db;
+//! use arrw_server::{Client, Options, Server};
+//!
+//! let db = Db::in_memory()?;
+//! let server = Server::bind(db.clone(), Options::on("127.0.0.1:0".parse()?)).await?;
+//! let address = server.address();
+//! let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+//! let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+//!
+//! let mut client = Client::new(&format!("http://{address}"))?;
+//! let published = client.publish(r#"{"topic":"orders.created","data":{"total":7}}"#).await?;
+//! assert_eq!(published.count, 1);
+//!
+//! drop(stop);
+//! running.await??;
+//! db.close()?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod limits;
+
+mod server;
+
+mod app;
+mod guard;
+mod patient;
+mod routes;
+
+mod body;
+mod events;
+mod nearest;
+mod problem;
+mod query;
+mod rfc3339;
+
+mod client;
+
+pub use client::{Client, ClientError, Follow, Message, Receipt, Refusal, Told};
+pub use problem::{Code, Retry};
+pub use rfc3339::rfc3339;
+pub use server::{BindError, Options, ServeError, Server};

@@ -1,0 +1,92 @@
+//! Every bound of the server, with its unit, its reason and what happens when it is reached.
+
+use std::time::Duration;
+
+/// Connections at once. One costs about 20 KiB and a file descriptor. One more is answered 503 and closed.
+pub const CONNECTIONS_MAX: u32 = 10_000;
+
+/// Bytes that a connection reads ahead or has encoded and not written: the head of a request must fit, and
+/// a reader that is slow holds no more than this and one chunk.
+pub const CONNECTION_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Header fields of a request. More are answered 431.
+pub const HEADERS_MAX: usize = 64;
+
+/// How long the head of a request may take, counted from the end of the answer before it: so also how long
+/// a connection may be idle. Then it is closed, and a client that sends its head byte by byte with it.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How long a body may bring nothing. Then it is answered 408.
+pub const BODY_IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a client may take nothing of what waits for it. Then its connection is closed.
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
+
+/// How long requests may go on when the server stops. Then their connections are closed.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long to wait before the next try to accept, when the system has no file descriptor left.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often is looked whether the log still takes writes, in case nobody publishes.
+pub const HEALTH_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes of a body that is one JSON value, an event or an atomic batch: a quarter of what a frame of the log
+/// holds, because it is in memory as a whole. A larger one is answered 413; NDJSON has no such bound.
+pub const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of a line of NDJSON: one event, as large as it may be alone. A longer one is answered 413.
+pub const LINE_BYTES_MAX: usize = JSON_BYTES_MAX;
+
+/// Lines of NDJSON that are committed together at most: enough to make the cost of a sync small, few enough
+/// that the first of them does not wait long.
+pub const CHUNK_LINES_MAX: usize = 1_000;
+
+/// Bytes of NDJSON that are committed together at most, save for a line that is longer by itself: where the
+/// disk reaches its full rate.
+pub const CHUNK_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of a refused body that are read and thrown away, so that a client that is still writing gets to
+/// read the answer. Then its connection is closed.
+pub const DISCARD_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long that may take.
+pub const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Events of one page. More is answered 400.
+pub const PAGE_EVENTS_MAX: usize = 1_000;
+
+/// Events of one page when nothing is said.
+pub const PAGE_EVENTS_DEFAULT: usize = 100;
+
+/// Bytes after which a page takes no more events, however few it has; one is always in it.
+pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long a request for a page may wait for an event. Longer is answered 400.
+pub const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Bytes after which a chunk of a stream takes no more events; one is always in it.
+pub const STREAM_CHUNK_BYTES: usize = 64 * 1024;
+
+/// How long a stream may be silent: proxies cut connections that are silent for a minute.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+
+/// Milliseconds after which a browser asks again when its stream has ended.
+pub const RETRY_MS: u32 = 1_000;
+
+/// Records behind the tail from which on a stream may have to read the disk: its reads then give the
+/// thread's other work away first, which costs some 20 us each.
+pub const CATCH_UP_RECORDS: u64 = 4_096;
+
+/// How long the client waits for a connection.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long the client waits for an answer to begin.
+pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long the client follows a stream that is silent: three heartbeats. Then it counts as lost.
+pub const SILENCE_MAX: Duration = Duration::from_secs(45);
+
+/// Bytes that the client takes in of one answer, or of one message of a stream: an event in base64 with room
+/// for a page of them. A larger one is an error.
+pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;

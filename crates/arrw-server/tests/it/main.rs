@@ -1,0 +1,11 @@
+//! The server as its clients meet it: real sockets, requests in, answers out.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+mod asking;
+mod guard;
+mod lines;
+mod pages;
+mod publish;
+mod stopping;
+mod streams;

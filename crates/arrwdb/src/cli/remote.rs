@@ -1,0 +1,103 @@
+//! What commands that ask a server share: its address, the runtime, an event on its way there.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use anyhow::Context;
+use arrw_server::Client;
+use clap::Args;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::runtime;
+
+use super::exit::Advised;
+use super::text;
+
+// Not a doc comment: it would become the text of each command that has it.
+// Which server is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Remote {
+    /// The server
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ARRWDB_SERVER",
+        default_value = "http://127.0.0.1:7650"
+    )]
+    server: String,
+}
+
+impl Remote {
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        Ok(Client::new(&self.server)?)
+    }
+}
+
+/// Runs a command that waits for the network. Its own thread may read and print meanwhile.
+pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let mut builder = runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(1).enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(work)
+}
+
+/// An event as a server takes it.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct EventIn<'a> {
+    pub(crate) topic: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) headers: BTreeMap<&'a str, &'a str>,
+    #[serde(flatten)]
+    pub(crate) data: Option<Data<'a>>,
+}
+
+/// What an event carries.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Data<'a> {
+    Json { data: Cow<'a, RawValue> },
+    Text { content_type: &'static str, data_base64: String },
+}
+
+/// How a line or an argument is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Json,
+    Text,
+}
+
+impl Reading {
+    pub(crate) fn of(is_text: bool) -> Self {
+        if is_text { Self::Text } else { Self::Json }
+    }
+
+    /// What the text is as the data of an event.
+    pub(crate) fn data(self, text: &str) -> Result<Data<'_>, Advised> {
+        match self {
+            Self::Text => {
+                let data_base64 = text::base64(text.as_bytes());
+                Ok(Data::Text { content_type: "text/plain; charset=utf-8", data_base64 })
+            }
+            Self::Json => match serde_json::from_str::<&RawValue>(text) {
+                Ok(data) => Ok(Data::Json { data: Cow::Borrowed(data) }),
+                Err(error) => Err(Advised {
+                    what: format!("`{}` is not JSON: {error}", shortened(text)),
+                    help: "a JSON string has quotes of its own, as in '\"hello\"'; or send it as plain text with --text"
+                        .to_owned(),
+                }),
+            },
+        }
+    }
+}
+
+/// The beginning of a text, for a message.
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
+    }
+}

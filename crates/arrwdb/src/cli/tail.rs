@@ -1,0 +1,179 @@
+//! `arrwdb tail`: prints events as they come.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::Context;
+use arrw_server::{Client, ClientError, Message, Refusal, Told};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::exit::Exit;
+use super::remote::{Remote, block_on};
+
+/// How long to wait before the first try to reach a server again that has gone; each further wait is twice
+/// as long, up to the second number.
+const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// Print events as they come
+///
+/// Without --json a line has time, seq, topic and data. When the server goes away it waits for it and goes
+/// on behind the last event, so each is printed once.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb tail --after earliest --limit 2
+  $ arrwdb tail 'orders.>' --after 0 --limit 1 --json"
+)]
+pub(crate) struct Tail {
+    /// Topics: `*` is one token, a final `>` the rest
+    #[arg(default_value = ">")]
+    filter: String,
+    /// Where to start: `earliest`, `latest`, a seq, or a position as the answers have it
+    #[arg(long, value_name = "POSITION", default_value = "latest")]
+    after: String,
+    /// End after so many
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    limit: u64,
+    /// Print each event as one line of JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Tail {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        let client = self.remote.client()?;
+        block_on(async {
+            Following { after: self.after.clone(), left: self.limit, client, tail: &self }
+                .run()
+                .await?;
+            Ok(Exit::Fine)
+        })
+    }
+}
+
+/// How far it has come.
+struct Following<'a> {
+    tail: &'a Tail,
+    client: Client,
+    /// Where the next connection starts.
+    after: String,
+    /// Events that are still to be printed.
+    left: u64,
+}
+
+impl Following<'_> {
+    async fn run(&mut self) -> anyhow::Result<()> {
+        if !self.after.is_empty() && self.after.bytes().all(|byte| byte.is_ascii_digit()) {
+            let position = self.client.position().await?;
+            let epoch = position.split_once(':').map_or("", |(epoch, _)| epoch);
+            self.after = format!("{epoch}:{}", self.after);
+        }
+        let (first, longest) = AGAIN_AFTER;
+        let mut wait = first;
+        let mut is_lost = false;
+        while 0 < self.left {
+            let followed = self.client.follow(&self.tail.filter, &self.after).await;
+            match followed {
+                Ok(mut follow) => {
+                    if std::mem::take(&mut is_lost) {
+                        note("the server is back")?;
+                    }
+                    wait = first;
+                    while 0 < self.left {
+                        match follow.next().await {
+                            Ok(Some(message)) => self.handle(&message)?,
+                            Ok(None) | Err(_) => break,
+                        }
+                    }
+                    if self.left == 0 {
+                        return Ok(());
+                    }
+                }
+                Err(error) if is_final(&error, is_lost) => return Err(error.into()),
+                Err(_) => (),
+            }
+            if !std::mem::replace(&mut is_lost, true) {
+                note("the server has gone; waiting for it")?;
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(longest);
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, message: &Message) -> anyhow::Result<()> {
+        match message.told {
+            Told::Event => {
+                let line = if self.tail.json { message.data.clone() } else { line(&message.data)? };
+                io::stdout().lock().write_all(format!("{line}\n").as_bytes())?;
+                self.left -= 1;
+            }
+            Told::Gap => {
+                let gap: Gap = serde_json::from_str(&message.data).context("cannot read a gap")?;
+                note(&format!("events {} to {} are gone", gap.first, gap.last))?;
+            }
+            Told::Error => {
+                let refusal: Refusal = serde_json::from_str(&message.data)?;
+                return Err(ClientError::Refused(Box::new(refusal)).into());
+            }
+            Told::Progress | Told::Other | _ => (),
+        }
+        self.after.clone_from(&message.position);
+        Ok(())
+    }
+}
+
+/// True when trying again cannot help, or would hide that there never was a server.
+fn is_final(error: &ClientError, was_there: bool) -> bool {
+    match error {
+        ClientError::Refused(refusal) => !refusal.retry,
+        ClientError::Connect { .. } | ClientError::Lost { .. } => !was_there,
+        ClientError::Address { .. } | ClientError::Foreign { .. } | _ => true,
+    }
+}
+
+fn note(text: &str) -> io::Result<()> {
+    io::stderr().lock().write_all(format!("note: {text}\n").as_bytes())
+}
+
+#[derive(Deserialize)]
+struct Gap {
+    first: u64,
+    last: u64,
+}
+
+/// What a line for people needs of an event.
+#[derive(Deserialize)]
+struct EventOut<'a> {
+    seq: u64,
+    topic: &'a str,
+    time: &'a str,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    data_base64: Option<&'a str>,
+}
+
+/// An event as a line for people. Text is shown as it is, save for what would move the cursor.
+fn line(json: &str) -> anyhow::Result<String> {
+    let event: EventOut<'_> = serde_json::from_str(json).context("cannot read an event")?;
+    let data = match (event.data, event.data_base64) {
+        (Some(data), _) => data.get().to_owned(),
+        (None, Some(base64)) => match STANDARD.decode(base64).map(String::from_utf8) {
+            Ok(Ok(text)) if text.chars().all(|it| !it.is_control() || it == '\n') => {
+                text.replace('\n', "\\n")
+            }
+            Ok(Ok(_) | Err(_)) | Err(_) => format!("base64:{base64}"),
+        },
+        (None, None) => String::new(),
+    };
+    let EventOut { seq, topic, time, .. } = event;
+    Ok(format!("{time} {seq} {topic} {data}"))
+}
