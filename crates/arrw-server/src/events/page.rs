@@ -37,7 +37,7 @@ pub(crate) async fn list(
     if page.count == 0 && page.gaps.is_empty() && !query.wait.is_zero() {
         let waiting = async {
             tokio::select! {
-                first = subscription.next() => Some(first),
+                first = subscription.recv() => Some(first),
                 () = app.closing() => None,
             }
         };

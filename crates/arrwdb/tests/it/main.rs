@@ -10,4 +10,5 @@ mod kill;
 mod lines;
 mod program;
 mod refusals;
+mod serve_kill;
 mod strace;
