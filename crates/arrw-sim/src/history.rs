@@ -190,12 +190,27 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        refused(|history| drop(history.log.remove(1)), "4 is gone");
+        refused(
+            |history| {
+                history.log.remove(1);
+            },
+            "4 is gone",
+        );
         refused(|history| history.log[1].1 = written(9), "acknowledged was");
         refused(|history| history.log[6].1 = written(1), "twice");
         refused(|history| history.log.swap(0, 1), "the log has 2 behind 4");
-        refused(|history| drop(history.streams[0].events.remove(3)), "where");
-        refused(|history| drop(history.streams[0].events.pop()), "never saw");
+        refused(
+            |history| {
+                history.streams[0].events.remove(3);
+            },
+            "where",
+        );
+        refused(
+            |history| {
+                history.streams[0].events.pop();
+            },
+            "never saw",
+        );
         refused(|history| history.streams[0].events.push((99, written(9))), "not in the log");
         refused(
             |history| {
@@ -208,8 +223,18 @@ mod tests {
 
     #[test]
     fn a_thin_history_proves_nothing() {
-        refused(|history| drop(history.rounds.pop()), "too thin: 1 rounds");
-        refused(|history| drop(history.rounds[0].pop()), "acknowledged events");
+        refused(
+            |history| {
+                history.rounds.pop();
+            },
+            "too thin: 1 rounds",
+        );
+        refused(
+            |history| {
+                history.rounds[0].pop();
+            },
+            "acknowledged events",
+        );
         refused(|history| history.streams.clear(), "0 readers");
         refused(|history| history.streams[0].resumed = 0, "resumed");
     }
