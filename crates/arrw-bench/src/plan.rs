@@ -51,9 +51,9 @@ pub struct Plan {
     pub load: Load,
     /// File for the rows, as a JSON array.
     pub json: Option<PathBuf>,
-    /// Program and arguments of [`fill_until_killed`](crate::fill_until_killed) in a process of its own;
-    /// the folder and `--bytes N` are added.
-    pub filler: Vec<OsString>,
+    /// Program and first arguments of the part that runs in a process of its own:
+    /// [`fill_until_killed`](crate::fill_until_killed) for the group `log`, [`weigh`](crate::weigh) for `bus`.
+    pub child: Vec<OsString>,
     /// The command that was given, for the rows.
     pub command: String,
 }

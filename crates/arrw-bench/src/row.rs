@@ -8,6 +8,7 @@ use crate::runs::Spread;
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) id: &'static str,
+    pub(crate) component: &'static str,
     pub(crate) metric: &'static str,
     pub(crate) unit: &'static str,
     pub(crate) value: Spread,
@@ -15,7 +16,40 @@ pub(crate) struct Row {
     pub(crate) latency: Option<(f64, f64)>,
     /// The least program that does the same work, in the same unit.
     pub(crate) floor: Option<Spread>,
+    pub(crate) target: Option<Target>,
     pub(crate) durability: &'static str,
+}
+
+/// What a figure must reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Target {
+    fn bound(self) -> f64 {
+        match self {
+            Self::AtLeast(bound) | Self::AtMost(bound) => bound,
+        }
+    }
+
+    fn is_met_by(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) => bound <= value,
+            Self::AtMost(bound) => value <= bound,
+        }
+    }
+
+    /// The bound, and whether a value keeps to it.
+    fn to_text(self, value: f64) -> String {
+        let sign = match self {
+            Self::AtLeast(_) => ">=",
+            Self::AtMost(_) => "<=",
+        };
+        let verdict = if self.is_met_by(value) { "met" } else { "MISSED" };
+        format!("{sign} {} {verdict}", short(self.bound()))
+    }
 }
 
 /// The fields of a row of JSON, which all groups share; those that do not apply are null.
@@ -51,7 +85,7 @@ impl Row {
     pub(crate) fn to_json<'a>(&'a self, command: &'a str) -> JsonRow<'a> {
         JsonRow {
             id: self.id,
-            component: "log",
+            component: self.component,
             metric: self.metric,
             value: rounded(self.value.median),
             unit: self.unit,
@@ -66,14 +100,14 @@ impl Row {
             ratio_to_peer: None,
             seed: None,
             ratio_to_seed: None,
-            target: None,
+            target: self.target.map(|target| rounded(target.bound())),
             durability: self.durability,
             command,
         }
     }
 
     pub(crate) const TABLE_HEAD: &'static str = "\
-figure                    unit              median          min          max  p50 us  p99 us        floor  ratio";
+figure                    unit              median          min          max  p50 us  p99 us        floor  ratio  target";
 
     /// The row as a line below [`TABLE_HEAD`](Self::TABLE_HEAD).
     pub(crate) fn to_line(&self) -> String {
@@ -81,7 +115,7 @@ figure                    unit              median          min          max  p5
             self.latency.map_or("-".to_owned(), |latency| format!("{:.0}", of(latency)))
         };
         format!(
-            "{:<25} {:<12} {:>11} {:>12} {:>12} {:>7} {:>7} {:>12} {:>6}",
+            "{:<25} {:<12} {:>11} {:>12} {:>12} {:>7} {:>7} {:>12} {:>6}  {}",
             self.id,
             self.unit,
             short(self.value.median),
@@ -91,6 +125,7 @@ figure                    unit              median          min          max  p5
             latency(|(_, p99)| p99),
             self.floor.map_or("-".to_owned(), |floor| short(floor.median)),
             self.ratio_to_floor().map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+            self.target.map_or("-".to_owned(), |target| target.to_text(self.value.median)),
         )
     }
 }

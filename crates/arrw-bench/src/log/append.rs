@@ -105,11 +105,13 @@ pub(super) fn measure(
     let of = |of: fn(&Run) -> f64| Spread::of(ours.iter().map(|run| of(&run.run)));
     Ok(Row {
         id: writers.id(),
+        component: "log",
         metric: "appends acknowledged",
         unit: "records/s",
         value: of(|run| run.records_per_s),
         latency: Some((of(|run| run.p50_us).median, of(|run| run.p99_us).median)),
         floor: Some(Spread::of(floors.iter().map(|run| run.run.records_per_s))),
+        target: None,
         durability: SYNCED,
     })
 }

@@ -53,11 +53,13 @@ pub(super) fn measure(
     disk::remove(&place)?;
     Ok(Row {
         id: "log.open",
+        component: "log",
         metric: "after SIGKILL in mid-append: open to first acknowledged append",
         unit: "s",
         value: Spread::of(runs),
         latency: None,
         floor: None,
+        target: None,
         durability: SYNCED,
     })
 }
@@ -69,7 +71,7 @@ fn fill_and_kill(
     bytes: u64,
     before_kill: Duration,
 ) -> anyhow::Result<()> {
-    let (program, arguments) = plan.filler.split_first().context("no program to fill the log")?;
+    let (program, arguments) = plan.child.split_first().context("no program to fill the log")?;
     let mut child = Command::new(program)
         .args(arguments)
         .arg(folder)

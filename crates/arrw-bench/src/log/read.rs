@@ -36,11 +36,13 @@ pub(super) fn measure(
     disk::remove(&place)?;
     Ok(Row {
         id: "log.read.catchup",
+        component: "log",
         metric: "frames read, checked and decoded by one reader, page cache warm",
         unit: "GB/s",
         value: Spread::of(runs),
         latency: None,
         floor: None,
+        target: None,
         durability: "does not apply",
     })
 }

@@ -49,11 +49,13 @@ pub(super) fn measure(
     let median = |of: fn(&(f64, f64)) -> f64| Spread::of(ours.iter().map(of));
     Ok(Row {
         id: "log.append.serial",
+        component: "log",
         metric: "latency of one append by one thread, p50",
         unit: "us",
         value: median(|run| run.0),
         latency: Some((median(|run| run.0).median, median(|run| run.1).median)),
         floor: Some(Spread::of(floors.iter().map(|run| run.0))),
+        target: None,
         durability: SYNCED,
     })
 }

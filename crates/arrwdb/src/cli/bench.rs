@@ -1,13 +1,13 @@
 //! `arrwdb bench`: takes the figures that the documents quote.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use arrw_bench::{Load, Output, Plan};
+use arrw_bench::{Load, Output, Plan, Weighed};
 
 use super::exit::Exit;
 
@@ -16,7 +16,9 @@ use super::exit::Exit;
 #[command(verbatim_doc_comment)]
 pub(crate) enum Command {
     Log(Log),
+    Bus(Bus),
     LogFill(LogFill),
+    BusWeigh(BusWeigh),
 }
 
 /// Measure the log: append, read, open
@@ -32,6 +34,31 @@ Examples:
   $ arrwdb bench log --json figures.json --dir ./bench"
 )]
 pub(crate) struct Log {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Measure the event bus: publish, deliver, latency, filters, memory
+///
+/// Writes several GiB into a folder on a real disk and removes it at the end. Takes about seventeen minutes, ten
+/// of them for the memory that a long time costs; with --quick about two. The table goes to the standard
+/// output, progress to the standard error.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb bench bus --quick
+  $ arrwdb bench bus --json figures.json --dir ./bench"
+)]
+pub(crate) struct Bus {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// What all groups of figures may be told.
+#[derive(Debug, Args)]
+struct Settings {
     /// Run for a short time: 3 runs of 2 s each in place of 5 of 10 s
     #[arg(long)]
     quick: bool,
@@ -53,10 +80,38 @@ pub(crate) struct LogFill {
     bytes: u64,
 }
 
+/// Use memory and say how much: the part of `bench bus` that needs a process of its own
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, hide = true)]
+pub(crate) struct BusWeigh {
+    folder: PathBuf,
+    #[arg(value_enum)]
+    what: What,
+    #[arg(default_value_t = 0)]
+    seconds: u64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    Idle,
+    Ring,
+    Slope,
+}
+
 impl Command {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         match self {
-            Self::Log(log) => log.run(),
+            Self::Log(Log { settings }) => settings.run(("log", "log-fill"), arrw_bench::log),
+            Self::Bus(Bus { settings }) => settings.run(("bus", "bus-weigh"), arrw_bench::bus),
+            Self::BusWeigh(BusWeigh { folder, what, seconds }) => {
+                let what = match what {
+                    What::Idle => Weighed::Idle,
+                    What::Ring => Weighed::Ring,
+                    What::Slope => Weighed::Slope { seconds },
+                };
+                writeln!(io::stdout(), "{}", arrw_bench::weigh(&folder, what)?)?;
+                Ok(Exit::Fine)
+            }
             Self::LogFill(fill) => {
                 arrw_bench::fill_until_killed(&fill.folder, fill.bytes, &mut io::stdout())?;
                 Ok(Exit::Fine)
@@ -65,11 +120,14 @@ impl Command {
     }
 }
 
-impl Log {
-    fn run(self) -> anyhow::Result<Exit> {
+/// Takes the figures of a group.
+type Measure = fn(&Plan, &mut Output<'_>) -> anyhow::Result<()>;
+
+impl Settings {
+    fn run(self, (group, child): (&str, &str), measure: Measure) -> anyhow::Result<Exit> {
         let program = std::env::current_exe().context("cannot find this program")?;
-        let child = [program.into_os_string(), "bench".into(), "log-fill".into()];
-        let mut command = "arrwdb bench log".to_owned();
+        let child = [program.into_os_string(), "bench".into(), child.into()];
+        let mut command = format!("arrwdb bench {group}");
         if self.quick {
             command.push_str(" --quick");
         }
@@ -77,12 +135,12 @@ impl Log {
             folder: self.dir.unwrap_or_else(default_folder),
             load: if self.quick { Load::Quick } else { Load::Full },
             json: self.json,
-            filler: child.map(OsString::from).to_vec(),
+            child: child.map(OsString::from).to_vec(),
             command,
         };
         let (mut report, mut progress) = (io::stdout(), io::stderr());
         let mut output = Output { report: &mut report, progress: &mut progress };
-        arrw_bench::log(&plan, &mut output)?;
+        measure(&plan, &mut output)?;
         Ok(Exit::Fine)
     }
 }

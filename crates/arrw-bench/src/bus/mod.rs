@@ -1,0 +1,74 @@
+//! The group `bus`: publish, deliver, latency, filters, memory.
+
+mod durable;
+mod filter;
+mod flow;
+mod latency;
+mod memory;
+mod weigh;
+
+use std::time::Instant;
+
+use crate::disk::{WorkFolder, nanos};
+use crate::machine::CpuTime;
+use crate::plan::{Output, Plan};
+use crate::report;
+
+pub use weigh::{Weighed, weigh};
+
+/// Topic of the volatile events.
+const VOLATILE: &str = "~.bench.flow";
+/// Bytes of a payload.
+const PAYLOAD_BYTES: usize = 128;
+const IN_MEMORY: &str = "none: volatile topic";
+const SYNCED: &str = "fdatasync before each answer";
+
+/// Takes the figures of the group `bus` and says what they are.
+///
+/// Blocks for minutes; writes some GiB into a folder of its own and removes it.
+///
+/// # Errors
+/// When the folder is not on a real disk, when the database or the disk fails, or when a subscriber misses
+/// an event or finds a wrong one.
+pub fn bus(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
+    let folder = WorkFolder::make(&plan.folder)?;
+    let before = CpuTime::now();
+    let Output { report: out, progress } = output;
+    report::head(plan, &folder, out)?;
+    let mut rows = flow::measure(plan, progress)?;
+    rows.extend(latency::measure(plan, progress)?);
+    rows.push(durable::measure(plan, &folder, progress)?);
+    rows.extend(filter::measure(plan, progress)?);
+    rows.extend(memory::measure(plan, &folder, progress)?);
+    report::sync(plan, &folder, "after", out)?;
+    report::company(before, out)?;
+    report::rows(plan, &rows, out)
+}
+
+/// Nanoseconds since the start of a run, which a payload carries.
+#[derive(Clone, Copy, Debug)]
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn now(self) -> u64 {
+        nanos(self.0.elapsed())
+    }
+
+    /// A payload that was made at a time.
+    fn stamp(time: u64) -> [u8; PAYLOAD_BYTES] {
+        let mut payload = [0x5A; PAYLOAD_BYTES];
+        payload[..8].copy_from_slice(&time.to_le_bytes());
+        payload
+    }
+
+    /// When a payload was made.
+    fn read(payload: &[u8]) -> anyhow::Result<u64> {
+        let (time, _) =
+            payload.split_first_chunk().ok_or_else(|| anyhow::anyhow!("a payload is too short"))?;
+        Ok(u64::from_le_bytes(*time))
+    }
+}
