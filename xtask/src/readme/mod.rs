@@ -9,6 +9,7 @@
 //! $ arrwdb --nonsense         # exits 2
 //! $ arrwdb pub \              a backslash at the end goes on in the next line
 //!     greetings hello
+//! $ arrwdb serve &            goes on in the background; the next command waits until it has printed its lines
 //! ```
 //!
 //! All commands of a file run in one shell and one fresh folder, in order, so `cd`, `export` and `&` work.
@@ -62,7 +63,13 @@ fn run(context: &Context, file: &str, steps: &[Step]) -> anyhow::Result<Vec<Resu
             continue;
         }
         report::line(&format!("{file}:{}: $ {}", step.line, step.command));
-        let answer = session.run(&step.command)?;
+        let answer = if step.command.ends_with('&') {
+            let is_printed =
+                |output: &str| step.expected.is_empty() || compare::fits(&step.expected, output);
+            session.run_in_background(&step.command, is_printed)?
+        } else {
+            session.run(&step.command)?
+        };
         results.push(judge(step, &answer).map_err(|reason| {
             Failure::Check(format!("{file}:{}: `{}` {reason}", step.line, step.command))
         }));

@@ -4,12 +4,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
@@ -18,6 +19,10 @@ use crate::context::Context;
 /// How long one command may take. A build of the product in release is the longest; when it is reached,
 /// the session ends with an error that names the command.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(900);
+
+/// How long a command in the background may take until it has printed what the file says. Then it counts
+/// as printing something else.
+const READY_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A shell, its folder, and what it answers.
 #[derive(Debug)]
@@ -39,12 +44,15 @@ pub(crate) struct Answer {
 }
 
 impl Session {
-    /// Starts a shell in the folder `work` of `folder`, with the `arrwdb` of the dev profile first on `PATH`.
+    /// Starts a shell in the folder `work` of `folder`, with the `arrwdb` of the dev profile first on `PATH`,
+    /// and with the repository's `examples` where somebody in its root finds them.
     pub(crate) fn start(context: &Context, folder: &Path) -> anyhow::Result<Session> {
         let (work, outputs) = (folder.join("work"), folder.join("outputs"));
         for path in [&work, &outputs] {
             fs::create_dir(path).with_context(|| format!("create {}", path.display()))?;
         }
+        let examples = context.workspace.root.join("examples");
+        symlink(&examples, work.join("examples")).context("link the examples")?;
         let mut command = context.command("bash");
         command.args(["--noprofile", "--norc"]).current_dir(&work);
         let mut shell = command
@@ -81,6 +89,23 @@ impl Session {
             exit_code: exit_code.trim().parse().context("read an exit code")?,
             output: String::from_utf8_lossy(&bytes).into_owned(),
         })
+    }
+
+    /// Starts a command that ends with `&`, and waits until it has printed what it is to print.
+    pub(crate) fn run_in_background(
+        &mut self,
+        command: &str,
+        is_printed: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<Answer> {
+        let mut answer = self.run(command)?;
+        let output = self.outputs.join(self.count.to_string());
+        let until = Instant::now() + READY_TIME_MAX;
+        while !is_printed(&answer.output) && Instant::now() < until {
+            self.run("sleep 0.05")?;
+            let bytes = fs::read(&output).with_context(|| format!("read {}", output.display()))?;
+            answer.output = String::from_utf8_lossy(&bytes).into_owned();
+        }
+        Ok(answer)
     }
 
     fn in_its_folder(&self, command: &str) -> String {
@@ -161,6 +186,14 @@ mod tests {
         let mut session = session("session-background");
         assert_eq!(session.run("sleep 600 &").unwrap().exit_code, 0);
         assert_eq!(session.run("echo $(jobs -p | wc -l)").unwrap().output.trim(), "1");
+    }
+
+    #[test]
+    fn a_background_program_is_waited_for_until_it_has_said_what_it_is_to_say() {
+        let mut session = session("session-waits");
+        let command = "(sleep 0.2; echo ready; sleep 600) &";
+        let answer = session.run_in_background(command, |output| output == "ready\n").unwrap();
+        assert_eq!((answer.exit_code, answer.output.as_str()), (0, "ready\n"));
     }
 
     #[test]

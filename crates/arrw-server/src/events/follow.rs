@@ -248,3 +248,82 @@ impl hyper::body::Body for EventStream {
         Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes.into()))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use arrw::{Db, Environment, MemoryStorage, NewEvent};
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn stream(db: &Db, filter: &str, start: Start) -> EventStream {
+        let subscription = db.bus().subscribe(filter, start).unwrap();
+        EventStream::new(subscription, Box::pin(std::future::pending()))
+    }
+
+    /// What it gives now; `None` when that is nothing.
+    fn given(stream: &mut EventStream) -> Option<String> {
+        let mut context = Context::from_waker(Waker::noop());
+        match stream.poll_bytes(&mut context) {
+            Poll::Ready(bytes) => Some(String::from_utf8(bytes.unwrap()).unwrap()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_has_one_chunk_made_for_it() {
+        let db = Db::in_memory().unwrap();
+        let events = vec![NewEvent::new("a", b"\"0123456789\""); 5000];
+        db.bus().publish_all(&events).unwrap().wait().unwrap();
+        let mut stream = stream(&db, "a", Start::Earliest);
+        given(&mut stream);
+        let mut seen = 0;
+        while let Some(chunk) = given(&mut stream) {
+            assert!(chunk.len() < STREAM_CHUNK_BYTES + 300, "{} bytes", chunk.len());
+            seen += chunk.matches("\ndata: ").count();
+            // One frame of the log, and it is told of no further than what was given.
+            assert_eq!(stream.told.seq.get(), seen as u64);
+        }
+        assert_eq!(seen, 5000);
+    }
+
+    #[tokio::test]
+    async fn events_that_are_gone_are_a_gap_and_the_stream_goes_on() {
+        let environment = Environment::with_storage(Arc::new(MemoryStorage::new()));
+        let mut options = arrw::Options { volatile_bytes: 100_000, ..arrw::Options::default() };
+        options.log.segment_bytes = 1 << 20;
+        let db = Db::open_with(environment, options).unwrap();
+        let mut stream = stream(&db, "~.a", Start::Latest);
+        given(&mut stream);
+        let payload = format!("\"{}\"", "x".repeat(70_000));
+        for _ in 0..3 {
+            db.bus().publish(NewEvent::new("~.a", payload.as_bytes())).unwrap().wait().unwrap();
+        }
+        let gap = given(&mut stream).unwrap();
+        let expected = format!(
+            "event: gap\nid: {}:2\ndata: {{\"first\":1,\"last\":2}}\n\n",
+            stream.told.epoch
+        );
+        assert_eq!(gap, expected);
+        assert!(given(&mut stream).unwrap().contains("\"seq\":3,"));
+        assert_eq!(given(&mut stream), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_says_how_far_it_looked() {
+        let db = Db::in_memory().unwrap();
+        let mut stream = stream(&db, "a", Start::Latest);
+        given(&mut stream);
+        assert_eq!(given(&mut stream), None);
+        advance(HEARTBEAT_EVERY).await;
+        assert_eq!(given(&mut stream).unwrap(), ": still here\n\n");
+        db.bus().publish(NewEvent::new("b", b"1")).unwrap().wait().unwrap();
+        assert_eq!(given(&mut stream), None);
+        stream.given_at = Instant::now();
+        advance(HEARTBEAT_EVERY).await;
+        let expected = format!("event: progress\nid: {}:1\ndata: {{}}\n\n", stream.told.epoch);
+        assert_eq!(given(&mut stream).unwrap(), expected);
+    }
+}

@@ -113,3 +113,27 @@ impl From<&ReadError> for Problem {
 fn internal(error: &impl std::error::Error) -> Problem {
     Problem::new(Code::Internal, error.to_string()).hint("please report it")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn what_the_log_refuses_has_the_status_that_tells_whose_turn_it_is() {
+        let cause = || Arc::new(io::Error::other("no such device"));
+        let check = |error: AppendError, status: u16, code: Code| {
+            let problem = Problem::from(&PublishError::from(error));
+            assert_eq!((problem.code(), problem.code().status()), (code, status));
+        };
+        check(AppendError::Empty, 400, Code::EmptyBatch);
+        check(AppendError::TooLarge { actual: 2, max: 1 }, 413, Code::TooLarge);
+        check(AppendError::TooManyTopics { max: 1 }, 409, Code::TooManyTopics);
+        check(AppendError::Full, 507, Code::DiskFull);
+        check(AppendError::Closed, 503, Code::Closing);
+        check(AppendError::Unknown(cause()), 503, Code::OutcomeUnknown);
+        check(AppendError::Poisoned(cause()), 503, Code::LogStopped);
+    }
+}

@@ -11,4 +11,5 @@ mod lines;
 mod program;
 mod refusals;
 mod serve_kill;
+mod server;
 mod strace;
