@@ -512,6 +512,39 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_is_tight_and_what_is_left_has_room() {
+        let mut batch = Batch::with_capacity(1024);
+        batch.push(sample()).unwrap();
+        let one = batch.bytes().to_vec();
+        let few = batch.take(1024, Vec::new);
+        assert_eq!((few.records(), few.bytes()), (1, &one[..]));
+        assert_eq!(few.into_bytes().capacity(), one.len());
+        assert_eq!((batch.records(), batch.bytes.capacity()), (0, 1024));
+
+        while batch.stored_bytes() <= 512 {
+            batch.push(sample()).unwrap();
+        }
+        let pushed = batch.records();
+        let many = batch.take(1024, || Vec::with_capacity(2048));
+        assert_eq!((many.records(), batch.records()), (pushed, 0));
+        assert_eq!(many.into_bytes().capacity(), 1024);
+        assert_eq!(batch.bytes.capacity(), 1024);
+        batch.push(sample()).unwrap();
+        assert_eq!(batch.bytes(), one);
+    }
+
+    #[test]
+    fn only_a_topic_that_was_checked_is_not_checked_again() {
+        let mut batch = Batch::of(NewRecord { topic: "a", ..NewRecord::default() }).unwrap();
+        for topic in ["a b", "a.", "a.*"] {
+            assert!(batch.push(NewRecord { topic, ..NewRecord::default() }).is_err(), "{topic}");
+        }
+        batch.push(NewRecord::default()).unwrap();
+        batch.push(NewRecord { topic: "a", ..NewRecord::default() }).unwrap();
+        assert_eq!(batch.iter().map(|record| record.topic()).collect::<Vec<_>>(), ["a", "", "a"]);
+    }
+
+    #[test]
     fn a_refused_record_leaves_the_batch_as_it_was() {
         let mut batch = Batch::of(sample()).unwrap();
         let before = batch.bytes().to_vec();
