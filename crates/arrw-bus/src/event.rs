@@ -15,6 +15,9 @@ const OURS: char = ':';
 const CONTENT_TYPE: &str = ":type";
 const ID: &str = ":id";
 
+/// Bytes that an event takes beside its parts, about.
+const EVENT_BYTES: usize = 48;
+
 /// First tokens of topics that only views write to.
 const RESERVED: [&str; 2] = ["collections", "jobs"];
 
@@ -86,9 +89,16 @@ impl<'a> NewEvent<'a> {
     }
 
     /// True when its topic is volatile: in memory only.
+    #[inline]
     #[must_use]
     pub fn is_volatile(&self) -> bool {
-        first_token(self.topic) == "~"
+        begins_with("~", self.topic)
+    }
+
+    /// Bytes that it takes about, headers apart.
+    pub(crate) fn bytes(&self) -> usize {
+        let parts = [self.topic.len(), self.key.len(), self.payload.len()];
+        parts.into_iter().fold(EVENT_BYTES, usize::saturating_add)
     }
 
     /// Adds it to a batch as a record.
@@ -96,7 +106,7 @@ impl<'a> NewEvent<'a> {
     /// # Errors
     /// [`EventError`]; the batch is then as it was.
     pub fn push_to(&self, batch: &mut Batch) -> Result<(), EventError> {
-        if let Some(first) = RESERVED.into_iter().find(|first| first_token(self.topic) == *first) {
+        if let Some(first) = RESERVED.into_iter().find(|first| begins_with(first, self.topic)) {
             return Err(EventError::Reserved { topic: self.topic.to_owned(), first });
         }
         let plain = NewRecord {
@@ -131,8 +141,9 @@ impl<'a> NewEvent<'a> {
     }
 }
 
-fn first_token(topic: &str) -> &str {
-    topic.split_once('.').map_or(topic, |(first, _)| first)
+/// True when a topic's first token is `first`.
+fn begins_with(first: &str, topic: &str) -> bool {
+    topic.strip_prefix(first).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn check_text(part: &'static str, text: &str, max: usize) -> Result<(), EventError> {
@@ -147,54 +158,63 @@ pub struct Event<'a>(Record<'a>);
 
 impl<'a> Event<'a> {
     /// The event that a record is; `None` for a control record.
+    #[inline]
     #[must_use]
     pub fn of(record: Record<'a>) -> Option<Self> {
         (record.kind() == EVENT && !record.topic().is_empty()).then_some(Self(record))
     }
 
     /// Its place in the order of all.
+    #[inline]
     #[must_use]
     pub fn seq(&self) -> Seq {
         self.0.seq()
     }
 
     /// When it was committed; for a volatile event, within a millisecond of when it was published.
+    #[inline]
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.0.time()
     }
 
     /// Its topic.
+    #[inline]
     #[must_use]
     pub fn topic(&self) -> &'a str {
         self.0.topic()
     }
 
     /// Its place in its topic, dense from 1; 0 for a volatile event.
+    #[inline]
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.0.offset()
     }
 
     /// The first record in its topic's life: with the log's epoch, the topic's epoch.
+    #[inline]
     #[must_use]
     pub fn topic_born(&self) -> Seq {
         self.0.topic_born()
     }
 
     /// Its key; empty for none.
+    #[inline]
     #[must_use]
     pub fn key(&self) -> &'a [u8] {
         self.0.key()
     }
 
     /// What its payload is.
+    #[inline]
     #[must_use]
     pub fn content_type(&self) -> &'a str {
         self.ours(CONTENT_TYPE).unwrap_or(CONTENT_TYPE_DEFAULT)
     }
 
     /// The id that its publisher gave it.
+    #[inline]
     #[must_use]
     pub fn id(&self) -> Option<&'a str> {
         self.ours(ID)
@@ -206,6 +226,7 @@ impl<'a> Event<'a> {
     }
 
     /// Its payload.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         self.0.payload()

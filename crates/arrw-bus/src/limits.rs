@@ -36,6 +36,10 @@ pub const TAIL_BATCH_MICROS: u64 = 1_000;
 /// Batches of volatile events that are kept, however small they are. The oldest make room.
 pub const TAIL_FRAMES_MAX: usize = 65_536;
 
+/// How often the lock of the volatile events is tried before a thread sleeps until it is free: some 10 us, in
+/// which its holder, who copies an event or takes some frames, is done many times.
+pub const LOCK_TRIES: usize = 200;
+
 /// Bytes of volatile events that are kept when nothing else is set. The oldest make room, and a
 /// subscriber that still wanted them is told of the gap.
 pub const TAIL_BYTES_DEFAULT: usize = 32 * 1024 * 1024;

@@ -12,7 +12,8 @@ use arrw_log::{Batch, Epoch, Frame, Position, Seq, Timestamp};
 use crate::event::{EventError, NewEvent};
 use crate::filter::Filter;
 use crate::limits::{
-    SUBSCRIPTIONS_MAX, TAIL_BATCH_BYTES, TAIL_BATCH_MICROS, TAIL_FRAMES_MAX, TAIL_FRAMES_READ,
+    LOCK_TRIES, SUBSCRIPTIONS_MAX, TAIL_BATCH_BYTES, TAIL_BATCH_MICROS, TAIL_FRAMES_MAX,
+    TAIL_FRAMES_READ,
 };
 use crate::registry::{Registry, Rest, SubscriberId, Wakes};
 
@@ -31,6 +32,8 @@ struct State {
     /// Closed batches, oldest first.
     frames: VecDeque<Frame>,
     bytes: usize,
+    /// Memory of a batch that made room.
+    spare: Option<Vec<u8>>,
     /// What was published since, its first event and its time.
     open: Batch,
     open_first: Seq,
@@ -63,7 +66,8 @@ impl Tail {
             registry: Registry::new(seed),
             frames: VecDeque::new(),
             bytes: 0,
-            open: Batch::new(),
+            spare: None,
+            open: Batch::with_capacity(TAIL_BATCH_BYTES),
             open_first: Seq::FIRST,
             open_time: Timestamp::default(),
             next: Seq::FIRST,
@@ -91,7 +95,7 @@ impl Tail {
     pub fn publish(&self, event: &NewEvent<'_>, now: Timestamp) -> Result<Seq, EventError> {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
-        if state.is_due(now) {
+        if state.is_due(event, now) {
             state.close_batch(self.epoch, self.bytes_max);
         }
         event.push_to(&mut state.open)?;
@@ -130,7 +134,8 @@ impl Tail {
         if state.next <= from {
             return Got::Nothing;
         }
-        if !state.open.is_empty() {
+        // Who still has closed ones to read leaves the open one to grow.
+        if !state.open.is_empty() && state.open_first <= from {
             state.close_batch(self.epoch, self.bytes_max);
         }
         let after = state.frames.partition_point(|frame| frame.first() <= from);
@@ -171,30 +176,42 @@ impl Tail {
         wakes.wake();
     }
 
+    /// Locks; tries for a while before it has the system put this thread to sleep, which takes as long as
+    /// hundreds of events and makes who holds the lock wake it.
     fn lock(&self) -> MutexGuard<'_, State> {
+        for _ in 0..LOCK_TRIES {
+            if let Ok(state) = self.state.try_lock() {
+                return state;
+            }
+            std::hint::spin_loop();
+        }
         self.state.lock().expect("no holder of this lock panics")
     }
 }
 
 impl State {
-    /// True when the open batch must take no further event.
-    fn is_due(&self, now: Timestamp) -> bool {
+    /// True when the open batch must not take this event.
+    fn is_due(&self, event: &NewEvent<'_>, now: Timestamp) -> bool {
         let age = now.micros().saturating_sub(self.open_time.micros());
-        !self.open.is_empty()
-            && (TAIL_BATCH_BYTES <= self.open.stored_bytes() || TAIL_BATCH_MICROS <= age)
+        let bytes = self.open.stored_bytes().saturating_add(event.bytes());
+        !self.open.is_empty() && (TAIL_BATCH_BYTES < bytes || TAIL_BATCH_MICROS <= age)
     }
 
     /// Makes the open batch a frame, for which the oldest make room.
     fn close_batch(&mut self, epoch: Epoch, bytes_max: usize) {
-        // The next one will be about as large: a busy bus should not grow it step by step.
-        let room = self.open.stored_bytes().min(TAIL_BATCH_BYTES);
-        let batch = std::mem::replace(&mut self.open, Batch::with_capacity(room));
+        let batch = self.open.take(TAIL_BATCH_BYTES, || {
+            self.spare.take().unwrap_or_else(|| Vec::with_capacity(TAIL_BATCH_BYTES))
+        });
         let frame = Frame::in_memory(batch, self.open_first, self.open_time, epoch);
         self.bytes += frame.stored().len();
         self.frames.push_back(frame);
         while bytes_max < self.bytes || TAIL_FRAMES_MAX < self.frames.len() {
             let Some(oldest) = self.frames.pop_front() else { break };
-            self.bytes -= oldest.stored().len();
+            let len = oldest.stored().len();
+            self.bytes -= len;
+            if self.spare.is_none() && (TAIL_BATCH_BYTES / 2..=TAIL_BATCH_BYTES).contains(&len) {
+                self.spare = oldest.into_memory();
+            }
         }
     }
 }

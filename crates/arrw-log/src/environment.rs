@@ -20,7 +20,8 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+        let micros = since.as_secs().saturating_mul(1_000_000);
+        Timestamp::from_micros(micros.saturating_add(u64::from(since.subsec_micros())))
     }
 }
 

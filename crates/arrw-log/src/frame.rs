@@ -263,6 +263,12 @@ impl Frame {
         Self { header, bytes, body_at: 0, from: first }
     }
 
+    /// The memory of its bytes, to be used again; `None` while somebody else has them.
+    #[must_use]
+    pub fn into_memory(self) -> Option<Vec<u8>> {
+        self.bytes.is_unique().then(|| Vec::from(self.bytes))
+    }
+
     /// The same frame without the records before `from`.
     #[must_use]
     pub fn starting_at(mut self, from: Seq) -> Self {
@@ -320,6 +326,8 @@ pub struct Records<'a> {
     next_seq: Seq,
     time: Timestamp,
     left: u32,
+    /// Topic of the last record: the next one often has the same.
+    topic: &'a str,
 }
 
 impl<'a> Records<'a> {
@@ -329,7 +337,7 @@ impl<'a> Records<'a> {
 
     /// Those in `bytes` and nothing else, from seq `first` on.
     pub(crate) fn bare(bytes: &'a [u8], count: u32, first: Seq, time: Timestamp) -> Self {
-        Self { rest: bytes, next_seq: first, time, left: count }
+        Self { rest: bytes, next_seq: first, time, left: count, topic: "" }
     }
 
     fn at(body_at: usize, header: &FrameHeader, frame: &'a [u8]) -> Self {
@@ -338,18 +346,20 @@ impl<'a> Records<'a> {
             FrameKind::Mark | FrameKind::Gap => 0,
         };
         let rest = frame.get(body_at..body_at + header.body_len as usize).unwrap_or_default();
-        Self { rest, next_seq: header.first, time: header.time, left }
+        Self { rest, next_seq: header.first, time: header.time, left, topic: "" }
     }
 }
 
 impl<'a> Iterator for Records<'a> {
     type Item = Record<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Record<'a>> {
         if self.left == 0 {
             return None;
         }
-        let stored = split_first(self.rest)?;
+        let stored = split_first(self.rest, self.topic)?;
+        self.topic = stored.topic();
         self.rest = &self.rest[stored.len()..];
         let record = Record::new(self.next_seq, self.time, stored);
         self.next_seq = self.next_seq.next();

@@ -14,6 +14,9 @@ use crate::position::{Seq, Timestamp};
 use crate::topic::check_topic;
 use crate::topics::Place;
 
+/// What follows a record up to where the next may start.
+const PADDING: [u8; 8] = [0; 8];
+
 /// Bytes before a record's topic. `docs/log-format.md` draws them.
 pub(crate) const RECORD_HEADER_BYTES: usize = 40;
 
@@ -69,6 +72,8 @@ pub enum Urgency {
 pub struct Batch {
     bytes: Vec<u8>,
     records: u32,
+    /// Where the last record starts: the next one is often of the same topic, which was checked.
+    last_at: usize,
     expected_last: Option<Seq>,
     urgency: Urgency,
     question: Option<Question>,
@@ -102,7 +107,7 @@ impl Batch {
     /// # Errors
     /// When a part of it is over its limit or its topic has no valid name. The batch stays as it was.
     pub fn push(&mut self, record: NewRecord<'_>) -> Result<(), RecordError> {
-        if !record.topic.is_empty() {
+        if !record.topic.is_empty() && self.last_topic() != record.topic.as_bytes() {
             check_topic(record.topic)?;
         }
         let headers_len = check_headers(record.headers)?;
@@ -126,9 +131,36 @@ impl Batch {
             self.bytes.extend_from_slice(value);
         }
         self.bytes.extend_from_slice(record.payload);
-        self.bytes.resize(start + padded(unpadded), 0);
+        self.bytes.extend_from_slice(&PADDING[..padded(unpadded) - unpadded]);
         self.records += 1;
+        self.last_at = start;
         Ok(())
+    }
+
+    /// Takes the records out, and leaves the batch empty, with room for about `bytes`.
+    ///
+    /// What is taken has at most twice the memory that it needs: few records are copied and their room stays;
+    /// many take it with them, and `spare` gives other.
+    #[must_use]
+    pub fn take(&mut self, bytes: usize, spare: impl FnOnce() -> Vec<u8>) -> Self {
+        let all = std::mem::take(&mut self.bytes);
+        let (taken, mut room) = if all.len() <= all.capacity() / 2 {
+            (all.as_slice().to_vec(), all)
+        } else {
+            (all, spare())
+        };
+        room.clear();
+        room.shrink_to(bytes);
+        let emptied = Self { bytes: room, ..Self::default() };
+        Self { bytes: taken, ..std::mem::replace(self, emptied) }
+    }
+
+    /// The topic of the last record; empty when there is none.
+    fn last_topic(&self) -> &[u8] {
+        match self.bytes.get(self.last_at..) {
+            Some(record) if !record.is_empty() => topic_of(record).1,
+            _ => &[],
+        }
     }
 
     /// Its records, without places: seqs count from 1.
@@ -275,21 +307,30 @@ pub(crate) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
+    #[inline]
     fn place(&self) -> Place {
         let seq_at = |at| Seq::new(u64_at(self.bytes, at));
         let offset = u64_at(self.bytes, OFFSET_AT);
         Place { offset, previous: seq_at(PREVIOUS_AT), born: seq_at(BORN_AT) }
     }
 
+    #[inline]
+    pub(crate) fn topic(&self) -> &'a str {
+        self.topic
+    }
+
     /// Bytes that it takes, padding included.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 }
 
-/// The first record in `bytes`; `None` when there is no whole, valid one.
-pub(crate) fn split_first(bytes: &[u8]) -> Option<Stored<'_>> {
-    let header = bytes.get(..RECORD_HEADER_BYTES)?;
+/// The first record in `bytes`; `None` when there is no whole, valid one. `known` is the topic of a record
+/// before it, which need not be checked again.
+#[inline]
+pub(crate) fn split_first<'a>(bytes: &'a [u8], known: &'a str) -> Option<Stored<'a>> {
+    let header: &[u8; RECORD_HEADER_BYTES] = bytes.first_chunk()?;
     let key_at = RECORD_HEADER_BYTES + usize::from(header[TOPIC_LEN_AT]);
     let headers_at = key_at + usize::from(u16_at(header, KEY_LEN_AT));
     let payload_at =
@@ -300,10 +341,11 @@ pub(crate) fn split_first(bytes: &[u8]) -> Option<Stored<'_>> {
         return None;
     }
     let bytes = bytes.get(..padded(payload_end))?;
-    if [OFFSET_AT, PREVIOUS_AT, BORN_AT].iter().any(|at| NUMBER_MAX < u64_at(bytes, *at)) {
+    if [OFFSET_AT, PREVIOUS_AT, BORN_AT].iter().any(|at| NUMBER_MAX < u64_at(header, *at)) {
         return None;
     }
-    let topic = std::str::from_utf8(&bytes[RECORD_HEADER_BYTES..key_at]).ok()?;
+    let topic = bytes.get(RECORD_HEADER_BYTES..key_at)?;
+    let topic = if topic == known.as_bytes() { known } else { std::str::from_utf8(topic).ok()? };
     Some(Stored { bytes, topic, key_at, headers_at, payload_at, payload_end })
 }
 
@@ -316,47 +358,55 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    #[inline]
     pub(crate) fn new(seq: Seq, time: Timestamp, stored: Stored<'a>) -> Self {
         Self { seq, time, stored }
     }
 
     /// Its position in the log.
+    #[inline]
     #[must_use]
     pub fn seq(&self) -> Seq {
         self.seq
     }
 
     /// When it was committed, on the log's clock. All records of a frame share it.
+    #[inline]
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.time
     }
 
     /// What it means to the views.
+    #[inline]
     #[must_use]
     pub fn kind(&self) -> Kind {
         Kind(u16_at(self.stored.bytes, KIND_AT))
     }
 
     /// Its topic; empty for a control record.
+    #[inline]
     #[must_use]
     pub fn topic(&self) -> &'a str {
         self.stored.topic
     }
 
     /// Its position inside its topic: dense, from 1; 0 for a control record.
+    #[inline]
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.stored.place().offset
     }
 
     /// The record before it in its topic; `Seq::ZERO` for the first in the topic's life.
+    #[inline]
     #[must_use]
     pub fn previous_in_topic(&self) -> Seq {
         self.stored.place().previous
     }
 
     /// The first record in its topic's life, which tells lives apart; `Seq::ZERO` for a control record.
+    #[inline]
     #[must_use]
     pub fn topic_born(&self) -> Seq {
         self.stored.place().born
@@ -367,18 +417,21 @@ impl<'a> Record<'a> {
     }
 
     /// Its key; empty for none.
+    #[inline]
     #[must_use]
     pub fn key(&self) -> &'a [u8] {
         &self.stored.bytes[self.stored.key_at..self.stored.headers_at]
     }
 
     /// Its headers, in the order in which they were given.
+    #[inline]
     #[must_use]
     pub fn headers(&self) -> Headers<'a> {
         Headers { rest: &self.stored.bytes[self.stored.headers_at..self.stored.payload_at] }
     }
 
     /// Its payload.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.stored.bytes[self.stored.payload_at..self.stored.payload_end]
@@ -436,7 +489,7 @@ mod tests {
         batch.push(NewRecord { payload: b"control", ..NewRecord::default() }).unwrap();
         assert_eq!(batch.bytes().len() % 8, 0);
 
-        let first = split_first(batch.bytes()).unwrap();
+        let first = split_first(batch.bytes(), "").unwrap();
         let record = Record::new(Seq::new(9), Timestamp::from_micros(5), first);
         assert_eq!(record.kind(), Kind(7));
         assert_eq!(record.topic(), "orders.created");
@@ -445,7 +498,7 @@ mod tests {
         let headers: Vec<_> = record.headers().collect();
         assert_eq!(headers, [("trace", &b"abc"[..]), ("empty", b"")]);
 
-        let second = split_first(&batch.bytes()[first.len()..]).unwrap();
+        let second = split_first(&batch.bytes()[first.len()..], first.topic).unwrap();
         assert_eq!(second.topic, "");
         assert_eq!(first.len() + second.len(), batch.bytes().len());
     }
@@ -454,8 +507,41 @@ mod tests {
     fn bytes_cut_anywhere_are_no_record() {
         let batch = Batch::of(sample()).unwrap();
         for len in 0..batch.bytes().len() {
-            assert!(split_first(&batch.bytes()[..len]).is_none(), "{len}");
+            assert!(split_first(&batch.bytes()[..len], "").is_none(), "{len}");
         }
+    }
+
+    #[test]
+    fn what_is_taken_is_tight_and_what_is_left_has_room() {
+        let mut batch = Batch::with_capacity(1024);
+        batch.push(sample()).unwrap();
+        let one = batch.bytes().to_vec();
+        let few = batch.take(1024, Vec::new);
+        assert_eq!((few.records(), few.bytes()), (1, &one[..]));
+        assert_eq!(few.into_bytes().capacity(), one.len());
+        assert_eq!((batch.records(), batch.bytes.capacity()), (0, 1024));
+
+        while batch.stored_bytes() <= 512 {
+            batch.push(sample()).unwrap();
+        }
+        let pushed = batch.records();
+        let many = batch.take(1024, || Vec::with_capacity(2048));
+        assert_eq!((many.records(), batch.records()), (pushed, 0));
+        assert_eq!(many.into_bytes().capacity(), 1024);
+        assert_eq!(batch.bytes.capacity(), 1024);
+        batch.push(sample()).unwrap();
+        assert_eq!(batch.bytes(), one);
+    }
+
+    #[test]
+    fn only_a_topic_that_was_checked_is_not_checked_again() {
+        let mut batch = Batch::of(NewRecord { topic: "a", ..NewRecord::default() }).unwrap();
+        for topic in ["a b", "a.", "a.*"] {
+            assert!(batch.push(NewRecord { topic, ..NewRecord::default() }).is_err(), "{topic}");
+        }
+        batch.push(NewRecord::default()).unwrap();
+        batch.push(NewRecord { topic: "a", ..NewRecord::default() }).unwrap();
+        assert_eq!(batch.iter().map(|record| record.topic()).collect::<Vec<_>>(), ["a", "", "a"]);
     }
 
     #[test]

@@ -103,6 +103,7 @@ pub struct Iter<'a> {
 impl<'a> Iterator for Iter<'a> {
     type Item = Event<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Event<'a>> {
         loop {
             let Some(record) = self.records.next() else {
@@ -111,7 +112,7 @@ impl<'a> Iterator for Iter<'a> {
             };
             let topic = record.topic();
             let is_wanted = match self.topic {
-                Some((last, is_wanted)) if last == topic => is_wanted,
+                Some((last, is_wanted)) if std::ptr::eq(last, topic) || last == topic => is_wanted,
                 _ => {
                     let is_wanted = self.filter.matches(topic);
                     self.topic = Some((topic, is_wanted));

@@ -17,6 +17,18 @@ use crate::parker::Parker;
 /// Keys that a conflating subscription takes at once; what is behind them comes next.
 const CONFLATED_KEYS_MAX: usize = 65_536;
 
+/// Events from which on a read of volatile topics was one of many in a short time.
+const BUSY_EVENTS_MIN: u64 = 16;
+
+/// Events up to which a busy subscription lets more come before it reads again.
+const BUSY_EVENTS_MAX: u64 = 1_024;
+
+/// A sleep that was shorter had better not been begun: to be woken takes as long.
+const SHORT_SLEEP: Duration = Duration::from_micros(50);
+
+/// How often it then lets other threads go first: some 20 us when there is none.
+const LINGER_YIELDS: usize = 80;
+
 /// Where a subscription starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -74,12 +86,23 @@ pub struct Subscription {
     /// What was gone before it began, to be told first.
     gap: Option<(Seq, Seq)>,
     delivered: u64,
+    /// True when it was woken soon after it had fallen asleep.
+    slept_shortly: bool,
 }
 
 #[derive(Debug)]
 enum Source {
-    Durable { reader: Reader, id: DispatchId },
-    Volatile { next: Seq, frames: VecDeque<Frame>, id: TailId },
+    Durable {
+        reader: Reader,
+        id: DispatchId,
+    },
+    /// With how many events the last read found.
+    Volatile {
+        next: Seq,
+        frames: VecDeque<Frame>,
+        id: TailId,
+        found: u64,
+    },
 }
 
 impl Subscription {
@@ -92,7 +115,7 @@ impl Subscription {
         let too_many = || SubscribeError::TooMany { max: SUBSCRIPTIONS_MAX };
         let source = if filter.is_volatile() {
             let (id, next) = shared.tail.add(&filter).ok_or_else(too_many)?;
-            Source::Volatile { next, frames: VecDeque::new(), id }
+            Source::Volatile { next, frames: VecDeque::new(), id, found: 0 }
         } else {
             // Known before it looks where the log ends: what comes after that wakes it.
             let id = shared.dispatch.add(&filter).ok_or_else(too_many)?;
@@ -104,8 +127,16 @@ impl Subscription {
                 }
             }
         };
-        let mut subscription =
-            Self { shared, filter, source, policy, parker: None, gap: None, delivered: 0 };
+        let mut subscription = Self {
+            shared,
+            filter,
+            source,
+            policy,
+            parker: None,
+            gap: None,
+            delivered: 0,
+            slept_shortly: false,
+        };
         subscription.start_volatile(start)?;
         Ok(subscription)
     }
@@ -210,6 +241,7 @@ impl Subscription {
         self.parker = Some(Arc::clone(&parker));
         let waker = parker.waker();
         loop {
+            self.linger();
             if let Some(events) = self.try_next()? {
                 return Ok(Some(events));
             }
@@ -217,12 +249,28 @@ impl Subscription {
                 Rest::More => (),
                 Rest::Ended => return Ok(None),
                 Rest::Asleep => {
+                    let start = Instant::now();
                     let is_woken = parker.park(until);
+                    self.slept_shortly = start.elapsed() < SHORT_SLEEP;
                     self.rise();
                     if !is_woken {
                         return self.try_next();
                     }
                 }
+            }
+        }
+    }
+
+    /// Lets some events come together when they come one shortly after another: reading each alone, and
+    /// sleeping in between, would cost the publisher and the subscriber more than the event itself.
+    fn linger(&self) {
+        if let Source::Volatile { frames, found, .. } = &self.source
+            && frames.is_empty()
+            && *found < BUSY_EVENTS_MAX
+            && (self.slept_shortly || BUSY_EVENTS_MIN <= *found)
+        {
+            for _ in 0..LINGER_YIELDS {
+                std::thread::yield_now();
             }
         }
     }
@@ -322,15 +370,21 @@ impl Subscription {
                     Err(SubscriptionError::of(error))
                 }
             },
-            Source::Volatile { next, frames, .. } => loop {
+            Source::Volatile { next, frames, found, .. } => loop {
                 if let Some(frame) = frames.pop_front() {
                     let frame = frame.starting_at(*next);
                     *next = frame.last().next();
                     return Ok(Some(frame));
                 }
                 match self.shared.tail.read(*next, frames) {
-                    Got::Frames => (),
-                    Got::Nothing => return Ok(None),
+                    Got::Frames => {
+                        let last = frames.back().map_or(*next, Frame::last);
+                        *found = last.next().get().saturating_sub(next.get());
+                    }
+                    Got::Nothing => {
+                        *found = 0;
+                        return Ok(None);
+                    }
                     Got::Gap(oldest) => {
                         let first = std::mem::replace(next, oldest);
                         return Err(SubscriptionError::Gap { first, last: oldest.previous() });

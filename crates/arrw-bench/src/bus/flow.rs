@@ -43,13 +43,13 @@ impl Payload {
     }
 }
 
-/// The sum of all bytes: 16 lanes, each of which holds those of 4 KiB and more.
+/// The sum of all bytes of a payload of at most 4 KiB: what 16 lanes can hold.
 fn sum(bytes: &[u8]) -> u64 {
     let (chunks, rest) = bytes.as_chunks::<16>();
     let mut lanes = [0_u16; 16];
     for chunk in chunks {
         for (lane, byte) in lanes.iter_mut().zip(chunk) {
-            *lane += u16::from(*byte);
+            *lane = lane.wrapping_add(u16::from(*byte));
         }
     }
     lanes.iter().map(|lane| u64::from(*lane)).sum::<u64>()

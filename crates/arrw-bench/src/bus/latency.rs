@@ -1,5 +1,6 @@
 //! `bus.latency`: from the publish of a volatile event to the first statement of its handler.
 
+use std::fmt;
 use std::io::Write;
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use anyhow::{Context, ensure};
 use arrw::{Db, NewEvent, Start, Subscription};
 use hdrhistogram::Histogram;
 
-use super::{IN_MEMORY, Stopwatch};
+use super::{IN_MEMORY, Stopwatch, parked};
 use crate::disk::nanos;
 use crate::machine;
 use crate::pace;
@@ -17,56 +18,86 @@ use crate::row::{Row, Target};
 use crate::runs::{Spread, micros};
 
 const TOPIC: &str = "~.bench.latency";
-const INTERVAL: Duration = Duration::from_millis(1);
+/// Time from event to event.
+pub(super) const INTERVAL: Duration = Duration::from_millis(1);
 
 /// What one run came to: microseconds, and per cent of a core.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    p50: f64,
-    p99: f64,
-    cpu: f64,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Run {
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+    pub(super) cpu: f64,
 }
 
-/// One of the figures of a run.
-type Of = fn(&Run) -> f64;
+impl Run {
+    /// The latencies of the worst subscriber count.
+    pub(super) fn keep_worst(&mut self, latencies: &Histogram<u64>) {
+        let quantile = |quantile| micros(latencies.value_at_quantile(quantile));
+        self.p50 = self.p50.max(quantile(0.5));
+        self.p99 = self.p99.max(quantile(0.99));
+    }
+}
 
-pub(super) fn measure(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Vec<Row>> {
-    let (mut one, mut five) = (Vec::new(), Vec::new());
-    for run in 0..plan.load.runs() {
-        one.push(run_with(1, plan.load)?);
-        five.push(run_with(5, plan.load)?);
-        for (count, Run { p50, p99, cpu }) in [(1, one[run]), (5, five[run])] {
-            writeln!(
-                out,
-                "bus.latency run {}, {count} subscriber(s): p50 {p50:.1} us, p99 {p99:.1} us, CPU {cpu:.1} %",
-                run + 1
-            )?;
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50, p99, cpu } = self;
+        write!(f, "p50 {p50:.1} us, p99 {p99:.1} us, CPU {cpu:.1} %")
+    }
+}
+
+/// What the publisher of a run did.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paced {
+    published: u64,
+    /// Per cent of a core that the process took.
+    pub(super) cpu: f64,
+}
+
+/// Runs of ours and of the floor.
+#[derive(Debug, Default)]
+struct Runs(Vec<Run>, Vec<Run>);
+
+impl Runs {
+    fn add(&mut self, subscribers: usize, load: Load) -> anyhow::Result<String> {
+        let (ours, floor) = (run_with(subscribers, load)?, parked::run(subscribers, load)?);
+        self.0.push(ours);
+        self.1.push(floor);
+        Ok(format!("{subscribers} subscriber(s): {ours}; floor {floor}"))
+    }
+
+    fn row(
+        &self,
+        (id, metric): (&'static str, &'static str),
+        of: fn(&Run) -> f64,
+        most: f64,
+    ) -> Row {
+        Row {
+            id,
+            component: "bus",
+            metric,
+            unit: if id.ends_with("cpu") { "% of a core" } else { "us" },
+            value: Spread::of(self.0.iter().map(of)),
+            latency: None,
+            floor: Some(Spread::of(self.1.iter().map(of))),
+            target: Some(Target::AtMost(most)),
+            durability: IN_MEMORY,
         }
     }
-    let row = |(id, metric): (_, _), unit, (runs, of): (&[Run], Of), target| Row {
-        id,
-        component: "bus",
-        metric,
-        unit,
-        value: Spread::of(runs.iter().map(of)),
-        latency: None,
-        floor: None,
-        target: Some(Target::AtMost(target)),
-        durability: IN_MEMORY,
-    };
-    let (p50, p99): (Of, Of) = (|run| run.p50, |run| run.p99);
-    let both: Vec<Run> = one.iter().chain(&five).copied().collect();
+}
+
+pub(super) fn measure(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Vec<Row>> {
+    let (mut one, mut five) = (Runs::default(), Runs::default());
+    for run in 1..=plan.load.runs() {
+        writeln!(out, "bus.latency run {run}, {}", one.add(1, plan.load)?)?;
+        writeln!(out, "bus.latency run {run}, {}", five.add(5, plan.load)?)?;
+    }
     Ok(vec![
-        row(("bus.latency.p50", "1 subscriber, p50"), "us", (&one, p50), 25.0),
-        row(("bus.latency.p99", "1 subscriber, p99"), "us", (&one, p99), 60.0),
-        row(("bus.latency.5.p50", "5 subscribers, worst, p50"), "us", (&five, p50), 30.0),
-        row(("bus.latency.5.p99", "5 subscribers, worst, p99"), "us", (&five, p99), 120.0),
-        row(
-            ("bus.latency.cpu", "CPU of the process, runs of 1 and 5 subscribers"),
-            "% of a core",
-            (&both, |run| run.cpu),
-            5.0,
-        ),
+        one.row(("bus.latency.p50", "1 subscriber, p50; floor: bare unpark"), |run| run.p50, 25.0),
+        one.row(("bus.latency.p99", "1 subscriber, p99; floor: bare unpark"), |run| run.p99, 60.0),
+        one.row(("bus.latency.cpu", "1 subscriber, CPU of the process"), |run| run.cpu, 5.0),
+        five.row(("bus.latency.5.p50", "worst of 5 subscribers, p50"), |run| run.p50, 30.0),
+        five.row(("bus.latency.5.p99", "worst of 5 subscribers, p99"), |run| run.p99, 120.0),
+        five.row(("bus.latency.5.cpu", "5 subscribers, CPU of the process"), |run| run.cpu, 5.0),
     ])
 }
 
@@ -76,7 +107,6 @@ fn run_with(subscribers: usize, load: Load) -> anyhow::Result<Run> {
     let bus = db.bus();
     let watch = Stopwatch::start();
     let warm = nanos(load.warm_up());
-    let end = warm + nanos(load.time());
     thread::scope(|scope| {
         let readers: Vec<_> = (0..subscribers)
             .map(|_| {
@@ -84,30 +114,43 @@ fn run_with(subscribers: usize, load: Load) -> anyhow::Result<Run> {
                 Ok(scope.spawn(move || receive(subscription, watch, warm)))
             })
             .collect::<anyhow::Result<_>>()?;
-        let (mut published, mut due, mut cpu_before) = (0_u64, 0, None);
-        while due < end {
-            if cpu_before.is_none() && warm <= due {
-                cpu_before = Some((machine::cpu_nanos()?, watch.now()));
-            }
-            pace::wait(Duration::from_nanos(due.saturating_sub(watch.now())));
-            let payload = Stopwatch::stamp(watch.now());
-            bus.publish(NewEvent::new(TOPIC, &payload))?.wait()?;
-            published += 1;
-            due += nanos(INTERVAL);
-        }
-        let (busy, from) = cpu_before.context("the load is shorter than its warm-up")?;
-        let (busy, time) = (machine::cpu_nanos()? - busy, watch.now() - from);
+        let paced = pace_events(watch, load, |time| {
+            bus.publish(NewEvent::new(TOPIC, &Stopwatch::stamp(time)))?.wait()?;
+            Ok(())
+        });
         db.close()?;
-        let mut run = Run { p50: 0.0, p99: 0.0, cpu: micros(busy) / micros(time) * 100.0 };
+        let Paced { published, cpu } = paced?;
+        let mut run = Run { cpu, ..Run::default() };
         for reader in readers {
             let (seen, latencies) = reader.join().ok().context("a subscriber panicked")??;
             ensure!(seen == published, "a subscriber saw {seen} events of {published}");
-            let quantile = |quantile| micros(latencies.value_at_quantile(quantile));
-            run.p50 = run.p50.max(quantile(0.5));
-            run.p99 = run.p99.max(quantile(0.99));
+            run.keep_worst(&latencies);
         }
         Ok(run)
     })
+}
+
+/// Publishes once a millisecond, with the time at which it does, for the time of `load`.
+pub(super) fn pace_events(
+    watch: Stopwatch,
+    load: Load,
+    publish: impl Fn(u64) -> anyhow::Result<()>,
+) -> anyhow::Result<Paced> {
+    let warm = nanos(load.warm_up());
+    let end = warm + nanos(load.time());
+    let (mut published, mut due, mut before) = (0_u64, 0, None);
+    while due < end {
+        if before.is_none() && warm <= due {
+            before = Some((machine::cpu_nanos()?, watch.now()));
+        }
+        pace::wait(Duration::from_nanos(due.saturating_sub(watch.now())));
+        publish(watch.now())?;
+        published += 1;
+        due += nanos(INTERVAL);
+    }
+    let (busy, from) = before.context("the load is shorter than its warm-up")?;
+    let (busy, time) = (machine::cpu_nanos()? - busy, watch.now() - from);
+    Ok(Paced { published, cpu: micros(busy) / micros(time) * 100.0 })
 }
 
 /// Measures each event from `warm` on until the database is closed; answers how many came at all.

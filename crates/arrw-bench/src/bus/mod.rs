@@ -5,6 +5,7 @@ mod filter;
 mod flow;
 mod latency;
 mod memory;
+mod parked;
 mod weigh;
 
 use std::time::Instant;

@@ -31,8 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub enum Weighed {
     /// Bytes of an idle subscription.
     Idle,
-    /// MiB of the newest events.
-    Ring,
+    /// MiB of the newest volatile events.
+    Volatile,
+    /// MiB of the newest durable events.
+    Durable,
     /// MiB by which the process grows in a minute at full rate.
     Slope {
         /// For how long.
@@ -45,7 +47,8 @@ impl Weighed {
     pub(super) fn arguments(self) -> Vec<String> {
         match self {
             Self::Idle => vec!["idle".to_owned()],
-            Self::Ring => vec!["ring".to_owned()],
+            Self::Volatile => vec!["volatile".to_owned()],
+            Self::Durable => vec!["durable".to_owned()],
             Self::Slope { seconds } => vec!["slope".to_owned(), seconds.to_string()],
         }
     }
@@ -58,7 +61,8 @@ impl Weighed {
 pub fn weigh(folder: &Path, what: Weighed) -> anyhow::Result<f64> {
     match what {
         Weighed::Idle => idle(),
-        Weighed::Ring => ring(folder),
+        Weighed::Volatile => volatile(folder),
+        Weighed::Durable => durable(folder),
         Weighed::Slope { seconds } => slope(folder, Duration::from_secs(seconds)),
     }
 }
@@ -90,21 +94,32 @@ fn idle() -> anyhow::Result<f64> {
     Ok(float(after.saturating_sub(before)) / float(SUBSCRIPTIONS as u64))
 }
 
-/// Fills the memory of volatile events and that of the log.
-fn ring(folder: &Path) -> anyhow::Result<f64> {
+/// Fills the memory of volatile events.
+fn volatile(folder: &Path) -> anyhow::Result<f64> {
     let db = Db::open(folder)?;
     let bus = db.bus();
     let before = rss()?;
     for _ in 0..FILL_BYTES / PAYLOAD_BYTES {
         bus.publish(NewEvent::new(VOLATILE, &[0x5A; PAYLOAD_BYTES]))?.wait()?;
     }
+    Ok(mib(rss()?.saturating_sub(before)))
+}
+
+/// Fills the memory of the log.
+fn durable(folder: &Path) -> anyhow::Result<f64> {
+    let db = Db::open(folder)?;
+    let bus = db.bus();
+    let before = rss()?;
     let mut in_flight = VecDeque::new();
     for _ in 0..FILL_BYTES / PAYLOAD_BYTES / BATCH_EVENTS {
         step(&bus, &mut in_flight)?;
     }
     drain(in_flight)?;
-    let after = rss()?;
-    Ok(float(after.saturating_sub(before)) / float(1 << 20))
+    Ok(mib(rss()?.saturating_sub(before)))
+}
+
+fn mib(bytes: u64) -> f64 {
+    float(bytes) / float(1 << 20)
 }
 
 /// Publishes at full rate until as much is there as is kept, and then for `time`; answers MiB a minute.
@@ -139,7 +154,7 @@ fn watch(bus: &Bus, time: Duration) -> anyhow::Result<Vec<(f64, f64)>> {
     let start = Instant::now();
     let mut points = Vec::new();
     while start.elapsed() < time {
-        points.push((start.elapsed().as_secs_f64() / 60.0, float(rss()?) / float(1 << 20)));
+        points.push((start.elapsed().as_secs_f64() / 60.0, mib(rss()?)));
         pace::wait(LOOK_EVERY);
     }
     Ok(points)

@@ -94,7 +94,8 @@ pub(crate) struct BusWeigh {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
     Idle,
-    Ring,
+    Volatile,
+    Durable,
     Slope,
 }
 
@@ -106,7 +107,8 @@ impl Command {
             Self::BusWeigh(BusWeigh { folder, what, seconds }) => {
                 let what = match what {
                     What::Idle => Weighed::Idle,
-                    What::Ring => Weighed::Ring,
+                    What::Volatile => Weighed::Volatile,
+                    What::Durable => Weighed::Durable,
                     What::Slope => Weighed::Slope { seconds },
                 };
                 writeln!(io::stdout(), "{}", arrw_bench::weigh(&folder, what)?)?;
