@@ -28,8 +28,8 @@ pub struct Known {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ids {
     known: BTreeMap<IdKey, Known>,
-    /// Oldest first.
-    order: VecDeque<IdKey>,
+    /// Oldest first, each with its event. One whose event is not the one that is known has been replaced.
+    order: VecDeque<(IdKey, Seq)>,
 }
 
 /// The key of an id in a topic.
@@ -60,55 +60,131 @@ impl Ids {
         self.known.get(key).copied().filter(|known| !is_over(known, now))
     }
 
-    /// Takes in an event with an id; answers what must be forgotten to take it back.
-    pub(crate) fn add(&mut self, event: &Event<'_>, key: IdKey, body: u64, forgot: &mut Forgot) {
+    /// Takes in an event with an id. `undo` gets what takes it back.
+    pub(crate) fn add(&mut self, event: &Event<'_>, key: IdKey, body: u64, undo: &mut IdsUndo) {
         let known = Known { body, seq: event.seq(), offset: event.offset(), time: event.time() };
-        while let Some(oldest) = self.order.front()
-            && let Some(old) = self.known.get(oldest)
-            && (is_over(old, known.time) || IDS_MAX <= self.order.len())
-        {
-            let old = *old;
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(&oldest);
-                forgot.push((oldest, old));
+        while let Some((oldest, seq)) = self.order.front() {
+            let current = self.known.get(oldest).copied().filter(|known| known.seq == *seq);
+            let must_go = current.is_none_or(|old| is_over(&old, known.time));
+            if !must_go && self.order.len() < IDS_MAX {
+                break;
+            }
+            if let Some((oldest, seq)) = self.order.pop_front() {
+                if current.is_some() {
+                    self.known.remove(&oldest);
+                }
+                undo.push(IdChange::Forgot(oldest, seq, current));
             }
         }
-        self.known.insert(Arc::clone(&key), known);
-        self.order.push_back(key);
+        self.order.push_back((Arc::clone(&key), known.seq));
+        undo.push(IdChange::Added(self.known.insert(key, known)));
     }
 
-    /// Takes back the newest `count` ids, and what was forgotten for them.
-    pub(crate) fn take_back(&mut self, count: usize, forgot: &mut Forgot) {
-        for _ in 0..count {
-            if let Some(newest) = self.order.pop_back() {
-                self.known.remove(&newest);
+    /// Takes back all that is in `undo`.
+    pub(crate) fn take_back(&mut self, undo: &mut IdsUndo) {
+        while let Some(change) = undo.pop() {
+            match change {
+                IdChange::Added(before) => {
+                    let Some((key, _)) = self.order.pop_back() else { continue };
+                    match before {
+                        Some(before) => self.known.insert(key, before),
+                        None => self.known.remove(&key),
+                    };
+                }
+                IdChange::Forgot(key, seq, current) => {
+                    if let Some(known) = current {
+                        self.known.insert(Arc::clone(&key), known);
+                    }
+                    self.order.push_front((key, seq));
+                }
             }
-        }
-        while let Some((key, known)) = forgot.pop() {
-            self.known.insert(Arc::clone(&key), known);
-            self.order.push_front(key);
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.order.len()
+        self.known.len()
     }
 
     /// All, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&IdKey, &Known)> {
-        self.order.iter().filter_map(|key| self.known.get(key).map(|known| (key, known)))
+        let current = |(key, seq): &'_ (IdKey, Seq)| {
+            self.known.get_key_value(key).filter(|(_, known)| known.seq == *seq)
+        };
+        self.order.iter().filter_map(current)
     }
 
     /// Adds one behind the others, as a checkpoint has it.
     pub(crate) fn restore(&mut self, key: IdKey, known: Known) {
-        self.known.insert(Arc::clone(&key), known);
-        self.order.push_back(key);
+        self.order.push_back((Arc::clone(&key), known.seq));
+        self.known.insert(key, known);
     }
 }
 
-/// Ids that made room, oldest first.
-pub(crate) type Forgot = Vec<(IdKey, Known)>;
+/// What takes changes back, the last one first.
+pub(crate) type IdsUndo = Vec<IdChange>;
+
+/// A change of the ids.
+#[derive(Debug)]
+pub(crate) enum IdChange {
+    /// One was added, in place of what was known of it.
+    Added(Option<Known>),
+    /// One made room; with what was known of it, unless a later event had its place.
+    Forgot(IdKey, Seq, Option<Known>),
+}
 
 fn is_over(known: &Known, now: Timestamp) -> bool {
     IDS_MICROS < now.micros().saturating_sub(known.time.micros())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrw_log::{Batch, Epoch, Frame};
+
+    use super::*;
+    use crate::event::NewEvent;
+
+    /// Adds an event with an id, as record `seq` at `seconds`.
+    fn add(ids: &mut Ids, id: &str, (seq, seconds): (u64, u64), undo: &mut IdsUndo) {
+        let mut batch = Batch::new();
+        NewEvent { id: Some(id), ..NewEvent::new("t", b"") }.push_to(&mut batch).unwrap();
+        let time = Timestamp::from_micros(seconds * 1_000_000);
+        let frame = Frame::in_memory(batch, Seq::new(seq), time, Epoch::from_random(1));
+        let event = frame.records().find_map(Event::of).unwrap();
+        ids.add(&event, key_of("t", id), 0, undo);
+    }
+
+    fn seqs(ids: &Ids) -> Vec<u64> {
+        ids.iter().map(|(_, known)| known.seq.get()).collect()
+    }
+
+    /// A producer's events may have the same id again and again: nobody looks at it.
+    #[test]
+    fn an_id_that_comes_again_takes_the_place_of_the_first() {
+        let mut ids = Ids::default();
+        for (seq, id) in [(1, "a"), (2, "b"), (3, "a"), (4, "a")] {
+            add(&mut ids, id, (seq, seq), &mut Vec::new());
+        }
+        assert_eq!(seqs(&ids), [2, 4]);
+        // Ten minutes after the second and before they are over for the last.
+        add(&mut ids, "c", (5, 603), &mut Vec::new());
+        assert_eq!((seqs(&ids), ids.order.len()), (vec![4, 5], 2));
+        add(&mut ids, "d", (6, 2_000), &mut Vec::new());
+        assert_eq!((seqs(&ids), ids.order.len(), ids.len()), (vec![6], 1, 1));
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_no_trace() {
+        let mut ids = Ids::default();
+        for (seq, id) in [(1, "a"), (2, "b"), (3, "a")] {
+            add(&mut ids, id, (seq, seq), &mut Vec::new());
+        }
+        let before = ids.clone();
+        let mut undo = Vec::new();
+        for (seq, id) in [(4, "a"), (5, "c"), (6, "b"), (7, "c")] {
+            add(&mut ids, id, (seq, 700), &mut undo);
+        }
+        assert_eq!(seqs(&ids), [4, 6, 7]);
+        ids.take_back(&mut undo);
+        assert_eq!(ids, before);
+    }
 }

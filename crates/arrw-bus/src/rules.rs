@@ -9,7 +9,7 @@ use arrw_log::{
 
 use crate::consumers::{Consumer, ConsumerFact, Consumers};
 use crate::event::{Event, NewEvent};
-use crate::ids::{Forgot, IdKey, Ids, Known, body_of, key_of};
+use crate::ids::{IdKey, Ids, IdsUndo, Known, body_of, key_of};
 use crate::limits::{CONSUMERS_MAX, PRODUCERS_MAX, RETENTIONS_MAX};
 use crate::planted::{Bug, is_planted};
 use crate::retention::{FloorMap, Floors, TopicRetention};
@@ -133,7 +133,6 @@ pub struct Memory {
 /// How to take back what was placed.
 #[derive(Debug)]
 enum Undo {
-    Id,
     Producer(String, Option<u64>),
     Consumer(String, Option<Consumer>),
     Retention(String, Option<TopicRetention>),
@@ -185,11 +184,10 @@ impl Memory {
         self.ids.len()
     }
 
-    fn apply_with(&mut self, record: &Record<'_>, undo: &mut Vec<Undo>, forgot: &mut Forgot) {
+    fn apply_with(&mut self, record: &Record<'_>, undo: &mut Vec<Undo>, ids: &mut IdsUndo) {
         if let Some(event) = Event::of(*record) {
             if let Some(id) = event.id() {
-                self.ids.add(&event, key_of(event.topic(), id), body_of(record), forgot);
-                undo.push(Undo::Id);
+                self.ids.add(&event, key_of(event.topic(), id), body_of(record), ids);
             }
             return;
         }
@@ -226,7 +224,7 @@ pub struct Rules {
     epoch: Epoch,
     memory: Memory,
     undo: Vec<Undo>,
-    forgot: Forgot,
+    undo_ids: IdsUndo,
     committed: Arc<CommittedConsumers>,
     floors: Arc<Floors>,
 }
@@ -274,9 +272,9 @@ impl Rules {
             consumers: Mutex::new(memory.consumers.clone()),
             retention: Mutex::new(memory.retention.clone()),
         };
-        let (undo, forgot) = (Vec::new(), Vec::new());
+        let (undo, undo_ids) = (Vec::new(), Vec::new());
         let floors = Arc::new(Floors::new(memory.floors.clone()));
-        Self { epoch, memory, undo, forgot, committed: Arc::new(committed), floors }
+        Self { epoch, memory, undo, undo_ids, committed: Arc::new(committed), floors }
     }
 
     /// The consumers as they are on the disk.
@@ -340,7 +338,7 @@ impl Rules {
     fn publish(&self, changes: &[Undo]) {
         let floors = changes.iter().filter_map(|change| match change {
             Undo::Floor(topic, _) => Some((topic.as_str(), *self.memory.floors.get(topic)?)),
-            Undo::Id | Undo::Producer(..) | Undo::Consumer(..) | Undo::Retention(..) => None,
+            Undo::Producer(..) | Undo::Consumer(..) | Undo::Retention(..) => None,
         });
         let mut floors = floors.peekable();
         if floors.peek().is_some() {
@@ -356,7 +354,7 @@ impl Rules {
                     let policy = self.memory.retention.get(pattern).copied();
                     set(&mut self.committed.lock_retention(), pattern, policy);
                 }
-                Undo::Id | Undo::Producer(..) | Undo::Floor(..) => (),
+                Undo::Producer(..) | Undo::Floor(..) => (),
             }
         }
     }
@@ -395,7 +393,7 @@ impl Decider for Rules {
 
     fn place(&mut self, records: Records<'_>) {
         for record in records {
-            self.memory.apply_with(&record, &mut self.undo, &mut self.forgot);
+            self.memory.apply_with(&record, &mut self.undo, &mut self.undo_ids);
         }
     }
 
@@ -403,20 +401,15 @@ impl Decider for Rules {
         let undo = std::mem::take(&mut self.undo);
         match settled {
             Settled::Committed => {
-                self.forgot.clear();
+                self.undo_ids.clear();
                 self.publish(&undo);
             }
             Settled::TakenBack => {
-                let ids = undo.iter().filter(|change| matches!(change, Undo::Id)).count();
-                self.memory.ids.take_back(ids, &mut self.forgot);
+                self.memory.ids.take_back(&mut self.undo_ids);
                 for change in undo.into_iter().rev() {
                     match change {
-                        Undo::Id => (),
-                        Undo::Producer(name, Some(number)) => {
-                            self.memory.producers.insert(name, number);
-                        }
-                        Undo::Producer(name, None) => {
-                            self.memory.producers.remove(&name);
+                        Undo::Producer(name, before) => {
+                            set(&mut self.memory.producers, &name, before);
                         }
                         Undo::Consumer(name, before) => self.memory.consumers.set(&name, before),
                         Undo::Retention(name, before) => {
