@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrw_log::Seq;
 
 use crate::filter::Filter;
+use crate::limits::NAME_BYTES_MAX;
 use crate::planted::{Bug, is_planted};
 
 /// A named consumer, as the log knows it.
@@ -75,6 +76,12 @@ impl ConsumerFact {
 fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (number, rest) = bytes.split_first_chunk()?;
     Some((u64::from_le_bytes(*number), rest))
+}
+
+/// True when a producer or a consumer may have this name, which is a key of records and part of addresses.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// All consumers.

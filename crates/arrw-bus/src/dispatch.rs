@@ -1,6 +1,6 @@
 //! Tells the subscribers of durable topics that there is something to read.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
 use arrw_log::{Frame, Seq};
@@ -12,15 +12,7 @@ use crate::registry::{Registry, Rest, SubscriberId, Wakes};
 /// The subscribers of durable topics. Frames are noted here in the order of the log, by one at a time.
 #[derive(Debug)]
 pub struct Dispatch {
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    registry: Registry,
-    /// All records before it were noted.
-    next: Seq,
-    closed: bool,
+    registry: Mutex<Registry>,
 }
 
 /// A subscriber of durable topics: a number to go to sleep with. Taken out when it is dropped by its owner
@@ -33,43 +25,40 @@ impl Dispatch {
     /// are slow to look up.
     #[must_use]
     pub fn new(next: Seq, seed: u64) -> Self {
-        let registry = Registry::new(seed);
-        Self { state: Mutex::new(State { registry, next, closed: false }) }
+        Self { registry: Mutex::new(Registry::new(next, seed)) }
     }
 
     /// Adds a subscriber, who is awake; `None` when there are [`SUBSCRIPTIONS_MAX`].
     pub fn add(&self, filter: &Filter) -> Option<DispatchId> {
-        self.lock().registry.add(filter, SUBSCRIPTIONS_MAX).map(DispatchId)
+        self.lock().add(filter, SUBSCRIPTIONS_MAX).map(DispatchId)
     }
 
     /// Takes a subscriber out.
     pub fn remove(&self, id: DispatchId) {
-        self.lock().registry.remove(id.0);
+        self.lock().remove(id.0);
     }
 
     /// How many subscribers there are.
     #[must_use]
     pub fn subscribers(&self) -> usize {
-        self.lock().registry.len()
+        self.lock().len()
     }
 
     /// Lets a subscriber sleep that has read all before `from`, if it has.
     pub fn rest(&self, id: DispatchId, from: Seq, waker: &Waker) -> Rest {
-        let state = &mut *self.lock();
-        state.registry.rest((id.0, from), (state.next, state.closed), waker)
+        self.lock().rest(id.0, from, waker)
     }
 
     /// A subscriber is about to read; answers the event that woke it, before which nothing concerns it.
     pub fn rise(&self, id: DispatchId) -> Option<Seq> {
-        self.lock().registry.rise(id.0)
+        self.lock().rise(id.0)
     }
 
     /// The record behind which a sleeping subscriber may say that it saw everything; `None` when it is awake
     /// or something has come for it.
     #[must_use]
     pub fn progress(&self, id: DispatchId) -> Option<Seq> {
-        let state = self.lock();
-        state.registry.is_asleep(id.0).then(|| state.next.previous())
+        self.lock().progress(id.0)
     }
 
     /// Notes the records of a frame, and wakes who wants them.
@@ -77,15 +66,15 @@ impl Dispatch {
         let mut records = frame.records().peekable();
         while records.peek().is_some() {
             let mut wakes = Wakes::default();
-            let mut state = self.lock();
+            let mut registry = self.lock();
             // Let go now and then: who goes to sleep meanwhile waits for this lock.
             for record in records.by_ref().take(DISPATCH_RECORDS) {
                 if !record.topic().is_empty() {
-                    state.registry.note(record.topic(), record.seq(), &mut wakes);
+                    registry.note(record.topic(), record.seq(), &mut wakes);
                 }
-                state.next = record.seq().next();
+                registry.noted(record.seq().next());
             }
-            drop(state);
+            drop(registry);
             wakes.wake();
         }
     }
@@ -93,24 +82,23 @@ impl Dispatch {
     /// The frames before `next` cannot be told: everybody looks for themselves.
     pub fn skip_to(&self, next: Seq) {
         let mut wakes = Wakes::default();
-        let mut state = self.lock();
-        state.next = state.next.max(next);
-        state.registry.note_all(&mut wakes);
-        drop(state);
+        let mut registry = self.lock();
+        registry.noted(next);
+        registry.note_all(&mut wakes);
+        drop(registry);
         wakes.wake();
     }
 
     /// Nothing more will come: wakes all, and lets nobody sleep.
     pub fn close(&self) {
         let mut wakes = Wakes::default();
-        let mut state = self.lock();
-        state.closed = true;
-        state.registry.note_all(&mut wakes);
-        drop(state);
+        let mut registry = self.lock();
+        registry.close(&mut wakes);
+        drop(registry);
         wakes.wake();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().expect("no holder of this lock panics")
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().expect("no holder of this lock panics")
     }
 }

@@ -2,6 +2,7 @@
 
 use arrw_log::{Batch, Headers, Kind, NewRecord, Record, RecordError, Seq, Timestamp};
 
+use crate::filter::{begins_with, is_volatile};
 use crate::limits::{CONTENT_TYPE_BYTES_MAX, ID_BYTES_MAX};
 
 /// The kind of the records that are events. All other kinds are control records of a view.
@@ -92,7 +93,7 @@ impl<'a> NewEvent<'a> {
     #[inline]
     #[must_use]
     pub fn is_volatile(&self) -> bool {
-        begins_with("~", self.topic)
+        is_volatile(self.topic)
     }
 
     /// Bytes that it takes about, headers apart.
@@ -139,11 +140,6 @@ impl<'a> NewEvent<'a> {
         headers.extend_from_slice(self.headers);
         Ok(batch.push(NewRecord { headers: &headers, ..plain })?)
     }
-}
-
-/// True when a topic's first token is `first`.
-fn begins_with(first: &str, topic: &str) -> bool {
-    topic.strip_prefix(first).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn check_text(part: &'static str, text: &str, max: usize) -> Result<(), EventError> {

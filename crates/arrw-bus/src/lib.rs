@@ -32,16 +32,16 @@ mod retention;
 mod rules;
 mod tail;
 
-pub use consumers::{Consumer, ConsumerFact, Consumers};
+pub use consumers::{Consumer, ConsumerFact, Consumers, is_name};
 pub use dispatch::{Dispatch, DispatchId};
 pub use event::{CONTENT_TYPE_DEFAULT, EVENT, Event, EventError, NewEvent};
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, is_volatile};
 pub use ids::Known;
 pub use index::FilterIndex;
 pub use registry::{Rest, Wakes};
 pub use retention::{FloorMap, Floors, TopicRetention};
 pub use rules::{
-    Ask, CONSUMER, CommittedConsumers, FLOOR, IdAsk, Memory, PRODUCER, RETENTION, RuleError, Rules,
+    Ask, CONSUMER, FLOOR, IdAsk, Memory, OnDisk, PRODUCER, RETENTION, RuleError, Rules,
     producer_record,
 };
 pub use tail::{Got, Tail, TailId};

@@ -76,16 +76,22 @@ pub(crate) struct Registry {
     /// The topic that was looked up last and who wants it: the next event is often of the same one.
     recent_topic: String,
     recent: Vec<SubscriberId>,
+    /// All events before it were noted.
+    next: Seq,
+    is_closed: bool,
 }
 
 impl Registry {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Without subscribers, for an order that ends before `next`.
+    pub(crate) fn new(next: Seq, seed: u64) -> Self {
         Self {
             index: FilterIndex::with_seed(seed),
             slots: Vec::new(),
             free: Vec::new(),
             recent_topic: String::new(),
             recent: Vec::new(),
+            next,
+            is_closed: false,
         }
     }
 
@@ -127,18 +133,12 @@ impl Registry {
         self.index.len()
     }
 
-    /// Lets a subscriber sleep that has read all before `from`, if an order that ends before `next` has no
-    /// more for it.
-    pub(crate) fn rest(
-        &mut self,
-        (id, from): (SubscriberId, Seq),
-        (next, is_closed): (Seq, bool),
-        waker: &Waker,
-    ) -> Rest {
-        if from < next {
+    /// Lets a subscriber sleep that has read all before `from`, if there is no more for it.
+    pub(crate) fn rest(&mut self, id: SubscriberId, from: Seq, waker: &Waker) -> Rest {
+        if from < self.next {
             return Rest::More;
         }
-        if is_closed {
+        if self.is_closed {
             return Rest::Ended;
         }
         self.sleep(id, from, waker);
@@ -165,9 +165,11 @@ impl Registry {
         due
     }
 
-    /// True while a subscriber sleeps and nothing has come for it.
-    pub(crate) fn is_asleep(&self, id: SubscriberId) -> bool {
-        matches!(self.slots[id.at()].state, State::Asleep { .. })
+    /// The seq behind which a sleeping subscriber may say that it saw everything; `None` when it is awake or
+    /// something has come for it.
+    pub(crate) fn progress(&self, id: SubscriberId) -> Option<Seq> {
+        let is_asleep = matches!(self.slots[id.at()].state, State::Asleep { .. });
+        is_asleep.then(|| self.next.previous())
     }
 
     /// An event came: those who want it and sleep become due.
@@ -188,6 +190,22 @@ impl Registry {
                 wakes.0.extend(slot.waker.take());
             }
         }
+    }
+
+    /// The seq of the next event.
+    pub(crate) fn next(&self) -> Seq {
+        self.next
+    }
+
+    /// All events before `next` were noted.
+    pub(crate) fn noted(&mut self, next: Seq) {
+        self.next = self.next.max(next);
+    }
+
+    /// Nothing more will come: all wake up, and nobody sleeps again.
+    pub(crate) fn close(&mut self, wakes: &mut Wakes) {
+        self.is_closed = true;
+        self.note_all(wakes);
     }
 
     /// All who sleep become due from where they are: the order ends, or what came cannot be told.

@@ -225,18 +225,18 @@ pub struct Rules {
     memory: Memory,
     undo: Vec<Undo>,
     undo_ids: IdsUndo,
-    committed: Arc<CommittedConsumers>,
+    committed: Arc<OnDisk>,
     floors: Arc<Floors>,
 }
 
-/// The consumers as they are on the disk, for all to look at.
+/// The consumers and the retention as they are on the disk, for all to look at.
 #[derive(Debug, Default)]
-pub struct CommittedConsumers {
+pub struct OnDisk {
     consumers: Mutex<Consumers>,
     retention: Mutex<BTreeMap<String, TopicRetention>>,
 }
 
-impl CommittedConsumers {
+impl OnDisk {
     /// One of them.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Consumer> {
@@ -268,7 +268,7 @@ impl Rules {
     /// Rules that go on from what the log holds so far.
     #[must_use]
     pub fn new(epoch: Epoch, memory: Memory) -> Self {
-        let committed = CommittedConsumers {
+        let committed = OnDisk {
             consumers: Mutex::new(memory.consumers.clone()),
             retention: Mutex::new(memory.retention.clone()),
         };
@@ -277,9 +277,9 @@ impl Rules {
         Self { epoch, memory, undo, undo_ids, committed: Arc::new(committed), floors }
     }
 
-    /// The consumers as they are on the disk.
+    /// What is on the disk, for all to look at.
     #[must_use]
-    pub fn consumers(&self) -> Arc<CommittedConsumers> {
+    pub fn committed(&self) -> Arc<OnDisk> {
         Arc::clone(&self.committed)
     }
 

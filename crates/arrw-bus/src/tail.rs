@@ -38,9 +38,6 @@ struct State {
     open: Batch,
     open_first: Seq,
     open_time: Timestamp,
-    /// The seq that the next event gets.
-    next: Seq,
-    closed: bool,
 }
 
 /// A subscriber of volatile topics.
@@ -63,15 +60,13 @@ impl Tail {
     #[must_use]
     pub fn new(epoch: Epoch, bytes_max: usize, seed: u64) -> Self {
         let state = State {
-            registry: Registry::new(seed),
+            registry: Registry::new(Seq::FIRST, seed),
             frames: VecDeque::new(),
             bytes: 0,
             spare: None,
             open: Batch::with_capacity(TAIL_BATCH_BYTES),
             open_first: Seq::FIRST,
             open_time: Timestamp::default(),
-            next: Seq::FIRST,
-            closed: false,
         };
         Self { epoch, bytes_max, state: Mutex::new(state) }
     }
@@ -79,7 +74,7 @@ impl Tail {
     /// The position behind the last event.
     #[must_use]
     pub fn position(&self) -> Position {
-        Position { epoch: self.epoch, seq: self.lock().next.previous() }
+        Position { epoch: self.epoch, seq: self.lock().registry.next().previous() }
     }
 
     /// The epoch of this start.
@@ -99,12 +94,12 @@ impl Tail {
             state.close_batch(self.epoch, self.bytes_max);
         }
         event.push_to(&mut state.open)?;
-        let seq = state.next;
+        let seq = state.registry.next();
         if state.open.records() == 1 {
             (state.open_first, state.open_time) = (seq, now);
         }
-        state.next = seq.next();
         state.registry.note(event.topic, seq, &mut wakes);
+        state.registry.noted(seq.next());
         drop(state);
         wakes.wake();
         Ok(seq)
@@ -114,7 +109,7 @@ impl Tail {
     pub fn add(&self, filter: &Filter) -> Option<(TailId, Seq)> {
         let mut state = self.lock();
         let id = state.registry.add(filter, SUBSCRIPTIONS_MAX)?;
-        Some((TailId(id), state.next))
+        Some((TailId(id), state.registry.next()))
     }
 
     /// Takes a subscriber out.
@@ -131,7 +126,7 @@ impl Tail {
     /// Takes what there is from `from` on, some frames at most.
     pub fn read(&self, from: Seq, into: &mut VecDeque<Frame>) -> Got {
         let mut state = self.lock();
-        if state.next <= from {
+        if state.registry.next() <= from {
             return Got::Nothing;
         }
         // Who still has closed ones to read leaves the open one to grow.
@@ -140,7 +135,7 @@ impl Tail {
         }
         let after = state.frames.partition_point(|frame| frame.first() <= from);
         let Some(at) = after.checked_sub(1) else {
-            let oldest = state.frames.front().map_or(state.next, Frame::first);
+            let oldest = state.frames.front().map_or(from, Frame::first);
             return Got::Gap(oldest);
         };
         into.extend(state.frames.range(at..).take(TAIL_FRAMES_READ).cloned());
@@ -149,8 +144,7 @@ impl Tail {
 
     /// Lets a subscriber sleep that has read all before `from`, if it has.
     pub fn rest(&self, id: TailId, from: Seq, waker: &Waker) -> Rest {
-        let state = &mut *self.lock();
-        state.registry.rest((id.0, from), (state.next, state.closed), waker)
+        self.lock().registry.rest(id.0, from, waker)
     }
 
     /// A subscriber is about to read; answers the event that woke it, before which nothing concerns it.
@@ -162,16 +156,14 @@ impl Tail {
     /// or something has come for it.
     #[must_use]
     pub fn progress(&self, id: TailId) -> Option<Seq> {
-        let state = self.lock();
-        state.registry.is_asleep(id.0).then(|| state.next.previous())
+        self.lock().registry.progress(id.0)
     }
 
     /// Nothing more will come: wakes all, and lets nobody sleep.
     pub fn close(&self) {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
-        state.closed = true;
-        state.registry.note_all(&mut wakes);
+        state.registry.close(&mut wakes);
         drop(state);
         wakes.wake();
     }

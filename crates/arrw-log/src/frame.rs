@@ -224,16 +224,18 @@ pub(crate) fn tip_after(header: &FrameHeader, frame: &[u8]) -> Option<Tip> {
 pub struct Frame {
     header: FrameHeader,
     bytes: Bytes,
-    /// Where in `bytes` the records start.
-    body_at: usize,
     /// First record to show: a reader that starts inside a frame skips those before.
     from: Seq,
+    /// Where in `bytes` it starts, and where the last one ends.
+    from_at: usize,
+    end_at: usize,
 }
 
 impl Frame {
     /// A frame whose checksums were checked, or that was just made.
     pub(crate) fn new(header: FrameHeader, bytes: Bytes) -> Self {
-        Self { header, bytes, body_at: FRAME_HEADER_BYTES, from: header.first }
+        let end_at = FRAME_HEADER_BYTES + header.body_len as usize;
+        Self { header, bytes, from: header.first, from_at: FRAME_HEADER_BYTES, end_at }
     }
 
     /// A frame of records that are in no log and live in memory alone: those of `batch`, from seq `first`
@@ -260,7 +262,8 @@ impl Frame {
             count,
             body_len: len,
         };
-        Self { header, bytes, body_at: 0, from: first }
+        let end_at = bytes.len();
+        Self { header, bytes, from: first, from_at: 0, end_at }
     }
 
     /// The memory of its bytes, to be used again; `None` while somebody else has them.
@@ -269,10 +272,12 @@ impl Frame {
         self.bytes.is_unique().then(|| Vec::from(self.bytes))
     }
 
-    /// The same frame without the records before `from`.
+    /// The same frame without the records before `from`. O(n) in those that it showed before and now does not.
     #[must_use]
     pub fn starting_at(mut self, from: Seq) -> Self {
-        self.from = from.max(self.header.first);
+        let mut records = self.records();
+        while records.next_seq < from && records.next().is_some() {}
+        (self.from, self.from_at) = (records.next_seq, self.end_at - records.rest.len());
         self
     }
 
@@ -313,9 +318,14 @@ impl Frame {
     /// Its records, in order.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
-        let mut records = Records::at(self.body_at, &self.header, &self.bytes);
-        while records.next_seq < self.from && records.next().is_some() {}
-        records
+        let left = match self.header.kind {
+            FrameKind::Records => self.header.end_seq().get() - self.from.get(),
+            FrameKind::Mark | FrameKind::Gap => 0,
+        };
+        // Never more than the frame's count, which is one of 32 bits.
+        let left = u32::try_from(left).unwrap_or(self.header.count);
+        let bytes = self.bytes.get(self.from_at..self.end_at).unwrap_or_default();
+        Records::bare(bytes, left, self.from, self.header.time)
     }
 }
 
@@ -332,21 +342,18 @@ pub struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub(crate) fn of(header: &FrameHeader, frame: &'a [u8]) -> Self {
-        Self::at(FRAME_HEADER_BYTES, header, frame)
+        let left = match header.kind {
+            FrameKind::Records => header.count,
+            FrameKind::Mark | FrameKind::Gap => 0,
+        };
+        let end = FRAME_HEADER_BYTES + header.body_len as usize;
+        let bytes = frame.get(FRAME_HEADER_BYTES..end).unwrap_or_default();
+        Self::bare(bytes, left, header.first, header.time)
     }
 
     /// Those in `bytes` and nothing else, from seq `first` on.
     pub(crate) fn bare(bytes: &'a [u8], count: u32, first: Seq, time: Timestamp) -> Self {
         Self { rest: bytes, next_seq: first, time, left: count, topic: "" }
-    }
-
-    fn at(body_at: usize, header: &FrameHeader, frame: &'a [u8]) -> Self {
-        let left = match header.kind {
-            FrameKind::Records => header.count,
-            FrameKind::Mark | FrameKind::Gap => 0,
-        };
-        let rest = frame.get(body_at..body_at + header.body_len as usize).unwrap_or_default();
-        Self { rest, next_seq: header.first, time: header.time, left, topic: "" }
     }
 }
 

@@ -100,9 +100,9 @@ impl Bus {
         first: u64,
         events: &[NewEvent<'_>],
     ) -> Result<Publish, PublishError> {
-        let max = NAME_BYTES_MAX;
-        if !(1..=max).contains(&producer.len()) || !producer.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(PublishError::Producer { name: producer.to_owned(), max });
+        if !arrw_bus::is_name(producer) {
+            let (name, max) = (producer.to_owned(), NAME_BYTES_MAX);
+            return Err(PublishError::Producer { name, max });
         }
         refuse_volatile(events)?;
         let mut batch = Batch::new();

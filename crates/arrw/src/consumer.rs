@@ -57,7 +57,7 @@ impl Consumer {
             return Err(ConsumerError::Volatile { filter: filter.to_string() });
         }
         for _ in 0..OPEN_TRIES {
-            let present = shared.consumers.get(name);
+            let present = shared.keeper.committed.get(name);
             if let Some(present) = &present
                 && present.filter != *filter
             {
@@ -143,7 +143,7 @@ impl Consumer {
     }
 
     fn check_fence(&self) -> Result<(), ConsumerError> {
-        let present = self.shared.consumers.get(&self.name);
+        let present = self.shared.keeper.committed.get(&self.name);
         if present.is_some_and(|present| present.generation == self.generation) {
             return Ok(());
         }
@@ -188,7 +188,7 @@ impl Future for Acknowledge {
 /// Forgets a consumer; its reader is fenced off. False when there is none.
 pub(crate) fn delete(shared: &Shared, name: &str) -> Result<bool, ConsumerError> {
     for _ in 0..OPEN_TRIES {
-        let Some(present) = shared.consumers.get(name) else { return Ok(false) };
+        let Some(present) = shared.keeper.committed.get(name) else { return Ok(false) };
         let batch = batch_of(name, present.generation, &ConsumerFact::Deleted)?;
         match shared.log.append(batch.with_urgency(Urgency::Reserved)).wait().map_err(error_of) {
             Err(ConsumerError::Fenced { .. }) => (),
@@ -205,7 +205,7 @@ pub(crate) fn delete(shared: &Shared, name: &str) -> Result<bool, ConsumerError>
 /// All consumers, by name.
 pub(crate) fn list(shared: &Shared) -> Vec<ConsumerStatus> {
     let (epoch, tail) = (shared.log.epoch(), shared.log.tail());
-    let consumers = shared.consumers.all();
+    let consumers = shared.keeper.committed.all();
     let status = |(name, consumer): (&str, &arrw_bus::Consumer)| ConsumerStatus {
         name: name.to_owned(),
         filter: consumer.filter.clone(),
@@ -235,12 +235,11 @@ fn batch_of(name: &str, generation: u64, fact: &ConsumerFact) -> Result<Batch, C
     Ok(batch.asking(Arc::new(Ask::Consumer { name: name.to_owned(), generation })))
 }
 
-/// Names are keys of records and part of addresses.
 fn check_name(name: &str) -> Result<(), ConsumerError> {
-    let max = arrw_bus::limits::NAME_BYTES_MAX;
-    if (1..=max).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if arrw_bus::is_name(name) {
         return Ok(());
     }
+    let max = arrw_bus::limits::NAME_BYTES_MAX;
     let why = format!("it must have 1 to {max} characters of ASCII that can be seen");
     Err(ConsumerError::Name { name: name.to_owned(), why })
 }

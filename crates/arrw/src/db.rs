@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-use arrw_bus::{CommittedConsumers, Dispatch, Rules, Tail, limits::TAIL_BYTES_DEFAULT};
+use arrw_bus::{Dispatch, Rules, Tail, limits::TAIL_BYTES_DEFAULT};
 use arrw_log::{
     Environment, Epoch, FileStorage, Hold, Log, MemoryStorage, OpenError, OpenReport, Position,
     Seq, UpkeepError,
@@ -44,9 +44,9 @@ pub(crate) struct Shared {
     pub(crate) environment: Environment,
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) tail: Tail,
-    /// The consumers as they are on the disk, and what keeps history for them.
-    pub(crate) consumers: Arc<CommittedConsumers>,
+    /// What is on the disk of consumers and retention.
     pub(crate) keeper: Keeper,
+    /// What keeps history for each consumer.
     holds: Mutex<BTreeMap<String, Hold>>,
     due: Arc<Due>,
     saver: Mutex<Option<JoinHandle<()>>>,
@@ -88,11 +88,10 @@ impl Db {
         let draw = || environment.entropy.draw();
         let shadow = Shadow::open(&log)?;
         let rules = Rules::new(log.epoch(), shadow.memory().clone());
-        let consumers = rules.consumers();
         let keeper = Keeper {
             log: log.clone(),
             clock: Arc::clone(&environment.clock),
-            committed: Arc::clone(&consumers),
+            committed: rules.committed(),
             floors: rules.floors(),
         };
         log.set_decider(Box::new(rules));
@@ -107,7 +106,6 @@ impl Db {
             environment,
             dispatch,
             tail,
-            consumers,
             keeper,
             holds: Mutex::new(BTreeMap::new()),
             due,
@@ -181,7 +179,7 @@ impl Shared {
     }
 
     fn hold_for_all(&self) -> Result<(), OpenError> {
-        for (name, consumer) in self.consumers.all().iter() {
+        for (name, consumer) in self.keeper.committed.all().iter() {
             self.hold_for(name, consumer.cursor.next()).map_err(|source| OpenError::Io {
                 action: format!("keep history for the consumer `{name}`"),
                 source: std::io::Error::other(source),

@@ -95,7 +95,7 @@ pub(crate) fn read(
     query: HistoryQuery,
 ) -> Result<History, HistoryError> {
     arrw_log::check_topic(topic).map_err(EventError::from)?;
-    if topic == "~" || topic.starts_with("~.") {
+    if arrw_bus::is_volatile(topic) {
         return Err(HistoryError::Volatile { topic: topic.to_owned() });
     }
     let log = &shared.log;
@@ -155,15 +155,20 @@ fn oldest_first(
     }
     let mut reader = shared.log.reader(arrw_log::Start::At(from.max(floor)))?;
     while frames.len() < limit && reader.next_seq() <= end.last {
-        let frame = match reader.try_next() {
+        let mut frame = match reader.try_next() {
             Ok(Some(frame)) => frame,
             Ok(None) => break,
             Err(ReadError::Lost { .. }) => continue,
             Err(other) => return Err(other.into()),
         };
         let of_topic = frame.records().filter(|record| record.topic() == topic);
-        let room = limit - frames.len();
-        frames.extend(of_topic.take(room).map(|record| frame.clone().starting_at(record.seq())));
+        let seqs: Vec<Seq> =
+            of_topic.take(limit - frames.len()).map(|record| record.seq()).collect();
+        for seq in seqs {
+            // From one to the next, so that each is looked for once.
+            frame = frame.starting_at(seq);
+            frames.push(frame.clone());
+        }
     }
     Ok(())
 }

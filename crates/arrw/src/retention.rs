@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrw_bus::{
-    Ask, CommittedConsumers, EventError, FLOOR, Filter, FilterError, Floors, RETENTION, RuleError,
+    Ask, EventError, FLOOR, Filter, FilterError, Floors, OnDisk, RETENTION, RuleError,
     TopicRetention,
 };
 use arrw_log::{
@@ -72,7 +72,7 @@ pub struct Removed {
 pub(crate) struct Keeper {
     pub(crate) log: Log,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) committed: Arc<CommittedConsumers>,
+    pub(crate) committed: Arc<OnDisk>,
     pub(crate) floors: Arc<Floors>,
 }
 
@@ -99,7 +99,7 @@ impl Keeper {
     /// Removes all events that a topic has now.
     pub(crate) fn purge(&self, topic: &str) -> Result<(), RetentionError> {
         arrw_log::check_topic(topic).map_err(EventError::from)?;
-        if topic == "~" || topic.starts_with("~.") {
+        if arrw_bus::is_volatile(topic) {
             return Err(RetentionError::Volatile { name: topic.to_owned() });
         }
         if let Some(end) = self.log.topic(topic) {

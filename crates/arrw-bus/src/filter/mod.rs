@@ -62,10 +62,11 @@ impl Filter {
     /// ([`arrw_log::check_topic`]); any other text gets an answer, but not one to rely on.
     #[must_use]
     pub fn matches(&self, topic: &str) -> bool {
-        let (filter, topic) = (self.text.as_bytes(), topic.as_bytes());
+        let filter = self.text.as_bytes();
         if topic.is_empty() || (matches!(filter, [b'*' | b'>', ..]) && is_volatile(topic)) {
             return false;
         }
+        let topic = topic.as_bytes();
         let mut at = 0;
         for &byte in filter {
             match byte {
@@ -88,7 +89,7 @@ impl Filter {
     /// True when it matches volatile topics, which are in memory only; otherwise it matches durable ones.
     #[must_use]
     pub fn is_volatile(&self) -> bool {
-        is_volatile(self.text.as_bytes())
+        is_volatile(&self.text)
     }
 
     /// True when it has neither `*` nor `>`, and so matches exactly one topic.
@@ -128,10 +129,17 @@ pub struct FilterError {
     pub why: &'static str,
 }
 
-/// True when this topic or filter has `~` as its first token.
-pub(crate) fn is_volatile(text: &[u8]) -> bool {
-    text.strip_prefix(VOLATILE.as_bytes())
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'.')))
+/// True for a volatile topic, and for a filter of such: the first token is `~`.
+#[inline]
+#[must_use]
+pub fn is_volatile(name: &str) -> bool {
+    begins_with(VOLATILE, name)
+}
+
+/// True when `first` is the first token of a topic or filter.
+#[inline]
+pub(crate) fn begins_with(first: &str, name: &str) -> bool {
+    name.strip_prefix(first).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// What keeps this text from being a filter.

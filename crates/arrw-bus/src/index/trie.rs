@@ -147,11 +147,8 @@ impl<T: Copy + Ord> Trie<T> {
     }
 
     fn read(&self, topic: &str) -> Topic {
-        let mut read = Topic {
-            tokens: [UNKNOWN; TOKENS_MAX],
-            count: 0,
-            volatile: filter::is_volatile(topic.as_bytes()),
-        };
+        let mut read =
+            Topic { tokens: [UNKNOWN; TOKENS_MAX], count: 0, volatile: filter::is_volatile(topic) };
         let tokens_max = self.filters_by_tokens.len().saturating_sub(1);
         for text in topic.split('.').take(tokens_max + 1) {
             if read.count < tokens_max
