@@ -46,16 +46,13 @@ pub(super) fn measure(
     }
     let floor = Spread::of(syncs);
     let of = |of: fn(&(f64, f64)) -> f64| Spread::of(ours.iter().map(of));
+    let metric = "10,000 events/s of 16 publishers: publish to handler, p99; floor: F p99";
     Ok(Row {
-        id: "bus.durable.latency",
-        component: "bus",
-        metric: "10,000 events/s of 16 publishers: publish to handler, p99; floor: F p99",
-        unit: "us",
-        value: of(|run| run.1),
         latency: Some((of(|run| run.0).median, of(|run| run.1).median)),
         floor: Some(floor),
         target: Some(Target::AtMost(floor.median + ABOVE_F)),
         durability: SYNCED,
+        ..super::row("bus.durable.latency", metric, "us", of(|run| run.1))
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::ensure;
 use arrw::{Bus, Db, NewEvent, Start, Subscription};
 
-use super::{IN_MEMORY, PAYLOAD_BYTES};
+use super::PAYLOAD_BYTES;
 use crate::plan::{Load, Plan};
 use crate::row::{Row, Target};
 use crate::runs::{Spread, float};
@@ -66,15 +66,8 @@ pub(super) fn measure(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Vec<Ro
     }
     let ratio = many.iter().zip(&few).map(|(many, few)| many / few).collect();
     let row = |id, metric, unit, runs: Vec<f64>, target| Row {
-        id,
-        component: "bus",
-        metric,
-        unit,
-        value: Spread::of(runs),
-        latency: None,
-        floor: None,
         target: Some(Target::AtMost(target)),
-        durability: IN_MEMORY,
+        ..super::row(id, metric, unit, Spread::of(runs))
     };
     let at_all = "100,000 filters, 10 match, events over all of them: publish, find, wake, hand over, sleep again";
     let at_few = "1,000 filters, the same";

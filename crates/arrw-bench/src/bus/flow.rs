@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use arrw::{Bus, Db, NewEvent, Start, Subscription};
 
-use super::{IN_MEMORY, PAYLOAD_BYTES, VOLATILE};
+use super::{PAYLOAD_BYTES, VOLATILE};
 use crate::pace;
 use crate::plan::{Load, Plan};
 use crate::row::{Row, Target};
@@ -69,15 +69,8 @@ pub(super) fn measure(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Vec<Ro
         )?;
     }
     let row = |id, metric, unit, runs: Vec<f64>, target| Row {
-        id,
-        component: "bus",
-        metric,
-        unit,
-        value: Spread::of(runs),
-        latency: None,
-        floor: None,
         target: Some(Target::AtLeast(target)),
-        durability: IN_MEMORY,
+        ..super::row(id, metric, unit, Spread::of(runs))
     };
     Ok(vec![
         row(

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use arrw::{Db, NewEvent, Start, Subscription};
 use hdrhistogram::Histogram;
 
-use super::{IN_MEMORY, Stopwatch, parked};
+use super::{Stopwatch, parked};
 use crate::disk::nanos;
 use crate::machine;
 use crate::pace;
@@ -71,16 +71,11 @@ impl Runs {
         of: fn(&Run) -> f64,
         most: f64,
     ) -> Row {
+        let unit = if id.ends_with("cpu") { "% of a core" } else { "us" };
         Row {
-            id,
-            component: "bus",
-            metric,
-            unit: if id.ends_with("cpu") { "% of a core" } else { "us" },
-            value: Spread::of(self.0.iter().map(of)),
-            latency: None,
             floor: Some(Spread::of(self.1.iter().map(of))),
             target: Some(Target::AtMost(most)),
-            durability: IN_MEMORY,
+            ..super::row(id, metric, unit, Spread::of(self.0.iter().map(of)))
         }
     }
 }

@@ -44,15 +44,9 @@ pub(super) fn measure(
     };
     let row =
         |(id, metric): (_, _), unit, runs: Vec<f64>, (target, durability): (Option<f64>, _)| Row {
-            id,
-            component: "bus",
-            metric,
-            unit,
-            value: Spread::of(runs),
-            latency: None,
-            floor: None,
             target: target.map(Target::AtMost),
             durability,
+            ..super::row(id, metric, unit, Spread::of(runs))
         };
     let idle_metric = "RSS of 100,000 idle subscriptions, divided; smaps_rollup of a new process";
     let volatile_metric = "RSS of the newest volatile events, when their ring is full";

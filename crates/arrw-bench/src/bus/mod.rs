@@ -14,6 +14,8 @@ use crate::disk::{WorkFolder, nanos};
 use crate::machine::CpuTime;
 use crate::plan::{Output, Plan};
 use crate::report;
+use crate::row::Row;
+use crate::runs::Spread;
 
 pub use weigh::{Weighed, weigh};
 
@@ -44,6 +46,21 @@ pub fn bus(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
     report::sync(plan, &folder, "after", out)?;
     report::company(before, out)?;
     report::rows(plan, &rows, out)
+}
+
+/// A figure of events in memory, with neither floor nor target.
+fn row(id: &'static str, metric: &'static str, unit: &'static str, value: Spread) -> Row {
+    Row {
+        id,
+        component: "bus",
+        metric,
+        unit,
+        value,
+        latency: None,
+        floor: None,
+        target: None,
+        durability: IN_MEMORY,
+    }
 }
 
 /// Nanoseconds since the start of a run, which a payload carries.

@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Child;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -10,6 +9,7 @@ use arrw_sim::history::{Acknowledged, Demand, History, Stream, Written};
 use serde_json::Value;
 
 use crate::program::Folder;
+use crate::server;
 
 const ROUNDS: u64 = 50;
 const WRITERS: u64 = 4;
@@ -42,21 +42,6 @@ impl Lives {
         }
         *count
     }
-}
-
-fn start(folder: &Folder, address: SocketAddr) -> Child {
-    let listen = address.to_string();
-    let arguments = ["serve", "--data", "data", "--listen", &listen, "--segment-bytes", "262144"];
-    let mut child = folder.command(&arguments).spawn().unwrap();
-    // It says where it listens once it answers.
-    let mut line = String::new();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    while !line.contains(&listen) {
-        line.clear();
-        assert!(output.read_line(&mut line).unwrap() > 0, "the server ended");
-    }
-    child.stdout = Some(output.into_inner());
-    child
 }
 
 /// One connection that asks and is answered.
@@ -245,7 +230,7 @@ fn a_server_that_is_killed_again_and_again_keeps_what_it_acknowledged() {
     let mut history = History::default();
     let mut next = vec![1; usize::try_from(WRITERS).unwrap()];
     for round in 0..ROUNDS {
-        let mut server = start(&folder, address);
+        let (mut server, _) = server::start(&folder, &address.to_string());
         lives.begin();
         let (sender, acks) = channel();
         let writers: Vec<_> = (0..WRITERS)
@@ -262,7 +247,7 @@ fn a_server_that_is_killed_again_and_again_keeps_what_it_acknowledged() {
         server.wait().unwrap();
         next = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
     }
-    let mut server = start(&folder, address);
+    let (mut server, _) = server::start(&folder, &address.to_string());
     lives.begin();
     let last = Client::connect(address).unwrap().publish(LAST_WRITER, 1..2).unwrap();
     history.streams = readers.into_iter().map(|reader| reader.join().unwrap()).collect();

@@ -67,7 +67,7 @@ impl Drop for Served {
 }
 
 /// Starts a server, and returns where it listens once it says so.
-fn start(folder: &Folder, listen: &str) -> (Child, String) {
+pub(crate) fn start(folder: &Folder, listen: &str) -> (Child, String) {
     let arguments = [&["serve", "--data", "data", "--listen", listen], SMALL].concat();
     let mut child = folder.command(&arguments).stderr(Stdio::inherit()).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
