@@ -25,8 +25,8 @@ impl Memory {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Out(Vec::new());
         out.number(VERSION);
-        out.number(self.producers.len() as u64);
-        for (name, number) in &self.producers {
+        out.number(self.producers.map().len() as u64);
+        for (name, number) in self.producers.map() {
             out.text(name.as_bytes());
             out.number(*number);
         }
@@ -37,8 +37,8 @@ impl Memory {
             out.number(consumer.generation);
             out.text(consumer.filter.as_str().as_bytes());
         }
-        out.number(self.retention.len() as u64);
-        for (pattern, policy) in &self.retention {
+        out.number(self.retention.map().len() as u64);
+        for (pattern, policy) in self.retention.map() {
             out.text(pattern.as_bytes());
             out.text(&policy.encode());
         }
@@ -68,7 +68,7 @@ impl Memory {
         }
         for _ in 0..bytes.number()? {
             let name = bytes.string()?;
-            memory.producers.insert(name, bytes.number()?);
+            memory.producers.set(name, Some(bytes.number()?));
         }
         for _ in 0..bytes.number()? {
             let name = bytes.string()?;
@@ -78,7 +78,8 @@ impl Memory {
         }
         for _ in 0..bytes.number()? {
             let pattern = bytes.string()?;
-            memory.retention.insert(pattern, TopicRetention::decode(bytes.text()?)?);
+            let policy = TopicRetention::decode(bytes.text()?)?;
+            memory.retention.set(pattern, Some(policy));
         }
         for _ in 0..bytes.number()? {
             let topic = bytes.string()?;
@@ -125,5 +126,74 @@ impl<'a> In<'a> {
 
     fn string(&mut self) -> Option<String> {
         String::from_utf8(self.text()?.to_vec()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrw_log::{Batch, Decider, Epoch, Frame, NewRecord, Settled, Timestamp};
+
+    use super::*;
+    use crate::event::NewEvent;
+    use crate::rules::{CONSUMER, RETENTION, Rules, producer_record};
+
+    /// Records of every kind that is remembered; `salt` tells one from another.
+    fn records(salt: u8, first: u64) -> Frame {
+        let mut batch = Batch::new();
+        let id = format!("{}", salt % 3);
+        for topic in ["a", "b"] {
+            let event =
+                NewEvent { id: Some(&id), ..NewEvent::new(topic, std::slice::from_ref(&salt)) };
+            event.push_to(&mut batch).unwrap();
+        }
+        batch.push(producer_record("p", &u64::from(salt).to_le_bytes())).unwrap();
+        let opened = crate::Consumer {
+            filter: Filter::parse("a").unwrap(),
+            cursor: Seq::new(u64::from(salt)),
+            generation: u64::from(salt),
+        };
+        let fact = crate::ConsumerFact::Opened(opened).encode();
+        let policy =
+            TopicRetention { count_max: Some(u64::from(salt)), ..TopicRetention::default() };
+        let policy = policy.encode();
+        for (kind, payload) in [(CONSUMER, &fact), (RETENTION, &policy)] {
+            batch.push(NewRecord { kind, key: b"c", payload, ..NewRecord::default() }).unwrap();
+        }
+        let time = Timestamp::from_micros(u64::from(salt) * 100_000_000);
+        Frame::in_memory(batch, Seq::new(first), time, Epoch::from_random(1))
+    }
+
+    fn after(salts: &[u8]) -> Memory {
+        let mut memory = Memory::default();
+        for (at, salt) in (0..).zip(salts) {
+            records(*salt, 1 + at * 5).records().for_each(|record| memory.apply(&record));
+        }
+        memory
+    }
+
+    #[test]
+    fn the_digest_is_that_of_what_is_remembered_however_it_came_to_be() {
+        // The ids of the first three are over when the last two come.
+        let salts = [1, 2, 3, 4, 1, 12, 13];
+        for count in 0..salts.len() {
+            let memory = after(&salts[..count]);
+            let decoded = Memory::decode(&memory.encode()).unwrap();
+            assert_eq!(decoded, memory);
+            assert_eq!(decoded.digest(), memory.digest());
+            assert_ne!(after(&salts[..=count]).digest(), memory.digest(), "{count}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_is_not_in_the_digest() {
+        let memory = after(&[1, 2, 3]);
+        let mut rules = Rules::new(Epoch::from_random(1), memory.clone());
+        let live = rules.committed();
+        rules.place(records(15, 16).records());
+        rules.settle(Settled::TakenBack);
+        assert_eq!(live.digest(), memory.digest());
+        rules.place(records(4, 16).records());
+        rules.settle(Settled::Committed);
+        assert_eq!(live.digest(), after(&[1, 2, 3, 4]).digest());
     }
 }

@@ -1,12 +1,11 @@
 //! Named consumers: who reads a filter, how far they have acknowledged, and which reader is the present one.
 
-use std::collections::BTreeMap;
-
-use arrw_log::Seq;
+use arrw_log::{Seq, crc64};
 
 use crate::filter::Filter;
 use crate::limits::NAME_BYTES_MAX;
 use crate::planted::{Bug, is_planted};
+use crate::summed::{Summed, Weigh};
 
 /// A named consumer, as the log knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,37 +85,45 @@ pub fn is_name(name: &str) -> bool {
 
 /// All consumers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Consumers(BTreeMap<String, Consumer>);
+pub struct Consumers(Summed<String, Consumer>);
+
+impl Weigh for Consumer {
+    fn weigh(&self) -> u64 {
+        crc64(&ConsumerFact::Opened(self.clone()).encode())
+    }
+}
 
 impl Consumers {
     /// One of them.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Consumer> {
-        self.0.get(name)
+        self.0.map().get(name)
     }
 
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Consumer)> {
-        self.0.iter().map(|(name, consumer)| (name.as_str(), consumer))
+        self.0.map().iter().map(|(name, consumer)| (name.as_str(), consumer))
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.map().len()
     }
 
     /// True when there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.map().is_empty()
     }
 
-    pub(crate) fn set(&mut self, name: &str, consumer: Option<Consumer>) {
-        match consumer {
-            Some(consumer) => self.0.insert(name.to_owned(), consumer),
-            None => self.0.remove(name),
-        };
+    pub(crate) fn set(&mut self, name: &str, consumer: Option<Consumer>) -> Option<Consumer> {
+        self.0.set(name.to_owned(), consumer)
+    }
+
+    /// A number for all of them.
+    pub(crate) fn sum(&self) -> u64 {
+        self.0.sum()
     }
 
     /// What a consumer is after a fact.

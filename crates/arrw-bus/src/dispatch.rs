@@ -1,13 +1,13 @@
 //! Tells the subscribers of durable topics that there is something to read.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use arrw_log::{Frame, Seq};
 
-use crate::filter::Filter;
-use crate::limits::{DISPATCH_RECORDS, SUBSCRIPTIONS_MAX};
-use crate::registry::{Registry, Rest, SubscriberId, Wakes};
+use crate::limits::{DISPATCH_RECORDS, LISTED_AT_ONCE, SUBSCRIPTIONS_MAX};
+use crate::registry::{Listed, Registry, Rest, SubscriberId, Wakes};
+use crate::subscriber::{Delivered, Subscriber};
 
 /// The subscribers of durable topics. Frames are noted here in the order of the log, by one at a time.
 #[derive(Debug)]
@@ -29,19 +29,30 @@ impl Dispatch {
     }
 
     /// Adds a subscriber, who is awake; `None` when there are [`SUBSCRIPTIONS_MAX`].
-    pub fn add(&self, filter: &Filter) -> Option<DispatchId> {
-        self.lock().add(filter, SUBSCRIPTIONS_MAX).map(DispatchId)
+    pub fn add(&self, subscriber: &Arc<Subscriber>) -> Option<DispatchId> {
+        self.lock().add(subscriber, SUBSCRIPTIONS_MAX).map(DispatchId)
+    }
+
+    /// Events that were noted since the start.
+    #[must_use]
+    pub fn published(&self) -> u64 {
+        self.lock().published()
+    }
+
+    /// Shows all subscribers to `each`, some at a time, and answers what those were handed who are gone. Who
+    /// comes or goes meanwhile may or may not be shown.
+    pub fn list(&self, mut each: impl FnMut(Listed)) -> Delivered {
+        let (mut from, mut some) = (Some(0), Vec::new());
+        while let Some(at) = from {
+            from = self.lock().list(at, LISTED_AT_ONCE, &mut some);
+            some.drain(..).for_each(&mut each);
+        }
+        self.lock().gone()
     }
 
     /// Takes a subscriber out.
     pub fn remove(&self, id: DispatchId) {
         self.lock().remove(id.0);
-    }
-
-    /// How many subscribers there are.
-    #[must_use]
-    pub fn subscribers(&self) -> usize {
-        self.lock().len()
     }
 
     /// Lets a subscriber sleep that has read all before `from`, if it has.

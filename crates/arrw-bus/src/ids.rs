@@ -1,12 +1,13 @@
 //! Ids of events that were published lately: the same again is answered as the first time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrw_log::{Record, Seq, Timestamp, crc64};
 
 use crate::event::Event;
 use crate::limits::{IDS_MAX, IDS_MICROS};
+use crate::summed::{Summed, Weigh, mix};
 
 /// An id in its topic.
 pub(crate) type IdKey = Arc<[u8]>;
@@ -24,12 +25,19 @@ pub struct Known {
     pub time: Timestamp,
 }
 
+impl Weigh for Known {
+    fn weigh(&self) -> u64 {
+        let numbers = [self.body, self.seq.get(), self.offset, self.time.micros()];
+        numbers.into_iter().fold(0, |sum, number| mix(sum).wrapping_add(number))
+    }
+}
+
 /// The ids of the last ten minutes of log time, at most a million.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ids {
-    known: BTreeMap<IdKey, Known>,
-    /// Oldest first, each with its event. One whose event is not the one that is known has been replaced.
-    order: VecDeque<(IdKey, Seq)>,
+    known: Summed<IdKey, Known>,
+    /// Which of them each event brought, oldest first.
+    order: BTreeMap<Seq, IdKey>,
 }
 
 /// The key of an id in a topic.
@@ -57,66 +65,64 @@ pub(crate) fn body_of(record: &Record<'_>) -> u64 {
 impl Ids {
     /// What is known of an id at `now`.
     pub(crate) fn get(&self, key: &IdKey, now: Timestamp) -> Option<Known> {
-        self.known.get(key).copied().filter(|known| !is_over(known, now))
+        self.known.map().get(key).copied().filter(|known| !is_over(known, now))
     }
 
     /// Takes in an event with an id. `undo` gets what takes it back.
     pub(crate) fn add(&mut self, event: &Event<'_>, key: IdKey, body: u64, undo: &mut IdsUndo) {
         let known = Known { body, seq: event.seq(), offset: event.offset(), time: event.time() };
-        while let Some((oldest, seq)) = self.order.front() {
-            let current = self.known.get(oldest).copied().filter(|known| known.seq == *seq);
-            let must_go = current.is_none_or(|old| is_over(&old, known.time));
-            if !must_go && self.order.len() < IDS_MAX {
+        while let Some((_, oldest)) = self.order.first_key_value() {
+            let is_stale = self.known.map().get(oldest).is_none_or(|old| is_over(old, known.time));
+            if !is_stale && self.order.len() < IDS_MAX {
                 break;
             }
-            if let Some((oldest, seq)) = self.order.pop_front() {
-                if current.is_some() {
-                    self.known.remove(&oldest);
-                }
-                undo.push(IdChange::Forgot(oldest, seq, current));
+            let Some((_, oldest)) = self.order.pop_first() else { break };
+            if let Some(forgotten) = self.known.set(Arc::clone(&oldest), None) {
+                undo.push(IdChange::Forgot(oldest, forgotten));
             }
         }
-        self.order.push_back((Arc::clone(&key), known.seq));
-        undo.push(IdChange::Added(self.known.insert(key, known)));
+        let before = self.known.set(Arc::clone(&key), Some(known));
+        if let Some(before) = &before {
+            self.order.remove(&before.seq);
+        }
+        self.order.insert(known.seq, key);
+        undo.push(IdChange::Added(known.seq, before));
     }
 
     /// Takes back all that is in `undo`.
     pub(crate) fn take_back(&mut self, undo: &mut IdsUndo) {
-        while let Some(change) = undo.pop() {
+        for change in undo.drain(..).rev() {
             match change {
-                IdChange::Added(before) => {
-                    let Some((key, _)) = self.order.pop_back() else { continue };
-                    match before {
-                        Some(before) => self.known.insert(key, before),
-                        None => self.known.remove(&key),
-                    };
-                }
-                IdChange::Forgot(key, seq, current) => {
-                    if let Some(known) = current {
-                        self.known.insert(Arc::clone(&key), known);
+                IdChange::Added(seq, before) => {
+                    let Some(key) = self.order.remove(&seq) else { continue };
+                    if let Some(before) = &before {
+                        self.order.insert(before.seq, Arc::clone(&key));
                     }
-                    self.order.push_front((key, seq));
+                    self.known.set(key, before);
                 }
+                IdChange::Forgot(key, known) => self.restore(key, known),
             }
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.known.len()
+        self.known.map().len()
     }
 
     /// All, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&IdKey, &Known)> {
-        let current = |(key, seq): &'_ (IdKey, Seq)| {
-            self.known.get_key_value(key).filter(|(_, known)| known.seq == *seq)
-        };
-        self.order.iter().filter_map(current)
+        self.order.values().filter_map(|key| self.known.map().get_key_value(key))
     }
 
-    /// Adds one behind the others, as a checkpoint has it.
+    /// Puts one back that was known before.
     pub(crate) fn restore(&mut self, key: IdKey, known: Known) {
-        self.order.push_back((Arc::clone(&key), known.seq));
-        self.known.insert(key, known);
+        self.order.insert(known.seq, Arc::clone(&key));
+        self.known.set(key, Some(known));
+    }
+
+    /// A number for all that is known.
+    pub(crate) fn sum(&self) -> u64 {
+        self.known.sum()
     }
 }
 
@@ -126,10 +132,10 @@ pub(crate) type IdsUndo = Vec<IdChange>;
 /// A change of the ids.
 #[derive(Debug)]
 pub(crate) enum IdChange {
-    /// One was added, in place of what was known of it.
-    Added(Option<Known>),
-    /// One made room; with what was known of it, unless a later event had its place.
-    Forgot(IdKey, Seq, Option<Known>),
+    /// An event brought one, in place of what was known of it.
+    Added(Seq, Option<Known>),
+    /// One made room.
+    Forgot(IdKey, Known),
 }
 
 fn is_over(known: &Known, now: Timestamp) -> bool {

@@ -30,6 +30,8 @@ mod planted;
 mod registry;
 mod retention;
 mod rules;
+mod subscriber;
+mod summed;
 mod tail;
 
 pub use consumers::{Consumer, ConsumerFact, Consumers, is_name};
@@ -38,10 +40,11 @@ pub use event::{CONTENT_TYPE_DEFAULT, EVENT, Event, EventError, NewEvent};
 pub use filter::{Filter, FilterError, is_volatile};
 pub use ids::Known;
 pub use index::FilterIndex;
-pub use registry::{Rest, Wakes};
+pub use registry::{Listed, Rest, Wakes};
 pub use retention::{FloorMap, Floors, TopicRetention};
 pub use rules::{
-    Ask, CONSUMER, FLOOR, IdAsk, Memory, OnDisk, PRODUCER, RETENTION, RuleError, Rules,
+    Ask, CONSUMER, FLOOR, IdAsk, IdAsks, Memory, OnDisk, PRODUCER, RETENTION, RuleError, Rules,
     producer_record,
 };
+pub use subscriber::{Delivered, Subscriber};
 pub use tail::{Got, Tail, TailId};

@@ -23,6 +23,13 @@ pub const ID_BYTES_MAX: usize = 255;
 /// Subscriptions to durable topics, and as many to volatile ones (about 300 B each). One more is refused.
 pub const SUBSCRIPTIONS_MAX: usize = 1_000_000;
 
+/// Subscriptions that are listed at once while publishers and subscribers wait: some 20 us of work.
+pub const LISTED_AT_ONCE: usize = 1_024;
+
+/// Volatile topics whose events are counted for each since the start (about 100 B each, and their name). Those
+/// of further topics are counted in all only.
+pub const TOPICS_COUNTED_MAX: usize = 65_536;
+
 /// Records that are noted at once while who goes to sleep waits: some 50 us of work.
 pub const DISPATCH_RECORDS: usize = 256;
 

@@ -13,13 +13,14 @@
 //! ```
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Waker;
 
 use arrw_log::Seq;
 
-use crate::filter::Filter;
 use crate::index::FilterIndex;
 use crate::planted::{Bug, is_planted};
+use crate::subscriber::{Delivered, Subscriber};
 
 /// A subscriber's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +37,7 @@ enum State {
 #[derive(Debug)]
 struct Slot {
     /// `None` when the number is free.
-    filter: Option<Filter>,
+    subscriber: Option<Arc<Subscriber>>,
     state: State,
     waker: Option<Waker>,
 }
@@ -78,8 +79,15 @@ pub(crate) struct Registry {
     recent: Vec<SubscriberId>,
     /// All events before it were noted.
     next: Seq,
+    /// Events that were noted since the start.
+    published: u64,
+    /// What those were handed who are gone.
+    gone: Delivered,
     is_closed: bool,
 }
+
+/// A subscriber and the record that it waits for or will read next.
+pub type Listed = (Arc<Subscriber>, Seq);
 
 impl Registry {
     /// Without subscribers, for an order that ends before `next`.
@@ -91,16 +99,19 @@ impl Registry {
             recent_topic: String::new(),
             recent: Vec::new(),
             next,
+            published: 0,
+            gone: Delivered::default(),
             is_closed: false,
         }
     }
 
     /// Adds a subscriber, who is awake; `None` when there are too many.
-    pub(crate) fn add(&mut self, filter: &Filter, max: usize) -> Option<SubscriberId> {
+    pub(crate) fn add(&mut self, subscriber: &Arc<Subscriber>, max: usize) -> Option<SubscriberId> {
         if max <= self.index.len() {
             return None;
         }
-        let slot = Slot { filter: Some(filter.clone()), state: State::Awake, waker: None };
+        let slot =
+            Slot { subscriber: Some(Arc::clone(subscriber)), state: State::Awake, waker: None };
         let id = match self.free.pop() {
             Some(id) => {
                 self.slots[id.at()] = slot;
@@ -111,7 +122,7 @@ impl Registry {
                 SubscriberId(u32::try_from(self.slots.len() - 1).ok()?)
             }
         };
-        self.index.insert(filter, id);
+        self.index.insert(subscriber.filter(), id);
         self.forget_recent();
         Some(id)
     }
@@ -121,16 +132,37 @@ impl Registry {
         let slot = &mut self.slots[id.at()];
         slot.waker = None;
         slot.state = State::Awake;
-        if let Some(filter) = slot.filter.take() {
-            self.index.remove(&filter, id);
+        if let Some(subscriber) = slot.subscriber.take() {
+            self.index.remove(subscriber.filter(), id);
+            self.gone.add(subscriber.delivered());
             self.free.push(id);
             self.forget_recent();
         }
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.index.len()
+    /// Events that were noted since the start.
+    pub(crate) fn published(&self) -> u64 {
+        self.published
+    }
+
+    /// What those were handed who are gone.
+    pub(crate) fn gone(&self) -> Delivered {
+        self.gone
+    }
+
+    /// Lists `max` numbers from `from` on into `out`, the free ones left out; answers where to go on.
+    pub(crate) fn list(&self, from: usize, max: usize, out: &mut Vec<Listed>) -> Option<usize> {
+        let end = self.slots.len().min(from.saturating_add(max));
+        for slot in self.slots.get(from..end).unwrap_or_default() {
+            let Some(subscriber) = &slot.subscriber else { continue };
+            let next = match slot.state {
+                State::Awake => subscriber.next(),
+                State::Asleep { .. } => self.next.max(subscriber.next()),
+                State::Due(seq) => seq.max(subscriber.next()),
+            };
+            out.push((Arc::clone(subscriber), next));
+        }
+        (end < self.slots.len()).then_some(end)
     }
 
     /// Lets a subscriber sleep that has read all before `from`, if there is no more for it.
@@ -174,6 +206,7 @@ impl Registry {
 
     /// An event came: those who want it and sleep become due.
     pub(crate) fn note(&mut self, topic: &str, seq: Seq, wakes: &mut Wakes) {
+        self.published += 1;
         if self.recent_topic != topic {
             self.recent.clear();
             let recent = &mut self.recent;

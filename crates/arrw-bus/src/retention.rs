@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use arrw_log::Seq;
+use arrw_log::{Seq, crc64};
+
+use crate::summed::Weigh;
 
 /// How long the events of a topic are kept: as long as every one of these allows. `None` allows all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,13 +64,24 @@ impl TopicRetention {
     }
 }
 
+impl Weigh for TopicRetention {
+    fn weigh(&self) -> u64 {
+        crc64(&self.encode())
+    }
+}
+
 /// For each topic that retention or a purge has cut, the seq before which its events are gone.
 pub type FloorMap = BTreeMap<String, Seq>;
+
+/// Floors of the writer beyond twice those of the readers from which on it looks which of them to forget.
+const FORGET_FLOORS_MIN: usize = 64;
 
 /// The floors as they are on the disk, for all readers. A reader that is beyond all of them pays one load.
 #[derive(Debug, Default)]
 pub struct Floors {
     highest: AtomicU64,
+    /// Floors up to here were forgotten.
+    forgotten: AtomicU64,
     map: RwLock<Arc<FloorMap>>,
 }
 
@@ -77,7 +90,8 @@ impl Floors {
     #[must_use]
     pub fn new(map: FloorMap) -> Self {
         let highest = map.values().max().copied().unwrap_or_default();
-        Self { highest: AtomicU64::new(highest.get()), map: RwLock::new(Arc::new(map)) }
+        let (highest, forgotten) = (AtomicU64::new(highest.get()), AtomicU64::new(0));
+        Self { highest, forgotten, map: RwLock::new(Arc::new(map)) }
     }
 
     /// What a reader of records from `seq` on must know; `None` when no floor is above it.
@@ -102,5 +116,47 @@ impl Floors {
             map.insert(topic.to_owned(), seq);
             self.highest.fetch_max(seq.get(), Ordering::AcqRel);
         }
+    }
+
+    /// Forgets floors up to the oldest record that is kept: they say nothing.
+    pub fn forget(&self, first: Seq) {
+        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        if map.values().any(|floor| *floor <= first) {
+            Arc::make_mut(&mut map).retain(|_, floor| first < *floor);
+        }
+        self.forgotten.store(first.get(), Ordering::Release);
+    }
+
+    /// Forgets the same in the map of the writer, now and then.
+    pub(crate) fn forget_in(&self, floors: &mut FloorMap) {
+        let kept = self.map.read().unwrap_or_else(PoisonError::into_inner).len();
+        if 2 * kept + FORGET_FLOORS_MIN < floors.len() {
+            let first = Seq::new(self.forgotten.load(Ordering::Acquire));
+            floors.retain(|_, floor| first < *floor);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floors_that_say_nothing_are_forgotten_in_both_places() {
+        let floors = Floors::default();
+        let mut of_writer = FloorMap::new();
+        let count = 2 * FORGET_FLOORS_MIN as u64;
+        for seq in 1..=count {
+            of_writer.insert(format!("t.{seq}"), Seq::new(seq));
+        }
+        floors.raise(of_writer.iter().map(|(topic, seq)| (topic.as_str(), *seq)));
+        floors.forget_in(&mut of_writer);
+        assert_eq!(of_writer.len() as u64, count);
+        floors.forget(Seq::new(count - 1));
+        floors.forget_in(&mut of_writer);
+        assert_eq!(of_writer.len(), 1);
+        let last = format!("t.{count}");
+        assert_eq!((floors.of(&last), floors.of("t.1")), (Seq::new(count), Seq::ZERO));
+        assert_eq!(floors.above(Seq::FIRST).unwrap().len(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! What the bus decides where the place of a batch is decided: not twice, and only by who may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrw_log::{
@@ -13,6 +14,7 @@ use crate::ids::{IdKey, Ids, IdsUndo, Known, body_of, key_of};
 use crate::limits::{CONSUMERS_MAX, PRODUCERS_MAX, RETENTIONS_MAX};
 use crate::planted::{Bug, is_planted};
 use crate::retention::{FloorMap, Floors, TopicRetention};
+use crate::summed::{Summed, mix};
 
 /// The kind of the control records that say how far a producer is: its name is the key, the number the payload.
 pub const PRODUCER: Kind = Kind(1);
@@ -31,8 +33,8 @@ pub const FLOOR: Kind = Kind(4);
 /// What a batch asks the [`Rules`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// Has any of these events been published before?
-    Ids(Vec<IdAsk>),
+    /// Has any of these events been published before? Made by [`ids`](Self::ids).
+    Ids(IdAsks),
     /// Which of these events, from number `first` of a producer on, are new? A control record with the number
     /// of the last follows them.
     Producer {
@@ -57,6 +59,26 @@ pub enum Ask {
         /// Its generation.
         generation: u64,
     },
+}
+
+/// What the events of a batch ask that have ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdAsks {
+    asks: Vec<IdAsk>,
+    /// An id that two of them have in one topic.
+    repeated: Option<String>,
+}
+
+impl Ask {
+    /// Whether any of these events has been published before. Looks here, and not where the place of the batch
+    /// is decided, whether two of them are the same.
+    #[must_use]
+    pub fn ids(asks: impl IntoIterator<Item = IdAsk>) -> Self {
+        let asks: Vec<IdAsk> = asks.into_iter().collect();
+        let mut seen = BTreeSet::new();
+        let repeated = asks.iter().find(|ask| !seen.insert(&ask.key)).map(|ask| ask.id.clone());
+        Self::Ids(IdAsks { asks, repeated })
+    }
 }
 
 /// An event with an id.
@@ -85,6 +107,14 @@ pub enum RuleError {
     )]
     PartlyPublished {
         /// The first id that is known.
+        id: String,
+    },
+    /// Two events of a batch have the same id in the same topic, so only one of them can be.
+    #[error(
+        "id `{id}` stands twice in the batch for one topic; leave one out, or publish them apart"
+    )]
+    RepeatedId {
+        /// The id.
         id: String,
     },
     /// All of them were published before.
@@ -124,9 +154,9 @@ impl IdAsk {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     pub(crate) ids: Ids,
-    pub(crate) producers: BTreeMap<String, u64>,
+    pub(crate) producers: Summed<String, u64>,
     pub(crate) consumers: Consumers,
-    pub(crate) retention: BTreeMap<String, TopicRetention>,
+    pub(crate) retention: Summed<String, TopicRetention>,
     pub(crate) floors: FloorMap,
 }
 
@@ -158,13 +188,13 @@ impl Memory {
     /// The highest number that a producer has published.
     #[must_use]
     pub fn producer(&self, name: &str) -> Option<u64> {
-        self.producers.get(name).copied()
+        self.producers.map().get(name).copied()
     }
 
     /// How long topics are kept, by their pattern.
     #[must_use]
     pub fn retention(&self) -> &BTreeMap<String, TopicRetention> {
-        &self.retention
+        self.retention.map()
     }
 
     /// Before which seq the events of topics are gone.
@@ -184,6 +214,14 @@ impl Memory {
         self.ids.len()
     }
 
+    /// A number for all of it save the floors, which are forgotten in one memory before they are in another.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let sums =
+            [self.ids.sum(), self.producers.sum(), self.consumers.sum(), self.retention.sum()];
+        sums.into_iter().fold(0, |digest, sum| mix(digest).wrapping_add(sum))
+    }
+
     fn apply_with(&mut self, record: &Record<'_>, undo: &mut Vec<Undo>, ids: &mut IdsUndo) {
         if let Some(event) = Event::of(*record) {
             if let Some(id) = event.id() {
@@ -195,24 +233,23 @@ impl Memory {
         if record.kind() == PRODUCER
             && let Ok(number) = record.payload().try_into()
         {
-            let before = self.producers.insert(name.to_owned(), u64::from_le_bytes(number));
+            let before = self.producers.set(name.to_owned(), Some(u64::from_le_bytes(number)));
             undo.push(Undo::Producer(name.to_owned(), before));
         } else if record.kind() == CONSUMER
             && let Some(fact) = ConsumerFact::decode(record.payload())
         {
-            let before = self.consumers.get(name).cloned();
-            self.consumers.set(name, self.consumers.after(name, fact));
+            let before = self.consumers.set(name, self.consumers.after(name, fact));
             undo.push(Undo::Consumer(name.to_owned(), before));
         } else if record.kind() == RETENTION {
             let policy = TopicRetention::decode(record.payload());
-            let before = set(&mut self.retention, name, policy);
+            let before = self.retention.set(name.to_owned(), policy);
             undo.push(Undo::Retention(name.to_owned(), before));
         } else if record.kind() == FLOOR
             && let Ok(seq) = record.payload().try_into()
         {
             let before = self.floors.get(name).copied();
             let floor = Seq::new(u64::from_le_bytes(seq)).max(before.unwrap_or_default());
-            self.floors.insert(name.to_owned(), floor);
+            set(&mut self.floors, name, Some(floor));
             undo.push(Undo::Floor(name.to_owned(), before));
         }
     }
@@ -229,14 +266,28 @@ pub struct Rules {
     floors: Arc<Floors>,
 }
 
-/// The consumers and the retention as they are on the disk, for all to look at.
+/// The consumers and the retention as they are on the disk, for all to look at, and a digest of all.
 #[derive(Debug, Default)]
 pub struct OnDisk {
     consumers: Mutex<Consumers>,
     retention: Mutex<BTreeMap<String, TopicRetention>>,
+    digest: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl OnDisk {
+    /// Batches that were refused since the start, other than those that were published before.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// The [digest](Memory::digest) of the memory as of the last commit; to be looked at between two.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest.load(Ordering::Acquire)
+    }
+
     /// One of them.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Consumer> {
@@ -270,7 +321,9 @@ impl Rules {
     pub fn new(epoch: Epoch, memory: Memory) -> Self {
         let committed = OnDisk {
             consumers: Mutex::new(memory.consumers.clone()),
-            retention: Mutex::new(memory.retention.clone()),
+            retention: Mutex::new(memory.retention.map().clone()),
+            digest: AtomicU64::new(memory.digest()),
+            refused: AtomicU64::new(0),
         };
         let (undo, undo_ids) = (Vec::new(), Vec::new());
         let floors = Arc::new(Floors::new(memory.floors.clone()));
@@ -289,7 +342,10 @@ impl Rules {
         Arc::clone(&self.floors)
     }
 
-    fn decide_ids(&self, asks: &[IdAsk], place: Place) -> Decision {
+    fn decide_ids(&self, IdAsks { asks, repeated }: &IdAsks, place: Place) -> Decision {
+        if let Some(id) = repeated {
+            return refuse(RuleError::RepeatedId { id: id.clone() });
+        }
         let mut first: Option<Known> = None;
         let mut last = None;
         let mut new = 0;
@@ -321,7 +377,7 @@ impl Rules {
     fn decide_producer(&self, name: &str, first: u64, count: u32) -> Decision {
         let Some(highest) = self.memory.producer(name) else {
             let max = PRODUCERS_MAX;
-            if max <= self.memory.producers.len() {
+            if max <= self.memory.producers.map().len() {
                 return refuse(RuleError::TooMany { what: "producers", max });
             }
             return Decision::Commit { skip: 0 };
@@ -334,8 +390,27 @@ impl Rules {
         }
     }
 
+    fn answer(&self, question: &Question, place: Place) -> Decision {
+        match question.downcast_ref::<Ask>() {
+            Some(Ask::Ids(asks)) => self.decide_ids(asks, place),
+            Some(Ask::Producer { name, first, count }) => {
+                self.decide_producer(name, *first, *count)
+            }
+            Some(Ask::Consumer { name, generation }) => self.decide_consumer(name, *generation),
+            Some(Ask::Retention { pattern }) => {
+                let known = self.memory.retention();
+                if known.contains_key(pattern) || known.len() < RETENTIONS_MAX {
+                    return Decision::Commit { skip: 0 };
+                }
+                refuse(RuleError::TooMany { what: "retention policies", max: RETENTIONS_MAX })
+            }
+            // Nothing to decide, or the question of another view.
+            Some(Ask::Note) | None => Decision::Commit { skip: 0 },
+        }
+    }
+
     /// Shows all readers what was committed.
-    fn publish(&self, changes: &[Undo]) {
+    fn publish(&mut self, changes: &[Undo]) {
         let floors = changes.iter().filter_map(|change| match change {
             Undo::Floor(topic, _) => Some((topic.as_str(), *self.memory.floors.get(topic)?)),
             Undo::Producer(..) | Undo::Consumer(..) | Undo::Retention(..) => None,
@@ -343,6 +418,7 @@ impl Rules {
         let mut floors = floors.peekable();
         if floors.peek().is_some() {
             self.floors.raise(floors);
+            self.floors.forget_in(&mut self.memory.floors);
         }
         for change in changes {
             match change {
@@ -351,7 +427,7 @@ impl Rules {
                     self.committed.lock().set(name, consumer);
                 }
                 Undo::Retention(pattern, _) => {
-                    let policy = self.memory.retention.get(pattern).copied();
+                    let policy = self.memory.retention.map().get(pattern).copied();
                     set(&mut self.committed.lock_retention(), pattern, policy);
                 }
                 Undo::Producer(..) | Undo::Floor(..) => (),
@@ -373,22 +449,13 @@ impl Rules {
 
 impl Decider for Rules {
     fn decide(&self, question: &Question, place: Place) -> Decision {
-        match question.downcast_ref::<Ask>() {
-            Some(Ask::Ids(asks)) => self.decide_ids(asks, place),
-            Some(Ask::Producer { name, first, count }) => {
-                self.decide_producer(name, *first, *count)
-            }
-            Some(Ask::Consumer { name, generation }) => self.decide_consumer(name, *generation),
-            Some(Ask::Retention { pattern }) => {
-                let known = &self.memory.retention;
-                if known.contains_key(pattern) || known.len() < RETENTIONS_MAX {
-                    return Decision::Commit { skip: 0 };
-                }
-                refuse(RuleError::TooMany { what: "retention policies", max: RETENTIONS_MAX })
-            }
-            // Nothing to decide, or the question of another view.
-            Some(Ask::Note) | None => Decision::Commit { skip: 0 },
+        let decision = self.answer(question, place);
+        if let Decision::Refuse(refusal) = &decision
+            && !matches!(refusal.downcast_ref(), Some(RuleError::AlreadyPublished { .. }))
+        {
+            self.committed.refused.fetch_add(1, Ordering::Relaxed);
         }
+        decision
     }
 
     fn place(&mut self, records: Records<'_>) {
@@ -403,17 +470,20 @@ impl Decider for Rules {
             Settled::Committed => {
                 self.undo_ids.clear();
                 self.publish(&undo);
+                self.committed.digest.store(self.memory.digest(), Ordering::Release);
             }
             Settled::TakenBack => {
                 self.memory.ids.take_back(&mut self.undo_ids);
                 for change in undo.into_iter().rev() {
                     match change {
                         Undo::Producer(name, before) => {
-                            set(&mut self.memory.producers, &name, before);
+                            self.memory.producers.set(name, before);
                         }
-                        Undo::Consumer(name, before) => self.memory.consumers.set(&name, before),
+                        Undo::Consumer(name, before) => {
+                            self.memory.consumers.set(&name, before);
+                        }
                         Undo::Retention(name, before) => {
-                            set(&mut self.memory.retention, &name, before);
+                            self.memory.retention.set(name, before);
                         }
                         Undo::Floor(name, before) => {
                             set(&mut self.memory.floors, &name, before);

@@ -3,19 +3,19 @@
 //! A publisher adds to the open batch; a subscriber that comes for more closes it, and from then on it is
 //! read without a lock by all. So an idle bus hands an event over alone, and a busy one thousands at once.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use arrw_log::{Batch, Epoch, Frame, Position, Seq, Timestamp};
 
 use crate::event::{EventError, NewEvent};
-use crate::filter::Filter;
 use crate::limits::{
-    LOCK_TRIES, SUBSCRIPTIONS_MAX, TAIL_BATCH_BYTES, TAIL_BATCH_MICROS, TAIL_FRAMES_MAX,
-    TAIL_FRAMES_READ,
+    LISTED_AT_ONCE, LOCK_TRIES, SUBSCRIPTIONS_MAX, TAIL_BATCH_BYTES, TAIL_BATCH_MICROS,
+    TAIL_FRAMES_MAX, TAIL_FRAMES_READ, TOPICS_COUNTED_MAX,
 };
-use crate::registry::{Registry, Rest, SubscriberId, Wakes};
+use crate::registry::{Listed, Registry, Rest, SubscriberId, Wakes};
+use crate::subscriber::{Delivered, Subscriber};
 
 /// The order of all volatile events since the start: its seqs are its own, and its epoch is of this start
 /// alone, so that no position outlives it.
@@ -29,9 +29,12 @@ pub struct Tail {
 #[derive(Debug)]
 struct State {
     registry: Registry,
-    /// Closed batches, oldest first.
-    frames: VecDeque<Frame>,
+    /// Closed batches, oldest first, each with the bytes of all before it since the start.
+    frames: VecDeque<(u64, Frame)>,
     bytes: usize,
+    /// Bytes of all closed batches since the start.
+    closed: u64,
+    counts: Counts,
     /// Memory of a batch that made room.
     spare: Option<Vec<u8>>,
     /// What was published since, its first event and its time.
@@ -63,6 +66,8 @@ impl Tail {
             registry: Registry::new(Seq::FIRST, seed),
             frames: VecDeque::new(),
             bytes: 0,
+            closed: 0,
+            counts: Counts::default(),
             spare: None,
             open: Batch::with_capacity(TAIL_BATCH_BYTES),
             open_first: Seq::FIRST,
@@ -75,6 +80,12 @@ impl Tail {
     #[must_use]
     pub fn position(&self) -> Position {
         Position { epoch: self.epoch, seq: self.lock().registry.next().previous() }
+    }
+
+    /// Events that were published since the start.
+    #[must_use]
+    pub fn published(&self) -> u64 {
+        self.lock().registry.published()
     }
 
     /// The epoch of this start.
@@ -98,6 +109,7 @@ impl Tail {
         if state.open.records() == 1 {
             (state.open_first, state.open_time) = (seq, now);
         }
+        state.counts.add(event.topic);
         state.registry.note(event.topic, seq, &mut wakes);
         state.registry.noted(seq.next());
         drop(state);
@@ -106,21 +118,15 @@ impl Tail {
     }
 
     /// Adds a subscriber, who is awake, and the seq of the next event; `None` when there are too many.
-    pub fn add(&self, filter: &Filter) -> Option<(TailId, Seq)> {
+    pub fn add(&self, subscriber: &Arc<Subscriber>) -> Option<(TailId, Seq)> {
         let mut state = self.lock();
-        let id = state.registry.add(filter, SUBSCRIPTIONS_MAX)?;
+        let id = state.registry.add(subscriber, SUBSCRIPTIONS_MAX)?;
         Some((TailId(id), state.registry.next()))
     }
 
     /// Takes a subscriber out.
     pub fn remove(&self, id: TailId) {
         self.lock().registry.remove(id.0);
-    }
-
-    /// How many subscribers there are.
-    #[must_use]
-    pub fn subscribers(&self) -> usize {
-        self.lock().registry.len()
     }
 
     /// Takes what there is from `from` on, some frames at most.
@@ -133,12 +139,13 @@ impl Tail {
         if !state.open.is_empty() && state.open_first <= from {
             state.close_batch(self.epoch, self.bytes_max);
         }
-        let after = state.frames.partition_point(|frame| frame.first() <= from);
+        let after = state.frames.partition_point(|(_, frame)| frame.first() <= from);
         let Some(at) = after.checked_sub(1) else {
-            let oldest = state.frames.front().map_or(from, Frame::first);
+            let oldest = state.frames.front().map_or(from, |(_, frame)| frame.first());
             return Got::Gap(oldest);
         };
-        into.extend(state.frames.range(at..).take(TAIL_FRAMES_READ).cloned());
+        let frames = state.frames.range(at..).take(TAIL_FRAMES_READ);
+        into.extend(frames.map(|(_, frame)| frame.clone()));
         Got::Frames
     }
 
@@ -157,6 +164,43 @@ impl Tail {
     #[must_use]
     pub fn progress(&self, id: TailId) -> Option<Seq> {
         self.lock().registry.progress(id.0)
+    }
+
+    /// Shows all subscribers to `each`, some at a time, and answers what those were handed who are gone. Who
+    /// comes or goes meanwhile may or may not be shown.
+    pub fn list(&self, mut each: impl FnMut(Listed)) -> Delivered {
+        let (mut from, mut some) = (Some(0), Vec::new());
+        while let Some(at) = from {
+            from = self.lock().registry.list(at, LISTED_AT_ONCE, &mut some);
+            some.drain(..).for_each(&mut each);
+        }
+        self.lock().registry.gone()
+    }
+
+    /// Bytes of the batches from the one with `from` on, or of all when that is gone, and the time of the
+    /// first; `None` when there is nothing from there on.
+    #[must_use]
+    pub fn bytes_from(&self, from: Seq) -> Option<(u64, Timestamp)> {
+        let state = self.lock();
+        if state.registry.next() <= from {
+            return None;
+        }
+        let open = state.open.stored_bytes() as u64;
+        let after = state.frames.partition_point(|(_, frame)| frame.first() <= from);
+        let is_open = !state.open.is_empty() && state.open_first <= from;
+        match state.frames.get(after.saturating_sub(1)) {
+            Some((before, frame)) if !is_open => Some((state.closed - before + open, frame.time())),
+            _ => Some((open, state.open_time)),
+        }
+    }
+
+    /// How many events of the first [`TOPICS_COUNTED_MAX`] topics were published since the start, by topic.
+    /// Holds publishers up for some 50 ns a topic.
+    #[must_use]
+    pub fn published_by_topic(&self) -> Vec<(Arc<str>, u64)> {
+        let mut state = self.lock();
+        state.counts.settle();
+        state.counts.by_topic.iter().map(|(topic, count)| (Arc::clone(topic), *count)).collect()
     }
 
     /// Nothing more will come: wakes all, and lets nobody sleep.
@@ -181,6 +225,39 @@ impl Tail {
     }
 }
 
+/// How many events each topic had.
+#[derive(Debug, Default)]
+struct Counts {
+    by_topic: BTreeMap<Arc<str>, u64>,
+    /// The topic of the last event, and how many of it came since another had its place: the next event is
+    /// often of the same one.
+    recent: String,
+    count: u64,
+}
+
+impl Counts {
+    #[inline]
+    fn add(&mut self, topic: &str) {
+        if self.recent != topic {
+            self.settle();
+            self.recent.clear();
+            self.recent.push_str(topic);
+        }
+        self.count += 1;
+    }
+
+    /// Brings the recent ones to those of their topic.
+    fn settle(&mut self) {
+        let count = std::mem::take(&mut self.count);
+        let is_full = TOPICS_COUNTED_MAX <= self.by_topic.len();
+        if let Some(sum) = self.by_topic.get_mut(self.recent.as_str()) {
+            *sum += count;
+        } else if 0 < count && !is_full {
+            self.by_topic.insert(self.recent.as_str().into(), count);
+        }
+    }
+}
+
 impl State {
     /// True when the open batch must not take this event.
     fn is_due(&self, event: &NewEvent<'_>, now: Timestamp) -> bool {
@@ -196,9 +273,11 @@ impl State {
         });
         let frame = Frame::in_memory(batch, self.open_first, self.open_time, epoch);
         self.bytes += frame.stored().len();
-        self.frames.push_back(frame);
+        let before = self.closed;
+        self.closed += frame.stored().len() as u64;
+        self.frames.push_back((before, frame));
         while bytes_max < self.bytes || TAIL_FRAMES_MAX < self.frames.len() {
-            let Some(oldest) = self.frames.pop_front() else { break };
+            let Some((_, oldest)) = self.frames.pop_front() else { break };
             let len = oldest.stored().len();
             self.bytes -= len;
             if self.spare.is_none() && (TAIL_BATCH_BYTES / 2..=TAIL_BATCH_BYTES).contains(&len) {

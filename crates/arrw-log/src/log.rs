@@ -220,6 +220,34 @@ impl Log {
         self.shared().with_writer(|writer| writer.set_decider(decider));
     }
 
+    /// Runs `look` between two commits, with the position behind the last one: what a decider shows then
+    /// is of exactly these records. Waits for a commit that is under way, and holds up the next.
+    pub fn between_commits<T>(&self, look: impl FnOnce(Position) -> T) -> T {
+        self.shared().with_writer(|_| look(self.position()))
+    }
+
+    /// About how many bytes of the log stand from a record on: whole frames while it is in memory, else up to
+    /// a stretch of the index more (64 KiB). Costs a lock, or a read of a footer.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn bytes_from(&self, seq: Seq) -> Result<u64, ReadError> {
+        let shared = self.shared();
+        if let Some(bytes) = shared.ring.bytes_from(seq) {
+            return Ok(bytes);
+        }
+        let segments = shared.segments.all();
+        let later = segments.partition_point(|segment| segment.start.next_seq <= seq);
+        let after: u64 = segments[later..].iter().map(|segment| segment.committed()).sum();
+        let Some(segment) = later.checked_sub(1).map(|at| &segments[at]) else { return Ok(after) };
+        match segment.entry_before(seq, shared.environment.storage.as_ref()) {
+            Ok(entry) => Ok(after + segment.committed().saturating_sub(entry.at)),
+            // It may just have been trimmed.
+            Err(_) if segment.start.next_seq < self.first() => Ok(after),
+            Err(source) => Err(ReadError::Io { file: segment.name(), source: Arc::new(source) }),
+        }
+    }
+
     /// Removes whole segments whose records are all before `before` and not held; answers how many
     /// records went.
     ///

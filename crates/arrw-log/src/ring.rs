@@ -22,13 +22,24 @@ pub(crate) enum FromRing {
 
 #[derive(Debug)]
 struct State {
-    frames: VecDeque<Frame>,
+    /// Each with the bytes of all before it since the start.
+    frames: VecDeque<(u64, Frame)>,
     bytes: usize,
+    /// Bytes of all frames since the start.
+    pushed: u64,
     tail: Seq,
     /// One for each waiting reader, by its number.
     wakers: BTreeMap<u64, Waker>,
     sleepers: usize,
     closed: bool,
+}
+
+impl State {
+    /// The frame with a record, which is there.
+    fn holding(&self, seq: Seq) -> Option<&(u64, Frame)> {
+        let after = self.frames.partition_point(|(_, frame)| frame.first() <= seq);
+        after.checked_sub(1).map(|at| &self.frames[at])
+    }
 }
 
 /// The ring. Bounded in bytes and in frames: the oldest make room, and readers that still need them go
@@ -49,6 +60,7 @@ impl Ring {
         let state = State {
             frames: VecDeque::new(),
             bytes: 0,
+            pushed: 0,
             tail,
             wakers: BTreeMap::new(),
             sleepers: 0,
@@ -67,10 +79,12 @@ impl Ring {
     pub(crate) fn push(&self, frame: Frame) {
         let mut state = lock(&self.state);
         state.tail = frame.header().end_seq();
+        let before = state.pushed;
         state.bytes += frame.stored().len();
-        state.frames.push_back(frame);
+        state.pushed += frame.stored().len() as u64;
+        state.frames.push_back((before, frame));
         while self.bytes_max < state.bytes || RING_FRAMES_MAX < state.frames.len() {
-            let Some(oldest) = state.frames.pop_front() else { break };
+            let Some((_, oldest)) = state.frames.pop_front() else { break };
             state.bytes -= oldest.stored().len();
         }
         self.tail.store(state.tail.get(), Ordering::Release);
@@ -100,11 +114,19 @@ impl Ring {
             return FromRing::Tail;
         }
         let state = lock(&self.state);
-        let after = state.frames.partition_point(|frame| frame.first() <= seq);
-        match after.checked_sub(1) {
-            Some(at) => FromRing::Frame(state.frames[at].clone()),
+        match state.holding(seq) {
+            Some((_, frame)) => FromRing::Frame(frame.clone()),
             None => FromRing::Older,
         }
+    }
+
+    /// Bytes of the frames from the one with `seq` on; `None` when that is not in memory.
+    pub(crate) fn bytes_from(&self, seq: Seq) -> Option<u64> {
+        let state = lock(&self.state);
+        if state.tail <= seq {
+            return Some(0);
+        }
+        state.holding(seq).map(|(before, _)| state.pushed - before)
     }
 
     /// Waits on this thread until `seq` exists; false when the time is over or the log was closed.

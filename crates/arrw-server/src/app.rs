@@ -1,10 +1,12 @@
 //! What all requests share.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use arrw::{AppendError, Bus, Db, PublishError};
 use tokio::sync::{Notify, watch};
 
+use crate::events::Sharing;
 use crate::guard::Hosts;
 
 /// The database, who may ask, and how the server is.
@@ -13,6 +15,7 @@ pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) bus: Bus,
     pub(crate) hosts: Hosts,
+    pub(crate) sharing: Arc<Sharing>,
     /// True from when the server stops.
     closing: watch::Sender<bool>,
     /// Told when the log has stopped.
@@ -22,7 +25,8 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(db: Db, hosts: Hosts) -> Self {
         let bus = db.bus();
-        Self { db, bus, hosts, closing: watch::Sender::new(false), poisoned: Notify::new() }
+        let (sharing, closing, poisoned) = Default::default();
+        Self { db, bus, hosts, sharing, closing, poisoned }
     }
 
     /// Begins to stop: streams end, connections take no further request.

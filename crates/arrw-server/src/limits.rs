@@ -68,6 +68,13 @@ pub const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Bytes after which a chunk of a stream takes no more events; one is always in it.
 pub const STREAM_CHUNK_BYTES: usize = 64 * 1024;
 
+/// Bytes of chunks that were encoded lately and are kept for other streams of the same filter: as far behind
+/// each other as such streams are when all are live. A stream that is further behind encodes for itself.
+pub const SHARED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How many such chunks, for the small ones: about 1 MiB of what is known about them.
+pub const SHARED_CHUNKS_MAX: usize = 4_096;
+
 /// How long a stream may be silent: proxies cut connections that are silent for a minute.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 

@@ -53,6 +53,7 @@ pub enum Code {
     PartlyPublished,
     TooManyNames,
     Internal,
+    RepeatedId,
 }
 
 /// What is declared about a code.
@@ -98,6 +99,7 @@ impl Code {
         Self::PartlyPublished,
         Self::TooManyNames,
         Self::Internal,
+        Self::RepeatedId,
     ];
 
     /// Its stable name, such as `ARW0001`.
@@ -183,6 +185,7 @@ impl Code {
             Self::Internal => {
                 ("ARW0032", StatusCode::INTERNAL_SERVER_ERROR, Never, "fault of the server")
             }
+            Self::RepeatedId => ("ARW0033", StatusCode::BAD_REQUEST, Never, "id twice in a batch"),
         };
         Facts { name, status, retry, title }
     }

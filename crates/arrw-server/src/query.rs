@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use crate::limits::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, WAIT_MAX};
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
+use crate::rfc3339;
 
 /// What a reader of events asks for.
 #[derive(Debug)]
@@ -52,14 +53,18 @@ impl Query {
     }
 }
 
-/// Where to start: `earliest`, `latest` or a position.
+/// Where to start: `earliest`, `latest`, a position or a time.
 pub(crate) fn start(text: &str) -> Result<Start, Problem> {
-    match text {
-        "earliest" => Ok(Start::Earliest),
-        "latest" => Ok(Start::Latest),
-        text => Position::from_str(text).map(Start::After).map_err(|error| {
-            Problem::new(Code::Query, error.to_string())
-                .hint("write `earliest`, `latest`, or a position that an answer gave you")
+    let of_time = || rfc3339::parse(text).map(Start::Since);
+    match (text, Position::from_str(text)) {
+        ("earliest", _) => Ok(Start::Earliest),
+        ("latest", _) => Ok(Start::Latest),
+        (_, Ok(position)) => Ok(Start::After(position)),
+        (_, Err(error)) => of_time().ok_or_else(|| {
+            Problem::new(Code::Query, error.to_string()).hint(
+                "write `earliest`, `latest`, a position that an answer gave you, or a time such as \
+                 2026-01-31T23:59:59Z (with `+` written as `%2B`)",
+            )
         }),
     }
 }
@@ -99,6 +104,8 @@ fn decoded(text: &str) -> Result<String, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use arrw::Timestamp;
+
     use super::*;
 
     const ALL: &[&str] = &["filter", "after", "limit", "wait_ms"];
@@ -113,6 +120,8 @@ mod tests {
         assert_eq!((query.filter.as_str(), query.limit), ("a.>", 7));
         assert_eq!(query.after, Some(Start::After(position)));
         assert_eq!(query.wait, Duration::from_millis(1500));
+        let query = Query::parse(Some("after=1970-01-01T01:00:02%2B01:00"), ALL).unwrap();
+        assert_eq!(query.after, Some(Start::Since(Timestamp::from_micros(2_000_000))));
     }
 
     #[test]

@@ -1,28 +1,26 @@
 //! Times as people and JSON have them.
 
-use arrw::Timestamp;
+use std::str::FromStr;
 
-/// A time as RFC 3339 in UTC with microseconds, such as `2026-01-31T23:59:59.000001Z`.
+use arrw::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+
+/// A time as RFC 3339 in UTC with microseconds, such as `2026-01-31T23:59:59.000001Z`. After the year 9999, which
+/// RFC 3339 does not know, its last microsecond.
 #[must_use]
 pub fn rfc3339(time: Timestamp) -> String {
-    let (seconds, micros) = (time.micros() / 1_000_000, time.micros() % 1_000_000);
-    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    let micros = i64::try_from(time.micros()).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
+    PRINTER.timestamp_to_string(&time)
 }
 
-/// Year, month and day of a day since 1970. After Howard Hinnant, `civil_from_days`: years begin in
-/// March, so that the leap day is the last.
-fn date(days: u64) -> (u64, u64, u64) {
-    let since_march_0 = days + 719_468;
-    let (era, of_era) = (since_march_0 / 146_097, since_march_0 % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+/// The time that RFC 3339 writes so, with an offset or `Z`; `None` when it is none, or before 1970.
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+    let time = jiff::Timestamp::from_str(text).ok()?;
+    // Rounded up, so that what is asked for since then is not from before.
+    let micros = u128::try_from(time.as_nanosecond()).ok()?.div_ceil(1_000);
+    Some(Timestamp::from_micros(u64::try_from(micros).ok()?))
 }
 
 #[cfg(test)]
@@ -31,12 +29,29 @@ mod tests {
 
     #[test]
     fn times_are_rfc_3339() {
-        let check =
-            |micros, expected| assert_eq!(rfc3339(Timestamp::from_micros(micros)), expected);
+        let check = |micros, expected| {
+            assert_eq!(rfc3339(Timestamp::from_micros(micros)), expected);
+            assert_eq!(parse(expected), Some(Timestamp::from_micros(micros)));
+        };
         check(0, "1970-01-01T00:00:00.000000Z");
         check(951_782_400_000_001, "2000-02-29T00:00:00.000001Z");
         check(951_868_799_999_999, "2000-02-29T23:59:59.999999Z");
         check(4_107_542_400_000_000, "2100-03-01T00:00:00.000000Z");
         check(1_735_689_599_000_000, "2024-12-31T23:59:59.000000Z");
+        assert_eq!(rfc3339(Timestamp::from_micros(u64::MAX)), "9999-12-30T22:00:00.999999Z");
+    }
+
+    #[test]
+    fn offsets_and_fractions_are_read_and_nothing_else() {
+        let check = |text, micros: Option<u64>| {
+            assert_eq!(parse(text), micros.map(Timestamp::from_micros), "{text}");
+        };
+        check("1970-01-01T01:00:00+01:00", Some(0));
+        check("1970-01-01t00:00:01z", Some(1_000_000));
+        check("1970-01-01T00:00:00.0000001Z", Some(1));
+        check("1970-01-01T00:00:00.1234565-00:30", Some(1_800_123_457));
+        for wrong in ["", "42", "1970-01-01", "1970-01-01T00:00:00", "1969-12-31T23:59:59Z", "x"] {
+            check(wrong, None);
+        }
     }
 }

@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arrw_bus::{Ask, CONSUMER, ConsumerFact, Filter, RuleError};
-use arrw_log::{Append, AppendError, Batch, NewRecord, Position, Seq, Urgency};
+use arrw_log::{Append, AppendError, Batch, NewRecord, Position, ReadError, Seq, Urgency};
 
 use crate::db::Shared;
 use crate::error::{ConsumerError, SubscriptionError};
 use crate::events::Events;
+use crate::stats::{self, Pending};
 use crate::subscription::{Policy, Start, Subscription};
 
 /// Times that opening a consumer is tried when others open it at the same moment.
@@ -41,8 +42,8 @@ pub struct ConsumerStatus {
     pub cursor: Position,
     /// How often it was opened.
     pub generation: u64,
-    /// Records of the log behind the cursor, wanted or not.
-    pub pending: u64,
+    /// What is behind the cursor.
+    pub pending: Pending,
 }
 
 impl Consumer {
@@ -133,7 +134,7 @@ impl Consumer {
         }
         if log.tail() <= position.seq {
             let (wanted, tail) = (position.seq, log.tail());
-            let error = arrw_log::ReadError::BeyondTail { wanted, tail };
+            let error = ReadError::BeyondTail { wanted, tail };
             return Err(SubscriptionError::Read(error).into());
         }
         let fact = ConsumerFact::Acknowledged(position.seq);
@@ -203,15 +204,17 @@ pub(crate) fn delete(shared: &Shared, name: &str) -> Result<bool, ConsumerError>
 }
 
 /// All consumers, by name.
-pub(crate) fn list(shared: &Shared) -> Vec<ConsumerStatus> {
-    let (epoch, tail) = (shared.log.epoch(), shared.log.tail());
+pub(crate) fn list(shared: &Shared) -> Result<Vec<ConsumerStatus>, ReadError> {
+    let epoch = shared.log.epoch();
     let consumers = shared.keeper.committed.all();
-    let status = |(name, consumer): (&str, &arrw_bus::Consumer)| ConsumerStatus {
-        name: name.to_owned(),
-        filter: consumer.filter.clone(),
-        cursor: Position { epoch, seq: consumer.cursor },
-        generation: consumer.generation,
-        pending: tail.get().saturating_sub(consumer.cursor.next().get()),
+    let status = |(name, consumer): (&str, &arrw_bus::Consumer)| {
+        Ok(ConsumerStatus {
+            name: name.to_owned(),
+            filter: consumer.filter.clone(),
+            cursor: Position { epoch, seq: consumer.cursor },
+            generation: consumer.generation,
+            pending: stats::pending(shared, false, consumer.cursor.next())?,
+        })
     };
     consumers.iter().map(status).collect()
 }

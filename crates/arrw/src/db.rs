@@ -12,7 +12,7 @@ use arrw_log::{
 };
 
 use crate::bus::Bus;
-use crate::memory::{Due, Shadow};
+use crate::memory::{Alarm, Alarms, Due, Shadow};
 use crate::pump::Pump;
 use crate::retention::Keeper;
 
@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) keeper: Keeper,
     /// What keeps history for each consumer.
     holds: Mutex<BTreeMap<String, Hold>>,
+    pub(crate) alarms: Alarms,
     due: Arc<Due>,
     saver: Mutex<Option<JoinHandle<()>>>,
     /// Kept by the log's waker as well; here so that it lives as long as the log.
@@ -100,6 +101,7 @@ impl Db {
         let tail = Tail::new(Epoch::from_random(draw()), options.volatile_bytes, draw());
         let due = Arc::new(Due::every(segment_bytes));
         let pump = Pump::start(Arc::clone(&dispatch), Arc::clone(&due), reader);
+        let alarms = shadow.alarms();
         let saver = start_saver(&due, shadow, &keeper)?;
         let shared = Shared {
             log,
@@ -108,6 +110,7 @@ impl Db {
             tail,
             keeper,
             holds: Mutex::new(BTreeMap::new()),
+            alarms,
             due,
             saver: Mutex::new(Some(saver)),
             _pump: pump,
@@ -139,6 +142,12 @@ impl Db {
     #[must_use]
     pub fn poison(&self) -> Option<Arc<std::io::Error>> {
         self.shared.log.poison()
+    }
+
+    /// What an operator must know of, if there is anything: it stays until the database is opened again.
+    #[must_use]
+    pub fn alarm(&self) -> Option<Alarm> {
+        self.shared.alarms.get().copied()
     }
 
     /// Closes the database: commits what was let in, and ends the subscriptions behind it. Other handles are

@@ -1,17 +1,21 @@
 //! Events that a subscription hands over together, without a copy of them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrw_bus::{Event, Filter, FloorMap};
+use arrw_bus::{Event, Filter, FloorMap, Subscriber};
 use arrw_log::{Epoch, Frame, Position, Records, Seq};
 
 /// Events that were committed together, or published shortly after each other; one at least. Those that the
 /// subscription does not want are left out.
 ///
 /// Cloning shares the bytes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Events {
-    filter: Filter,
+    /// Whose they are.
+    subscriber: Arc<Subscriber>,
+    /// How many of them were looked at, from the first one on.
+    seen: AtomicU64,
     frame: Frame,
     /// Behind `frame`, when a conflating subscription was behind.
     more: Vec<Frame>,
@@ -23,23 +27,25 @@ pub struct Events {
 }
 
 impl Events {
-    /// The events of `frame` that `filter` wants and that are not below `floors`; `None` when there are none.
+    /// The events of `frame` that the subscriber wants and that are not below `floors`; `None` when there are none.
     pub(crate) fn of(
         frame: Frame,
-        filter: &Filter,
+        subscriber: &Arc<Subscriber>,
         floors: Option<Arc<FloorMap>>,
         epoch: Epoch,
     ) -> Option<Self> {
-        let filter = filter.clone();
-        let events = Self { filter, frame, more: Vec::new(), picked: None, floors, epoch };
-        events.iter().next().is_some().then_some(events)
+        let (subscriber, seen) = (Arc::clone(subscriber), AtomicU64::new(0));
+        let events =
+            Self { subscriber, seen, frame, more: Vec::new(), picked: None, floors, epoch };
+        let has_any = events.search().next().is_some();
+        has_any.then_some(events)
     }
 
     /// Those of some frames that are in `picked`, which is in order.
     pub(crate) fn picked(
         mut frames: Vec<Frame>,
         picked: Vec<Seq>,
-        filter: &Filter,
+        subscriber: &Arc<Subscriber>,
         epoch: Epoch,
     ) -> Option<Self> {
         if picked.is_empty() {
@@ -47,21 +53,46 @@ impl Events {
         }
         let more = frames.split_off(1);
         let frame = frames.pop()?;
-        let filter = filter.clone();
+        let (subscriber, seen) = (Arc::clone(subscriber), AtomicU64::new(0));
         // What was picked is not below any floor.
-        Some(Self { filter, frame, more, picked: Some(picked), floors: None, epoch })
+        Some(Self { subscriber, seen, frame, more, picked: Some(picked), floors: None, epoch })
     }
 
     /// The events, in order.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter {
-            filter: &self.filter,
+        Iter { events: self, search: self.search(), found: 0 }
+    }
+
+    fn search(&self) -> Search<'_> {
+        Search {
+            filter: self.subscriber.filter(),
             records: self.frame.records(),
             more: self.more.iter(),
             picked: self.picked.as_deref(),
             floors: self.floors.as_deref(),
             topic: None,
+        }
+    }
+
+    /// Tells those apart that show the same events to subscribers of the same filter, so that what is made of them
+    /// can be shared. `None` when that depends on more: on what was left out of them, or is gone.
+    #[must_use]
+    pub fn shared_key(&self) -> Option<SharedKey> {
+        let is_plain = self.picked.is_none() && self.floors.is_none();
+        is_plain.then(|| SharedKey {
+            epoch: self.epoch.get(),
+            first: self.frame.first(),
+            last: self.frame.last(),
+        })
+    }
+
+    /// Says that the subscriber was shown the first `count` of them in another way than by iterating, for the
+    /// [stats](crate::SubscriptionStats::delivered).
+    pub fn were_seen(&self, count: u64) {
+        let seen = self.seen.fetch_max(count, Ordering::Relaxed);
+        if seen < count {
+            self.subscriber.add_delivered(count - seen);
         }
     }
 
@@ -79,6 +110,21 @@ impl Events {
     }
 }
 
+impl Clone for Events {
+    /// A clone tells the [stats](crate::SubscriptionStats::delivered) only of what the first one did not until now.
+    fn clone(&self) -> Self {
+        Self {
+            subscriber: Arc::clone(&self.subscriber),
+            seen: AtomicU64::new(self.seen.load(Ordering::Relaxed)),
+            frame: self.frame.clone(),
+            more: self.more.clone(),
+            picked: self.picked.clone(),
+            floors: self.floors.clone(),
+            epoch: self.epoch,
+        }
+    }
+}
+
 impl<'a> IntoIterator for &'a Events {
     type Item = Event<'a>;
     type IntoIter = Iter<'a>;
@@ -88,9 +134,43 @@ impl<'a> IntoIterator for &'a Events {
     }
 }
 
+/// What [`Events`] were made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SharedKey {
+    epoch: u64,
+    first: Seq,
+    last: Seq,
+}
+
 /// The events of [`Events`], in order.
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
+    events: &'a Events,
+    search: Search<'a>,
+    found: u64,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Event<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Event<'a>> {
+        let event = self.search.next();
+        self.found += u64::from(event.is_some());
+        event
+    }
+}
+
+/// Counts what was looked at for the first time.
+impl Drop for Iter<'_> {
+    fn drop(&mut self) {
+        self.events.were_seen(self.found);
+    }
+}
+
+/// Looks for what the subscriber wants.
+#[derive(Clone, Debug)]
+struct Search<'a> {
     filter: &'a Filter,
     records: Records<'a>,
     more: std::slice::Iter<'a, Frame>,
@@ -100,7 +180,7 @@ pub struct Iter<'a> {
     topic: Option<(&'a str, bool)>,
 }
 
-impl<'a> Iterator for Iter<'a> {
+impl<'a> Iterator for Search<'a> {
     type Item = Event<'a>;
 
     #[inline]

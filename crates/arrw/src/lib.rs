@@ -33,6 +33,7 @@ mod parker;
 mod publish;
 mod pump;
 mod retention;
+mod stats;
 mod subscription;
 
 pub use arrw_bus::{
@@ -45,12 +46,14 @@ pub use arrw_log::{
     Timestamp, UpkeepError,
 };
 
-pub use bus::{Bus, BusStats};
+pub use bus::Bus;
 pub use consumer::{Acknowledge, Consumer, ConsumerStatus};
 pub use db::{Db, Options};
 pub use error::{ConsumerError, PublishError, SubscribeError, SubscriptionError};
-pub use events::{Events, Iter};
+pub use events::{Events, Iter, SharedKey};
 pub use history::{HISTORY_LIMIT_MAX, History, HistoryError, HistoryQuery, Order};
+pub use memory::Alarm;
 pub use publish::{Publish, Published};
 pub use retention::{Removed, RetentionError};
+pub use stats::{BusStats, PatternStats, Pending, SubscriptionStats, Traffic};
 pub use subscription::{Policy, Start, Subscription};

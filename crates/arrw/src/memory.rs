@@ -2,10 +2,14 @@
 //!
 //! The next checkpoint is made by reading on from the one before, never from the live state: so it says what
 //! the log says, and a start that reads it does what a start that reads the log would do.
+//!
+//! Before it is saved, its digest is compared with that of the live state as of the same record. Where the two
+//! differ one of them is wrong and nobody knows which: the last good checkpoint stays, what stands behind it is
+//! not trimmed, and an [alarm](Alarm) is raised.
 
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 
-use arrw_bus::Memory;
+use arrw_bus::{Memory, OnDisk};
 use arrw_log::{Checkpoint, Hold, Log, OpenError, ReadError, Reader, Seq, Start};
 
 use crate::retention::Keeper;
@@ -13,15 +17,43 @@ use crate::retention::Keeper;
 /// Name of the checkpoint's file.
 const NAME: &str = "bus";
 
+/// Something that an operator must know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Alarm {
+    /// What the bus remembers is not what the log says, as of a record: it may answer an id or a consumer
+    /// wrongly. Opening the database again makes it from the last good checkpoint and the log; please report it.
+    Diverged {
+        /// The record up to which the two were compared.
+        at: Seq,
+    },
+}
+
+impl std::fmt::Display for Alarm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Diverged { at } => write!(
+                f,
+                "what the bus remembers differs from what the log says as of record {at}: restart to make it \
+                 again from the log, and report this"
+            ),
+        }
+    }
+}
+
+/// The first alarm that was raised, if any.
+pub(crate) type Alarms = Arc<OnceLock<Alarm>>;
+
 /// The memory as of a record, which follows the log a little behind.
 #[derive(Debug)]
 pub(crate) struct Shadow {
     memory: Memory,
     reader: Reader,
-    /// What was not read yet must not be trimmed.
+    /// What is not in a checkpoint yet must not be trimmed.
     hold: Hold,
     /// The record that the last checkpoint was made of.
     saved: Option<Seq>,
+    alarms: Alarms,
 }
 
 impl Shadow {
@@ -41,8 +73,8 @@ impl Shadow {
         let from = saved.map_or(log.first(), |seq| seq.next().max(log.first()));
         let reader = log.reader(Start::At(from)).map_err(|error| failed(error.into()))?;
         let hold = log.hold(from).map_err(|error| failed(error.into()))?;
-        let mut shadow = Self { memory, reader, hold, saved };
-        shadow.read_on().map_err(|error| failed(error.into()))?;
+        let mut shadow = Self { memory, reader, hold, saved, alarms: Alarms::default() };
+        shadow.read_to(log.tail()).map_err(|error| failed(error.into()))?;
         Ok(shadow)
     }
 
@@ -50,9 +82,14 @@ impl Shadow {
         &self.memory
     }
 
-    /// Takes in all that was committed since.
-    fn read_on(&mut self) -> Result<(), ReadError> {
-        loop {
+    /// Where this raises its alarms.
+    pub(crate) fn alarms(&self) -> Alarms {
+        Arc::clone(&self.alarms)
+    }
+
+    /// Takes in all that was committed before `end`, where a frame ends.
+    fn read_to(&mut self, end: Seq) -> Result<(), ReadError> {
+        while self.reader.next_seq() < end {
             match self.reader.try_next() {
                 Ok(None) => break,
                 Ok(Some(frame)) => {
@@ -65,24 +102,27 @@ impl Shadow {
                 Err(other) => return Err(other),
             }
         }
-        self.hold.advance(self.reader.next_seq());
         Ok(())
     }
 
     /// Reads on and saves what came of it. What fails is tried again with the next one; a disk that failed
     /// has stopped the log.
-    fn save(&mut self, log: &Log) {
-        if self.read_on().is_err() {
+    fn save(&mut self, log: &Log, live: &OnDisk) {
+        let (seq, digest) = log.between_commits(|position| (position.seq, live.digest()));
+        if self.saved == Some(seq) || self.read_to(seq.next()).is_err() {
             return;
         }
-        let seq = self.reader.next_seq().previous();
-        if self.saved == Some(seq) {
+        if self.memory.digest() != digest {
+            let _raised_before = self.alarms.set(Alarm::Diverged { at: seq });
+        }
+        if self.alarms.get().is_some() {
             return;
         }
         self.memory.forget_floors(log.first());
         let checkpoint = Checkpoint { seq, bytes: self.memory.encode() };
         if log.save_checkpoint(NAME, &checkpoint).is_ok() {
             self.saved = Some(seq);
+            self.hold.advance(seq.next());
         }
     }
 }
@@ -134,7 +174,8 @@ impl Due {
             state.bytes = 0;
             let closing = state.closing;
             drop(state);
-            shadow.save(&keeper.log);
+            shadow.save(&keeper.log, &keeper.committed);
+            keeper.floors.forget(keeper.log.first());
             if closing {
                 return;
             }
@@ -145,5 +186,52 @@ impl Due {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrw_bus::{Ask, IdAsk, NewEvent, Rules};
+    use arrw_log::{Batch, Environment, Epoch, Frame, MemoryStorage, Timestamp};
+
+    use super::*;
+
+    fn with_id(id: &str) -> Batch {
+        let event = NewEvent { id: Some(id), ..NewEvent::new("orders", b"{}") };
+        let mut batch = Batch::new();
+        event.push_to(&mut batch).unwrap();
+        let ask = Ask::ids(batch.into_iter().filter_map(|record| IdAsk::of(&event, &record)));
+        batch.asking(Arc::new(ask))
+    }
+
+    #[test]
+    fn a_memory_that_differs_is_not_saved_and_raises_an_alarm() {
+        let environment = Environment::with_storage(Arc::new(MemoryStorage::new()));
+        let log = Log::open_with(environment, arrw_log::Options::default()).unwrap();
+        let mut shadow = Shadow::open(&log).unwrap();
+        let rules = Rules::new(log.epoch(), shadow.memory().clone());
+        let live = rules.committed();
+        log.set_decider(Box::new(rules));
+        let saved = || log.load_checkpoint(NAME).unwrap().map(|checkpoint| checkpoint.seq);
+
+        let first = log.append(with_id("a")).wait().unwrap().last;
+        shadow.save(&log, &live);
+        assert_eq!((saved(), shadow.alarms().get()), (Some(first), None));
+
+        let frame = Frame::in_memory(
+            with_id("b"),
+            first.next(),
+            Timestamp::from_micros(0),
+            Epoch::from_random(1),
+        );
+        shadow.memory.apply(&frame.records().next().unwrap());
+        let second = log.append(with_id("c")).wait().unwrap().last;
+        shadow.save(&log, &live);
+        let alarm = Alarm::Diverged { at: second };
+        assert_eq!((saved(), shadow.alarms().get()), (Some(first), Some(&alarm)));
+        log.append(with_id("d")).wait().unwrap();
+        shadow.save(&log, &live);
+        assert_eq!(saved(), Some(first));
+        assert!(alarm.to_string().contains("as of record 2"), "{alarm}");
     }
 }

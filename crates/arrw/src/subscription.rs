@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use arrw_bus::{DispatchId, Event, Filter, Got, Rest, TailId, limits::SUBSCRIPTIONS_MAX};
-use arrw_log::{Epoch, Frame, Position, Reader, Seq, Timestamp};
+use arrw_bus::{
+    DispatchId, Event, Filter, Got, Rest, Subscriber, TailId, limits::SUBSCRIPTIONS_MAX,
+};
+use arrw_log::{Epoch, Frame, Position, ReadError, Reader, Seq, Timestamp};
 
 use crate::db::Shared;
 use crate::error::{SubscribeError, SubscriptionError, other_epoch};
 use crate::events::Events;
 use crate::parker::Parker;
+use crate::stats::{self, SubscriptionStats};
 
 /// Keys that a conflating subscription takes at once; what is behind them comes next.
 const CONFLATED_KEYS_MAX: usize = 65_536;
@@ -28,6 +31,10 @@ const SHORT_SLEEP: Duration = Duration::from_micros(50);
 
 /// How often it then lets other threads go first: some 20 us when there is none.
 const LINGER_YIELDS: usize = 80;
+
+/// Bytes of the log that a task looks at before others have their turn, when it wants nothing of them: about a
+/// millisecond of work.
+const TURN_BYTES_MAX: usize = 1024 * 1024;
 
 /// Where a subscription starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,15 +86,27 @@ pub enum Policy {
 #[derive(Debug)]
 pub struct Subscription {
     shared: Arc<Shared>,
-    filter: Filter,
+    subscriber: Arc<Subscriber>,
     source: Source,
     policy: Policy,
     parker: Option<Arc<Parker>>,
     /// What was gone before it began, to be told first.
     gap: Option<(Seq, Seq)>,
-    delivered: u64,
     /// True when it was woken soon after it had fallen asleep.
     slept_shortly: bool,
+}
+
+/// What came of a look.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once; a box would cost each read"
+)]
+enum Found {
+    Events(Events),
+    /// All was looked at.
+    Nothing,
+    /// There may be more.
+    TurnIsOver,
 }
 
 #[derive(Debug)]
@@ -113,12 +132,13 @@ impl Subscription {
         policy: Policy,
     ) -> Result<Self, SubscribeError> {
         let too_many = || SubscribeError::TooMany { max: SUBSCRIPTIONS_MAX };
-        let source = if filter.is_volatile() {
-            let (id, next) = shared.tail.add(&filter).ok_or_else(too_many)?;
+        let subscriber = Arc::new(Subscriber::new(filter));
+        let source = if subscriber.filter().is_volatile() {
+            let (id, next) = shared.tail.add(&subscriber).ok_or_else(too_many)?;
             Source::Volatile { next, frames: VecDeque::new(), id, found: 0 }
         } else {
             // Known before it looks where the log ends: what comes after that wakes it.
-            let id = shared.dispatch.add(&filter).ok_or_else(too_many)?;
+            let id = shared.dispatch.add(&subscriber).ok_or_else(too_many)?;
             match shared.log.reader(start.of_log()) {
                 Ok(reader) => Source::Durable { reader, id },
                 Err(error) => {
@@ -129,15 +149,15 @@ impl Subscription {
         };
         let mut subscription = Self {
             shared,
-            filter,
+            subscriber,
             source,
             policy,
             parker: None,
             gap: None,
-            delivered: 0,
             slept_shortly: false,
         };
         subscription.start_volatile(start)?;
+        subscription.subscriber.has_read(subscription.next_seq());
         Ok(subscription)
     }
 
@@ -148,14 +168,14 @@ impl Subscription {
         match start {
             Start::Latest => Ok(()),
             Start::Earliest | Start::Since(_) => {
-                Err(SubscribeError::NoHistory { filter: self.filter.to_string() })
+                Err(SubscribeError::NoHistory { filter: self.subscriber.filter().to_string() })
             }
             Start::After(position) if position.epoch != epoch => {
                 Err(other_epoch(position, epoch).into())
             }
             Start::After(position) if *next <= position.seq => {
                 let (wanted, tail) = (position.seq, *next);
-                Err(arrw_log::ReadError::BeyondTail { wanted, tail }.into())
+                Err(ReadError::BeyondTail { wanted, tail }.into())
             }
             Start::After(position) => {
                 *next = position.seq.next();
@@ -166,8 +186,8 @@ impl Subscription {
 
     /// What it wants.
     #[must_use]
-    pub fn filter(&self) -> &Filter {
-        &self.filter
+    pub fn topic_filter(&self) -> &Filter {
+        self.subscriber.filter()
     }
 
     /// The position behind which it goes on: all before it was handed over or is not wanted.
@@ -188,10 +208,13 @@ impl Subscription {
         self.tail().get().saturating_sub(self.position().seq.next().get())
     }
 
-    /// How often it has handed over events.
-    #[must_use]
-    pub fn delivered(&self) -> u64 {
-        self.delivered
+    /// What can be told of it now. Looks at what it reads next, on the disk when it is there.
+    ///
+    /// # Errors
+    /// When the disk cannot be read there.
+    pub fn stats(&self) -> Result<SubscriptionStats, ReadError> {
+        let next = self.position().seq.next();
+        stats::of_subscription(&self.shared, &(Arc::clone(&self.subscriber), next))
     }
 
     /// The next events, if there are any. Does not wait.
@@ -199,24 +222,42 @@ impl Subscription {
     /// # Errors
     /// [`SubscriptionError`]. After a gap the next call goes on behind it.
     pub fn try_next(&mut self) -> Result<Option<Events>, SubscriptionError> {
+        match self.find(usize::MAX)? {
+            Found::Events(events) => Ok(Some(events)),
+            Found::Nothing | Found::TurnIsOver => Ok(None),
+        }
+    }
+
+    /// Looks at what is there until it finds some events, or has looked at so many bytes.
+    fn find(&mut self, bytes_max: usize) -> Result<Found, SubscriptionError> {
+        let found = self.find_uncounted(bytes_max);
+        self.subscriber.has_read(self.next_seq());
+        if found.is_err() {
+            self.subscriber.add_error();
+        }
+        found
+    }
+
+    fn find_uncounted(&mut self, bytes_max: usize) -> Result<Found, SubscriptionError> {
         if let Some((first, last)) = self.gap.take() {
             return Err(SubscriptionError::Gap { first, last });
         }
         self.keep_to_policy()?;
         let epoch = self.epoch();
-        let found = if self.policy == Policy::Conflate {
-            self.conflated(epoch)?
-        } else {
-            loop {
-                let Some(frame) = self.next_frame()? else { break None };
-                let events = self.events_of(frame, epoch);
-                if events.is_some() {
-                    break events;
-                }
+        if self.policy == Policy::Conflate {
+            return Ok(self.conflated(epoch)?.map_or(Found::Nothing, Found::Events));
+        }
+        let mut bytes = 0_usize;
+        while let Some(frame) = self.next_frame()? {
+            bytes = bytes.saturating_add(frame.stored().len());
+            if let Some(events) = self.events_of(frame, epoch) {
+                return Ok(Found::Events(events));
             }
-        };
-        self.delivered += u64::from(found.is_some());
-        Ok(found)
+            if bytes_max <= bytes {
+                return Ok(Found::TurnIsOver);
+            }
+        }
+        Ok(Found::Nothing)
     }
 
     /// Tells first that what stands from `first` on up to where it starts is gone.
@@ -279,16 +320,21 @@ impl Subscription {
     /// was closed and all was read.
     ///
     /// # Errors
-    /// As [`try_next`](Self::try_next). Reads the disk on the calling thread when it must.
+    /// As [`try_next`](Self::try_next). Reads the disk on the calling thread when it must, and lets other tasks go
+    /// first after each mebibyte of which it wants nothing.
     pub fn poll_next(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Events>, SubscriptionError>> {
         self.rise();
         loop {
-            match self.try_next() {
-                Ok(None) => (),
-                other => return Poll::Ready(other),
+            match self.find(TURN_BYTES_MAX)? {
+                Found::Events(events) => return Poll::Ready(Ok(Some(events))),
+                Found::TurnIsOver => {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Found::Nothing => (),
             }
             match self.rest(context.waker()) {
                 Rest::More => (),
@@ -364,7 +410,7 @@ impl Subscription {
             Source::Durable { reader, .. } => match reader.try_next() {
                 Ok(frame) => Ok(frame),
                 Err(error) => {
-                    if let arrw_log::ReadError::Trimmed { first, .. } = error {
+                    if let ReadError::Trimmed { first, .. } = error {
                         reader.skip_to(first);
                     }
                     Err(SubscriptionError::of(error))
@@ -400,7 +446,7 @@ impl Subscription {
             Source::Durable { .. } => self.shared.keeper.floors.above(frame.first()),
             Source::Volatile { .. } => None,
         };
-        Events::of(frame, &self.filter, floors, epoch)
+        Events::of(frame, &self.subscriber, floors, epoch)
     }
 
     /// The last event of each topic and key among all that is there.
@@ -424,7 +470,7 @@ impl Subscription {
         }
         let mut picked: Vec<Seq> = last.into_values().collect();
         picked.sort_unstable();
-        Ok(Events::picked(frames, picked, &self.filter, epoch))
+        Ok(Events::picked(frames, picked, &self.subscriber, epoch))
     }
 
     fn rest(&mut self, waker: &Waker) -> Rest {

@@ -48,7 +48,7 @@ impl fmt::Display for Run {
 /// What the publisher of a run did.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Paced {
-    published: u64,
+    pub(super) published: u64,
     /// Per cent of a core that the process took.
     pub(super) cpu: f64,
 }
@@ -106,10 +106,10 @@ fn run_with(subscribers: usize, load: Load) -> anyhow::Result<Run> {
         let readers: Vec<_> = (0..subscribers)
             .map(|_| {
                 let subscription = bus.subscribe(TOPIC, Start::Latest)?;
-                Ok(scope.spawn(move || receive(subscription, watch, warm)))
+                Ok(scope.spawn(move || receive(subscription, watch, (warm, INTERVAL))))
             })
             .collect::<anyhow::Result<_>>()?;
-        let paced = pace_events(watch, load, |time| {
+        let paced = pace_events(watch, (load, INTERVAL), |time| {
             bus.publish(NewEvent::new(TOPIC, &Stopwatch::stamp(time)))?.wait()?;
             Ok(())
         });
@@ -125,10 +125,10 @@ fn run_with(subscribers: usize, load: Load) -> anyhow::Result<Run> {
     })
 }
 
-/// Publishes once a millisecond, with the time at which it does, for the time of `load`.
+/// Publishes once an interval, with the time at which it does, for the time of `load`.
 pub(super) fn pace_events(
     watch: Stopwatch,
-    load: Load,
+    (load, interval): (Load, Duration),
     publish: impl Fn(u64) -> anyhow::Result<()>,
 ) -> anyhow::Result<Paced> {
     let warm = nanos(load.warm_up());
@@ -141,7 +141,7 @@ pub(super) fn pace_events(
         pace::wait(Duration::from_nanos(due.saturating_sub(watch.now())));
         publish(watch.now())?;
         published += 1;
-        due += nanos(INTERVAL);
+        due += nanos(interval);
     }
     let (busy, from) = before.context("the load is shorter than its warm-up")?;
     let (busy, time) = (machine::cpu_nanos()? - busy, watch.now() - from);
@@ -149,10 +149,10 @@ pub(super) fn pace_events(
 }
 
 /// Measures each event from `warm` on until the database is closed; answers how many came at all.
-fn receive(
+pub(super) fn receive(
     subscription: Subscription,
     watch: Stopwatch,
-    warm: u64,
+    (warm, interval): (u64, Duration),
 ) -> anyhow::Result<(u64, Histogram<u64>)> {
     let (mut seen, mut latencies) = (0, Histogram::new(3)?);
     for events in subscription {
@@ -161,7 +161,7 @@ fn receive(
             let stamp = Stopwatch::read(event.payload())?;
             if warm <= stamp {
                 // An event that was held up for longer stands for those that it held up.
-                latencies.record_correct(now.saturating_sub(stamp), nanos(INTERVAL))?;
+                latencies.record_correct(now.saturating_sub(stamp), nanos(interval))?;
             }
             seen += 1;
             ensure!(event.seq().get() == seen, "expected event {seen}, found {}", event.seq());

@@ -1,6 +1,7 @@
 //! The group `bus`: publish, deliver, latency, filters, memory.
 
 mod durable;
+mod fan_out;
 mod filter;
 mod flow;
 mod latency;
@@ -40,6 +41,7 @@ pub fn bus(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
     report::head(plan, &folder, out)?;
     let mut rows = flow::measure(plan, progress)?;
     rows.extend(latency::measure(plan, progress)?);
+    rows.extend(fan_out::measure(plan, progress)?);
     rows.push(durable::measure(plan, &folder, progress)?);
     rows.extend(filter::measure(plan, progress)?);
     rows.extend(memory::measure(plan, &folder, progress)?);

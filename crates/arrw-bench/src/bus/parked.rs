@@ -27,7 +27,7 @@ pub(super) fn run(count: usize, load: Load) -> anyhow::Result<Run> {
             sleepers.iter().for_each(|sleeper| sleeper.thread().unpark());
             Ok(())
         };
-        let paced = pace_events(watch, load, wake);
+        let paced = pace_events(watch, (load, INTERVAL), wake);
         wake(OVER)?;
         let mut run = Run { cpu: paced?.cpu, ..Run::default() };
         for sleeper in sleepers {

@@ -147,7 +147,7 @@ fn slope(folder: &Path, time: Duration) -> anyhow::Result<f64> {
 /// Minutes and MiB, from when the oldest events begin to go.
 fn watch(bus: &Bus, time: Duration) -> anyhow::Result<Vec<(f64, f64)>> {
     let begun = Instant::now();
-    while bus.stats().first.get() == 1 {
+    while bus.stats()?.first.get() == 1 {
         ensure!(begun.elapsed() < Duration::from_secs(120), "nothing was trimmed in two minutes");
         pace::wait(LOOK_EVERY);
     }

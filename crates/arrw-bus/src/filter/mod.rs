@@ -80,6 +80,24 @@ impl Filter {
         at == topic.len()
     }
 
+    /// True when every topic that this filter matches is matched by `pattern` too.
+    #[must_use]
+    pub fn is_within(&self, pattern: &Self) -> bool {
+        if self.is_volatile() != pattern.is_volatile() {
+            return false;
+        }
+        let (mut tokens, mut wanted) = (self.tokens(), pattern.tokens());
+        loop {
+            match (tokens.next(), wanted.next()) {
+                (Some(_), Some(REST)) | (None, None) => return true,
+                (Some(REST) | None, _) | (_, None) => return false,
+                (Some(_), Some(STAR)) => (),
+                (Some(token), Some(wanted)) if token == wanted => (),
+                (Some(_), Some(_)) => return false,
+            }
+        }
+    }
+
     /// The text that was parsed.
     #[must_use]
     pub fn as_str(&self) -> &str {

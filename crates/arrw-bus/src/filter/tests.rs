@@ -175,4 +175,30 @@ proptest! {
             }
         }
     }
+
+    /// Against all topics of up to five tokens, with one that no filter names.
+    #[test]
+    fn a_filter_is_within_a_pattern_that_matches_all_its_topics(
+        filter in r"[~ab*](\.[ab*]){0,2}(\.>)?|>",
+        pattern in r"[~ab*](\.[ab*]){0,2}(\.>)?|>",
+    ) {
+        let parsed = [&filter, &pattern].map(|text| Filter::parse(text).unwrap());
+        let all = topics(&["~", "a", "b", "c"], 5);
+        let expected =
+            all.iter().all(|topic| !model(&filter, topic) || model(&pattern, topic));
+        prop_assert_eq!(parsed[0].is_within(&parsed[1]), expected);
+    }
+}
+
+/// All topics of up to so many tokens.
+fn topics(tokens: &[&str], tokens_max: usize) -> Vec<String> {
+    let mut all: Vec<String> = tokens.iter().map(|token| (*token).to_owned()).collect();
+    let mut longest = all.clone();
+    for _ in 1..tokens_max {
+        let longer =
+            longest.iter().flat_map(|topic| tokens.iter().map(move |t| format!("{topic}.{t}")));
+        longest = longer.collect();
+        all.extend(longest.iter().cloned());
+    }
+    all
 }

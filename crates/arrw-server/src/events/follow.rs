@@ -19,6 +19,7 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::outgoing::Encoder;
+use super::sharing::{Chunk, Member};
 use crate::app::App;
 use crate::limits::{CATCH_UP_RECORDS, HEARTBEAT_EVERY, RETRY_MS, STREAM_CHUNK_BYTES};
 use crate::problem::{Code, Problem};
@@ -43,7 +44,8 @@ pub(crate) async fn stream(
         // nginx would otherwise hold events back until its buffer is full.
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    let body = Body::new(EventStream::new(subscription, Box::pin(app.closing())));
+    let member = app.sharing.join(subscription.topic_filter());
+    let body = Body::new(EventStream::new(subscription, member, Box::pin(app.closing())));
     Ok((headers, body).into_response())
 }
 
@@ -61,6 +63,8 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Start>, Problem> {
 /// holds a chunk here and [`CONNECTION_BUFFER_BYTES`](crate::limits::CONNECTION_BUFFER_BYTES) below.
 struct EventStream {
     subscription: Subscription,
+    /// Of the streams with the same filter.
+    member: Member,
     encoder: Encoder,
     /// Events of which the first `given` are written.
     current: Option<(Events, usize)>,
@@ -90,11 +94,16 @@ impl fmt::Debug for EventStream {
 }
 
 impl EventStream {
-    fn new(subscription: Subscription, closing: Pin<Box<dyn Future<Output = ()> + Send>>) -> Self {
+    fn new(
+        subscription: Subscription,
+        member: Member,
+        closing: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) -> Self {
         let told = subscription.position();
         Self {
             encoder: Encoder::new(told.epoch),
             subscription,
+            member,
             current: None,
             closing,
             heartbeat: Box::pin(sleep(HEARTBEAT_EVERY)),
@@ -133,27 +142,17 @@ impl EventStream {
     }
 
     /// Writes events until the chunk is full.
-    fn write_current(&mut self) -> Option<Vec<u8>> {
-        let (events, mut given) = self.current.take()?;
+    fn write_current(&mut self) -> Option<Bytes> {
+        let (events, given) = self.current.take()?;
         let encoder = self.encoder.of(events.epoch());
-        let mut out = Vec::with_capacity(1024);
-        let mut rest = events.iter().skip(given).peekable();
-        let mut last = self.told.seq;
-        while out.len() < STREAM_CHUNK_BYTES
-            && let Some(event) = rest.next()
-        {
-            out.extend_from_slice(b"id: ");
-            encoder.position(event.seq(), &mut out);
-            out.extend_from_slice(b"\ndata: ");
-            encoder.event(&event, &mut out);
-            out.extend_from_slice(b"\n\n");
-            (given, last) = (given + 1, event.seq());
+        let chunk =
+            self.member.chunk(events.shared_key(), given, || encode(encoder, &events, given));
+        events.were_seen(chunk.given as u64);
+        self.told = Position { epoch: events.epoch(), seq: chunk.last };
+        if chunk.has_more {
+            self.current = Some((events, chunk.given));
         }
-        self.told = Position { epoch: events.epoch(), seq: last };
-        if rest.peek().is_some() {
-            self.current = Some((events, given));
-        }
-        Some(out)
+        Some(chunk.bytes)
     }
 
     /// Says that events are gone. The stream then goes on behind them.
@@ -186,11 +185,11 @@ impl EventStream {
     }
 
     /// The next bytes; `None` at the end.
-    fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
+    fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match self.state {
             Phase::New => {
                 self.state = Phase::Open;
-                return Poll::Ready(Some(self.greeting()));
+                return Poll::Ready(Some(self.greeting().into()));
             }
             Phase::Ended => return Poll::Ready(None),
             Phase::Open => (),
@@ -207,12 +206,12 @@ impl EventStream {
                     return Poll::Ready(None);
                 }
                 Poll::Ready(Err(SubscriptionError::Gap { first, last })) => {
-                    return Poll::Ready(Some(self.gap(first, last)));
+                    return Poll::Ready(Some(self.gap(first, last).into()));
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Some(self.fail(&error))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(self.fail(&error).into())),
                 Poll::Pending => {
                     ready!(self.poll_heartbeat(context));
-                    return Poll::Ready(Some(self.beat()));
+                    return Poll::Ready(Some(self.beat().into()));
                 }
             }
         }
@@ -235,6 +234,25 @@ impl EventStream {
     }
 }
 
+/// Writes the events behind the first `given` until the chunk is full.
+fn encode(encoder: &Encoder, events: &Events, mut given: usize) -> Chunk {
+    let mut out = Vec::with_capacity(1024);
+    let mut rest = events.iter().skip(given).peekable();
+    let mut last = events.position().seq;
+    while out.len() < STREAM_CHUNK_BYTES
+        && let Some(event) = rest.next()
+    {
+        out.extend_from_slice(b"id: ");
+        encoder.position(event.seq(), &mut out);
+        out.extend_from_slice(b"\ndata: ");
+        encoder.event(&event, &mut out);
+        out.extend_from_slice(b"\n\n");
+        (given, last) = (given + 1, event.seq());
+    }
+    let has_more = rest.peek().is_some();
+    Chunk { bytes: out.into(), given, last, has_more }
+}
+
 impl hyper::body::Body for EventStream {
     type Data = Bytes;
     type Error = Infallible;
@@ -245,7 +263,7 @@ impl hyper::body::Body for EventStream {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let bytes = ready!(self.poll_bytes(context));
         self.given_at = Instant::now();
-        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes.into()))))
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }
 
@@ -257,17 +275,19 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::events::Sharing;
 
     fn stream(db: &Db, filter: &str, start: Start) -> EventStream {
         let subscription = db.bus().subscribe(filter, start).unwrap();
-        EventStream::new(subscription, Box::pin(std::future::pending()))
+        let member = Arc::new(Sharing::default()).join(subscription.topic_filter());
+        EventStream::new(subscription, member, Box::pin(std::future::pending()))
     }
 
     /// What it gives now; `None` when that is nothing.
     fn given(stream: &mut EventStream) -> Option<String> {
         let mut context = Context::from_waker(Waker::noop());
         match stream.poll_bytes(&mut context) {
-            Poll::Ready(bytes) => Some(String::from_utf8(bytes.unwrap()).unwrap()),
+            Poll::Ready(bytes) => Some(String::from_utf8(bytes.unwrap().to_vec()).unwrap()),
             Poll::Pending => None,
         }
     }
@@ -328,5 +348,39 @@ mod tests {
         advance(HEARTBEAT_EVERY).await;
         let expected = format!("event: progress\nid: {}:1\ndata: {{}}\n\n", stream.told.epoch);
         assert_eq!(given(&mut stream).unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn streams_of_a_filter_give_the_same_bytes() {
+        let db = Db::in_memory().unwrap();
+        let sharing = Arc::new(Sharing::default());
+        let mut streams: Vec<_> = ["a", "a", "*"]
+            .into_iter()
+            .map(|filter| {
+                let subscription = db.bus().subscribe(filter, Start::Latest).unwrap();
+                let member = sharing.join(subscription.topic_filter());
+                EventStream::new(subscription, member, Box::pin(std::future::pending()))
+            })
+            .collect();
+        let mut chunk = |at: usize| {
+            let mut context = Context::from_waker(Waker::noop());
+            match streams[at].poll_bytes(&mut context) {
+                Poll::Ready(bytes) => bytes.unwrap(),
+                Poll::Pending => panic!("stream {at} has nothing"),
+            }
+        };
+        let greetings = [chunk(0), chunk(1), chunk(2)];
+        assert_eq!(greetings[0], greetings[2]);
+        let events = [NewEvent::new("a", b"1"), NewEvent::new("b", b"2"), NewEvent::new("a", b"3")];
+        db.bus().publish_all(&events).unwrap().wait().unwrap();
+        let chunks = [chunk(0), chunk(1), chunk(2)];
+        assert_eq!(chunks[0].as_ptr(), chunks[1].as_ptr());
+        let count = |chunk: &Bytes| std::str::from_utf8(chunk).unwrap().matches("data: ").count();
+        assert_eq!(chunks.each_ref().map(count), [2, 2, 3]);
+        assert_eq!(db.bus().stats().unwrap().durable.delivered, 2 + 2 + 3);
+        // After a purge nobody is given what was encoded before.
+        db.bus().purge("a").unwrap();
+        let mut late = db.bus().subscribe("a", Start::Earliest).unwrap();
+        assert!(late.try_next().unwrap().is_none());
     }
 }

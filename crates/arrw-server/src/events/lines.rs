@@ -181,7 +181,9 @@ impl Upload<'_> {
                 Ok(())
             }
             Err(PublishError::Rule(
-                error @ (RuleError::IdConflict { .. } | RuleError::PartlyPublished { .. }),
+                error @ (RuleError::IdConflict { .. }
+                | RuleError::PartlyPublished { .. }
+                | RuleError::RepeatedId { .. }),
             )) => Err(Failed::Together(Problem::from(&error))),
             Err(error) => Err(Failed::Whole(Problem::from(&error))),
         }
@@ -192,7 +194,7 @@ impl Upload<'_> {
 enum Failed {
     /// This one cannot be.
     Event(usize, Problem),
-    /// Some of them were published before.
+    /// Some of them were published before, or are the same.
     Together(Problem),
     /// For a reason that is none of theirs.
     Whole(Problem),

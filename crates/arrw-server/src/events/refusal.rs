@@ -32,6 +32,7 @@ impl From<&RuleError> for Problem {
         match error {
             RuleError::IdConflict { .. } => Self::new(Code::IdConflict, detail),
             RuleError::PartlyPublished { .. } => Self::new(Code::PartlyPublished, detail),
+            RuleError::RepeatedId { .. } => Self::new(Code::RepeatedId, detail),
             RuleError::TooMany { .. } => Self::new(Code::TooManyNames, detail),
             RuleError::AlreadyPublished { .. } | RuleError::Fenced { .. } | _ => internal(error),
         }

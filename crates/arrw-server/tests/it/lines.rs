@@ -149,3 +149,14 @@ fn a_body_that_is_cut_off_keeps_its_whole_lines() {
     let found = events.next_within(Some(PATIENCE)).unwrap().unwrap();
     assert_eq!(found.position().seq.get(), 2);
 }
+
+#[test]
+fn a_line_that_comes_again_in_the_same_body_is_the_first_one() {
+    let server = Running::new();
+    let line = "{\"topic\":\"n\",\"id\":\"1\",\"data\":1}\n";
+    let receipt = server.post(NDJSON, line.repeat(2).as_bytes()).fine().json();
+    assert_eq!((&receipt["first"], &receipt["last"]), (&json!(1), &json!(1)));
+    assert_eq!(data(&server), [json!(1)]);
+    let array = format!("[{},{}]", line.trim(), line.trim());
+    server.post("application/json", array.as_bytes()).refused(400, "ARW0033", "leave one out");
+}

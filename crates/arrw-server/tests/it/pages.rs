@@ -54,7 +54,7 @@ fn a_page_waits_for_an_event() {
     let waited = std::thread::scope(|scope| {
         let asked =
             scope.spawn(|| server.get("/v1/events?after=latest&wait_ms=8000").fine().json());
-        while server.db.bus().stats().subscriptions == 0 {
+        while server.db.bus().stats().unwrap().durable.subscriptions == 0 {
             std::thread::yield_now();
         }
         server.publish("a", b"1");
@@ -82,4 +82,19 @@ fn a_position_that_cannot_be_read_from_is_refused() {
     }
     server.get("/v1/events?limit=1001").refused(400, "ARW0004", "from 1 to 1000");
     server.get("/v1/events/stream?limit=1").refused(400, "ARW0004", "no parameter `limit`");
+}
+
+#[test]
+fn a_page_starts_at_a_time() {
+    let server = Running::new();
+    for n in 1..=3 {
+        server.publish("a", n.to_string().as_bytes());
+    }
+    let page = server.get("/v1/events").fine().json();
+    let second = page["events"][1]["time"].as_str().unwrap();
+    let from_second = server.get(&format!("/v1/events?after={second}")).fine().json();
+    assert_eq!(from_second["events"][0]["seq"], json!(2));
+    let future = server.get("/v1/events?after=2999-01-01T00:00:00%2B01:00").fine().json();
+    assert_eq!(future["events"], json!([]));
+    server.get("/v1/events?after=2999-01-01").refused(400, "ARW0004", "2026-01-31T23:59:59Z");
 }

@@ -56,7 +56,7 @@ fn a_position_that_cannot_be_is_refused_and_frees_its_place() {
     );
     let refused = db.bus().subscribe("a..b", Start::Latest);
     assert!(matches!(refused, Err(SubscribeError::Filter(_))), "{refused:?}");
-    assert_eq!(db.bus().stats().subscriptions, 0);
+    assert_eq!(db.bus().stats().unwrap().durable.subscriptions, 0);
 }
 
 #[test]

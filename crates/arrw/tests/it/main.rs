@@ -9,5 +9,6 @@ mod model;
 mod once;
 mod policies;
 mod retention;
+mod stats;
 mod support;
 mod volatile;

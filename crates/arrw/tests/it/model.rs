@@ -269,7 +269,7 @@ impl World {
             assert_eq!(rest, None, "{} is missing", follower.filter);
             follower.next = self.model.records.len() as u64 + 1;
         }
-        let consumers = self.db.bus().consumers();
+        let consumers = self.db.bus().consumers().unwrap();
         let expected: Vec<_> = self
             .model
             .consumers

@@ -144,6 +144,22 @@ fn a_start_from_a_checkpoint_knows_what_a_start_from_the_log_does() {
         let again = db.bus().publish_from("p", 1, &[NewEvent::new("t", b"x")]).unwrap();
         assert_eq!(again.wait().unwrap().count, 0);
         assert_eq!(db.position(), before);
-        assert_eq!(db.bus().consumers().len(), 1);
+        assert_eq!(db.bus().consumers().unwrap().len(), 1);
     }
+}
+
+#[test]
+fn a_batch_cannot_have_an_event_twice() {
+    let db = Db::in_memory().unwrap();
+    let with_id = |topic, id| NewEvent { id: Some(id), ..NewEvent::new(topic, b"x") };
+    let publish = |events: &[NewEvent<'_>]| db.bus().publish_all(events).unwrap().wait();
+    let refused = publish(&[with_id("a", "1"), with_id("a", "2"), with_id("a", "1")]);
+    assert!(
+        matches!(refused, Err(PublishError::Rule(RuleError::RepeatedId { ref id })) if id == "1"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        publish(&[with_id("a", "1"), with_id("a", "2"), with_id("b", "1")]).unwrap().count,
+        3
+    );
 }

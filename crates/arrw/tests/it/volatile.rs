@@ -30,7 +30,7 @@ fn volatile_events_have_no_history_and_no_place_in_a_batch() {
     assert!(again.try_next().unwrap().is_some());
     let beyond = bus.subscribe("~.a", Start::After(Position { epoch, seq: Seq::new(2) }));
     assert!(matches!(beyond, Err(SubscribeError::Position(_))), "{beyond:?}");
-    assert_eq!(bus.stats().volatile_subscriptions, 1);
+    assert_eq!(bus.stats().unwrap().volatile.subscriptions, 1);
 }
 
 #[test]

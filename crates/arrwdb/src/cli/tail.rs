@@ -34,7 +34,8 @@ pub(crate) struct Tail {
     /// Topics: `*` is one token, a final `>` the rest
     #[arg(default_value = ">")]
     filter: String,
-    /// Where to start: `earliest`, `latest`, a seq, or a position as the answers have it
+    /// Where to start: `earliest`, `latest`, a seq, a position as the answers have it, or a time
+    /// (2026-01-31T23:59:59Z)
     #[arg(long, value_name = "POSITION", default_value = "latest")]
     after: String,
     /// End after so many
