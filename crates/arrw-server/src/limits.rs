@@ -41,6 +41,9 @@ pub const CONTROL_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a line of NDJSON: one event, as large as it may be alone. A longer one is answered 413.
 pub const LINE_BYTES_MAX: usize = JSON_BYTES_MAX;
 
+/// Lines that an answer names one by one when a client asks to go on behind wrong ones; it counts them all.
+pub const LINE_FAULTS_MAX: usize = 100;
+
 /// Lines of NDJSON that are committed together at most: enough to make the cost of a sync small, few enough
 /// that the first of them does not wait long.
 pub const CHUNK_LINES_MAX: usize = 1_000;

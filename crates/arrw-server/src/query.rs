@@ -23,6 +23,8 @@ pub(crate) struct Query {
     pub(crate) since_offset: Option<u64>,
     pub(crate) generation: Option<u64>,
     pub(crate) order: Order,
+    /// Whether to go on behind a wrong line.
+    pub(crate) goes_on: bool,
     pub(crate) limit: usize,
     pub(crate) wait: Duration,
 }
@@ -58,9 +60,19 @@ impl Query {
             since_offset: number("since_offset", take("since_offset"), (0, u64::MAX))?,
             generation: number("generation", take("generation"), (1, u64::MAX))?,
             order: order(take("order").as_deref())?,
+            goes_on: goes_on(take("on_error").as_deref())?,
             limit,
             wait: Duration::from_millis(wait_ms),
         })
+    }
+}
+
+fn goes_on(text: Option<&str>) -> Result<bool, Problem> {
+    match text {
+        None | Some("stop") => Ok(false),
+        Some("continue") => Ok(true),
+        Some(other) => Err(Problem::new(Code::Query, format!("`on_error` is `{other}`"))
+            .hint("write `stop` or `continue`")),
     }
 }
 

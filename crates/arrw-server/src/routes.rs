@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, Uri};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::{HeaderValue, Method, Uri, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post, put};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::app::App;
 use crate::nearest::nearest;
@@ -90,6 +93,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&app), auth::check))
+        .layer(RequestDecompressionLayer::new())
+        .layer(from_fn(known_encoding))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(Arc::clone(&app), guard::check))
         .layer(from_fn_with_state(Arc::clone(&app), count))
         .with_state(app)
@@ -98,6 +104,31 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// The description of this interface.
 async fn openapi() -> Response {
     json::of_bytes(include_bytes!("openapi.json").to_vec())
+}
+
+/// Refuses a body in an encoding that is not known, and writes a known one as the next layer wants it.
+async fn known_encoding(mut request: Request, next: Next) -> Result<Response, Problem> {
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).iter();
+    let (one, more) = (encodings.next().cloned(), encodings.next().is_some());
+    let Some(encoding) = one else { return Ok(next.run(request).await) };
+    let given = encoding.to_str().unwrap_or("?").to_ascii_lowercase();
+    let known = match given.as_str() {
+        "identity" if !more => None,
+        "gzip" if !more => Some(HeaderValue::from_static("gzip")),
+        "zstd" if !more => Some(HeaderValue::from_static("zstd")),
+        _ => {
+            return Err(Problem::new(
+                Code::ContentType,
+                format!("the content encoding is `{given}`"),
+            )
+            .hint("send it as gzip or zstd, or as it is"));
+        }
+    };
+    request.headers_mut().remove(header::CONTENT_ENCODING);
+    if let Some(known) = known {
+        request.headers_mut().insert(header::CONTENT_ENCODING, known);
+    }
+    Ok(next.run(request).await)
 }
 
 /// Counts how requests are answered.

@@ -9,7 +9,7 @@ use super::publish::{Tally, commit, first_fault, publish_all, with_events};
 use crate::app::App;
 use crate::body::Inflow;
 use crate::keys::Grant;
-use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_BYTES_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_BYTES_MAX, LINE_FAULTS_MAX};
 use crate::problem::{Code, Problem};
 
 /// Who numbers the events of a body.
@@ -18,17 +18,34 @@ const PRODUCER: &str = "arrw-producer";
 /// The number of the body's first event.
 const PRODUCER_SEQ: &str = "arrw-producer-seq";
 
+/// What becomes of a body with a line that cannot be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnError {
+    /// It ends there.
+    Stop,
+    /// It goes on behind it, and the answer says which lines were left out.
+    Continue,
+}
+
 /// Publishes the lines of a body, and answers behind the last commit.
 ///
 /// What has arrived is committed together, within bounds; the next bytes are taken from the socket only
 /// when that is done. All lines before a wrong one stay committed.
 pub(super) async fn publish(
     (app, grant): (&App, &Grant),
+    on_error: OnError,
     headers: &HeaderMap,
     inflow: &mut Inflow,
-) -> Result<Tally, Problem> {
-    let mut upload =
-        Upload { app, grant, producer: Producer::of(headers)?, line: 1, tally: Tally::default() };
+) -> Result<(Tally, Faults), Problem> {
+    let mut upload = Upload {
+        app,
+        grant,
+        producer: Producer::of(headers)?,
+        on_error,
+        line: 1,
+        tally: Tally::default(),
+        faults: Faults::default(),
+    };
     let mut lines = Lines::default();
     loop {
         let more = inflow.next().await.map_err(|problem| upload.counted(problem))?;
@@ -50,7 +67,7 @@ pub(super) async fn publish(
             return Err(problem.at_line(upload.line, upload.tally.count));
         }
         if is_last {
-            return Ok(upload.tally);
+            return Ok((upload.tally, upload.faults));
         }
     }
 }
@@ -90,9 +107,31 @@ struct Upload<'a> {
     app: &'a App,
     grant: &'a Grant,
     producer: Option<Producer>,
+    on_error: OnError,
     /// The number of the next line.
     line: u64,
     tally: Tally,
+    faults: Faults,
+}
+
+/// Lines that were left out.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    count: u64,
+    /// The first of them, at most [`LINE_FAULTS_MAX`].
+    first: Vec<(u64, Problem)>,
+}
+
+impl Faults {
+    /// The members that an answer has besides those of a publish.
+    pub(super) fn to_json(&self) -> String {
+        let line = |(line, problem): &(u64, Problem)| {
+            let detail = serde_json::Value::from(problem.detail());
+            format!(r#"{{"line":{line},"code":"{}","detail":{detail}}}"#, problem.code().name())
+        };
+        let lines: Vec<String> = self.first.iter().map(line).collect();
+        format!(r#","failed":{},"errors":[{}]"#, self.count, lines.join(","))
+    }
 }
 
 impl Upload<'_> {
@@ -100,65 +139,90 @@ impl Upload<'_> {
         problem.count(self.tally.count)
     }
 
-    fn at_line(&self, line: u64, problem: Problem) -> Problem {
-        problem.within(&format!("line {line}")).at_line(line, self.tally.count)
+    /// A line cannot be published: ends it, or notes that and goes on, as the client asked.
+    fn fault(&mut self, line: u64, problem: Problem) -> Result<(), Problem> {
+        if self.on_error == OnError::Stop {
+            return Err(problem.within(&format!("line {line}")).at_line(line, self.tally.count));
+        }
+        self.faults.count += 1;
+        if self.faults.first.len() < LINE_FAULTS_MAX {
+            self.faults.first.push((line, problem));
+        }
+        if let Some(producer) = &mut self.producer {
+            producer.next += 1;
+        }
+        Ok(())
     }
 
-    /// Publishes the lines of a chunk, or those before the first that is wrong.
+    /// Publishes the lines of a chunk, up to one that is wrong and ends it.
     async fn chunk(&mut self, chunk: &[u8]) -> Result<(), Problem> {
         let (mut incoming, mut numbers) = (Vec::new(), Vec::new());
-        let mut fault = None;
         for text in chunk.split_inclusive(|byte| *byte == b'\n') {
             let text = text.trim_ascii();
             if !text.is_empty() {
                 let event = Incoming::parse(text);
                 match event.and_then(|it| self.grant.check_topic(it.topic()).map(|()| it)) {
-                    Ok(event) => incoming.push(event),
+                    Ok(event) => {
+                        incoming.push(event);
+                        numbers.push(self.line);
+                    }
                     Err(problem) => {
-                        fault = Some((self.line, problem));
-                        break;
+                        // Numbered lines are published in their order, and so are those before the end.
+                        if self.producer.is_some() || self.on_error == OnError::Stop {
+                            self.publish(&incoming, &numbers).await?;
+                            (incoming, numbers) = (Vec::new(), Vec::new());
+                        }
+                        self.fault(self.line, problem)?;
                     }
                 }
-                numbers.push(self.line);
             }
             self.line += 1;
         }
-        if let Err((at, problem)) = self.publish(&incoming).await {
-            return Err(match numbers.get(at) {
-                Some(line) => self.at_line(*line, problem),
-                None => self.counted(problem),
-            });
-        }
-        match fault {
-            None => Ok(()),
-            Some((line, problem)) => Err(self.at_line(line, problem)),
-        }
+        self.publish(&incoming, &numbers).await
     }
 
-    /// Publishes events; on failure, those before the one that the answer has the index of. Behind the last
-    /// index when it is of none.
-    async fn publish(&mut self, incoming: &[Incoming<'_>]) -> Result<(), (usize, Problem)> {
-        if incoming.is_empty() {
-            return Ok(());
-        }
-        match self.batch(incoming).await {
-            Err(Failed::Event(at, problem)) => {
-                // Those before it are fine by themselves.
-                if let Err(failed) = self.batch(&incoming[..at]).await {
-                    return Err(failed.at(incoming.len()));
+    /// Publishes events, up to one that cannot be and ends it. `numbers` are those of their lines.
+    async fn publish(&mut self, incoming: &[Incoming<'_>], numbers: &[u64]) -> Result<(), Problem> {
+        let mut from = 0;
+        while from < incoming.len() {
+            match self.batch(&incoming[from..]).await {
+                Ok(()) => return Ok(()),
+                Err(Failed::Event(at, problem)) => {
+                    // Those before it are fine by themselves.
+                    let at = from + at;
+                    match self.batch(&incoming[from..at]).await {
+                        Ok(()) => (),
+                        Err(Failed::Event(..) | Failed::Together(_)) => {
+                            self.one_by_one(&incoming[from..at], &numbers[from..at]).await?;
+                        }
+                        Err(Failed::Whole(problem)) => return Err(self.counted(problem)),
+                    }
+                    self.fault(numbers[at], problem)?;
+                    from = at + 1;
                 }
-                Err((at, problem))
+                // It is we who made a batch of them.
+                Err(Failed::Together(_)) => {
+                    return self.one_by_one(&incoming[from..], &numbers[from..]).await;
+                }
+                Err(Failed::Whole(problem)) => return Err(self.counted(problem)),
             }
-            // It is we who made a batch of them.
-            Err(Failed::Together(_)) => self.one_by_one(incoming).await,
-            Err(failed @ Failed::Whole(_)) => Err(failed.at(incoming.len())),
-            Ok(()) => Ok(()),
         }
+        Ok(())
     }
 
-    async fn one_by_one(&mut self, incoming: &[Incoming<'_>]) -> Result<(), (usize, Problem)> {
-        for at in 0..incoming.len() {
-            self.batch(&incoming[at..=at]).await.map_err(|failed| failed.at(at))?;
+    async fn one_by_one(
+        &mut self,
+        incoming: &[Incoming<'_>],
+        numbers: &[u64],
+    ) -> Result<(), Problem> {
+        for (event, line) in incoming.iter().zip(numbers) {
+            match self.batch(std::slice::from_ref(event)).await {
+                Ok(()) => (),
+                Err(Failed::Event(_, problem) | Failed::Together(problem)) => {
+                    self.fault(*line, problem)?;
+                }
+                Err(Failed::Whole(problem)) => return Err(self.counted(problem)),
+            }
         }
         Ok(())
     }
@@ -201,17 +265,6 @@ enum Failed {
     Together(Problem),
     /// For a reason that is none of theirs.
     Whole(Problem),
-}
-
-impl Failed {
-    /// The problem, with the index to name.
-    fn at(self, index: usize) -> (usize, Problem) {
-        match self {
-            Self::Event(_, problem) | Self::Together(problem) | Self::Whole(problem) => {
-                (index, problem)
-            }
-        }
-    }
 }
 
 /// Bytes that are cut into chunks of whole lines.

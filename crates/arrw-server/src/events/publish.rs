@@ -12,12 +12,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 
 use super::incoming::{HeaderRefs, Incoming, elements, whole_value};
-use super::lines;
+use super::lines::{self, OnError};
 use crate::app::App;
 use crate::body::Inflow;
 use crate::keys::Grant;
 use crate::limits::JSON_BYTES_MAX;
 use crate::problem::{Code, Problem};
+use crate::query::Query;
 
 /// Where events were published, over one commit or several.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,6 +41,11 @@ impl Tally {
     }
 
     pub(crate) fn into_response(self) -> Response {
+        self.into_response_with("")
+    }
+
+    /// With further members, each behind a comma.
+    fn into_response_with(self, more: &str) -> Response {
         let (epoch, first, last) = match self.place {
             Some((epoch, first, last)) => {
                 (format!("\"{epoch}\""), first.to_string(), last.to_string())
@@ -47,10 +53,14 @@ impl Tally {
             None => ("null".to_owned(), "null".to_owned(), "null".to_owned()),
         };
         let count = self.count;
-        let json = format!(r#"{{"epoch":{epoch},"first":{first},"last":{last},"count":{count}}}"#);
+        let json =
+            format!(r#"{{"epoch":{epoch},"first":{first},"last":{last},"count":{count}{more}}}"#);
         ([(header::CONTENT_TYPE, "application/json")], json).into_response()
     }
 }
+
+/// The parameters of a publish.
+const PARAMETERS: &[&str] = &["on_error"];
 
 /// The position that must be the last one, or nothing is published.
 const EXPECT_LAST: &str = "arrw-expect-last";
@@ -67,14 +77,25 @@ pub(crate) async fn publish(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
+    let query = Query::parse(head.uri.query(), PARAMETERS)?;
     let mut inflow = Inflow::new(body);
     let answered = match form(&head.headers) {
-        Ok(Form::Json) => whole(&app, &grant, &head.headers, &mut inflow).await,
-        Ok(Form::Lines) => lines::publish((&app, &grant), &head.headers, &mut inflow).await,
+        Ok(Form::Json) => {
+            let tally = whole(&app, &grant, &head.headers, &mut inflow).await;
+            tally.map(Tally::into_response)
+        }
+        Ok(Form::Lines) => {
+            let on_error = if query.goes_on { OnError::Continue } else { OnError::Stop };
+            let done = lines::publish((&app, &grant), on_error, &head.headers, &mut inflow).await;
+            done.map(|(tally, faults)| match on_error {
+                OnError::Stop => tally.into_response(),
+                OnError::Continue => tally.into_response_with(&faults.to_json()),
+            })
+        }
         Err(problem) => Err(problem),
     };
     match answered {
-        Ok(tally) => Ok(tally.into_response()),
+        Ok(response) => Ok(response),
         Err(problem) => {
             inflow.discard().await;
             Err(problem)

@@ -160,3 +160,35 @@ fn a_line_that_comes_again_in_the_same_body_is_the_first_one() {
     let array = format!("[{},{}]", line.trim(), line.trim());
     server.post("application/json", array.as_bytes()).refused(400, "ARW0033", "leave one out");
 }
+
+#[test]
+fn wrong_lines_are_left_out_and_named_when_that_is_asked_for() {
+    let server = Running::new();
+    let body = "{\"topic\":\"n\",\"data\":1}\nno\n\n{\"topic\":\"n..\",\"data\":2}\n{\"topic\":\"~.n\",\"data\":3}\n{\"topic\":\"n\",\"data\":4}\n";
+    let post = |headers: &[&str]| {
+        let headers = [&["content-type: application/x-ndjson"], headers].concat();
+        server.ask("POST /v1/events?on_error=continue", &headers, body.as_bytes()).fine().json()
+    };
+    let answer = post(&[]);
+    assert_eq!((&answer["count"], &answer["failed"]), (&json!(2), &json!(3)));
+    let named: Vec<_> = answer["errors"].as_array().unwrap().iter().collect();
+    let codes: Vec<_> = named.iter().map(|it| (&it["line"], &it["code"])).collect();
+    let expected = [(2, "ARW0001"), (4, "ARW0003"), (5, "ARW0009")];
+    let expected = expected.map(|(line, code)| (json!(line), json!(code)));
+    assert_eq!(codes, expected.each_ref().map(|(line, code)| (line, code)));
+    assert_eq!(data(&server), [json!(1), json!(4)]);
+
+    // A line that is left out has its number all the same: again, and there is nothing new.
+    let numbered = ["arrw-producer: file", "arrw-producer-seq: 1"];
+    assert_eq!(post(&numbered)["count"], 2);
+    assert_eq!(post(&numbered)["count"], 0);
+    let next =
+        ["content-type: application/x-ndjson", "arrw-producer: file", "arrw-producer-seq: 6"];
+    let line = b"{\"topic\":\"n\",\"data\":6}\n";
+    assert_eq!(server.ask("POST /v1/events", &next, line).fine().json()["count"], 1);
+    server.ask("POST /v1/events?on_error=never", &next, line).refused(
+        400,
+        "ARW0004",
+        "`stop` or `continue`",
+    );
+}

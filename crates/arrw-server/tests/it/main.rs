@@ -4,6 +4,7 @@
 
 mod asking;
 mod consumers;
+mod encodings;
 mod guard;
 mod lines;
 mod pages;
