@@ -4,10 +4,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use arrw::{AppendError, Bus, Db, PublishError};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::events::Sharing;
 use crate::guard::Hosts;
+use crate::limits::Limits;
+use crate::problem::{Code, Problem};
 
 /// The database, who may ask, and how the server is.
 #[derive(Debug)]
@@ -16,6 +18,9 @@ pub(crate) struct App {
     pub(crate) bus: Bus,
     pub(crate) hosts: Hosts,
     pub(crate) sharing: Arc<Sharing>,
+    pub(crate) limits: Limits,
+    /// Places for streams of events.
+    streams: Arc<Semaphore>,
     /// True from when the server stops.
     closing: watch::Sender<bool>,
     /// Told when the log has stopped.
@@ -23,10 +28,20 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(db: Db, hosts: Hosts) -> Self {
+    pub(crate) fn new(db: Db, hosts: Hosts, limits: Limits) -> Self {
         let bus = db.bus();
         let (sharing, closing, poisoned) = Default::default();
-        Self { db, bus, hosts, sharing, closing, poisoned }
+        let streams = Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS)));
+        Self { db, bus, hosts, sharing, limits, streams, closing, poisoned }
+    }
+
+    /// A place for one more stream of events, for as long as it is kept.
+    pub(crate) fn take_stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_none_left| {
+            let detail = format!("there are {} streams of events already", self.limits.streams);
+            Problem::new(Code::TooManySubscriptions, detail)
+                .hint("end some, or start the server with a larger `limits.streams`")
+        })
     }
 
     /// Begins to stop: streams end, connections take no further request.

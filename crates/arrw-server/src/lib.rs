@@ -29,6 +29,7 @@ pub mod limits;
 
 mod server;
 
+mod admission;
 mod app;
 mod guard;
 mod patient;
@@ -44,6 +45,8 @@ mod rfc3339;
 mod client;
 
 pub use client::{Client, ClientError, Follow, Message, Receipt, Refusal, Told};
+pub use limits::Limits;
+pub use nearest::nearest;
 pub use problem::{Code, Retry};
 pub use rfc3339::rfc3339;
 pub use server::{BindError, Options, ServeError, Server};

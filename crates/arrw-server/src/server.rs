@@ -12,17 +12,13 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use crate::admission::{Admission, Place, turn_away};
 use crate::app::App;
 use crate::guard::Hosts;
-use crate::limits::{
-    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, CONNECTIONS_MAX, DRAIN_TIME_MAX, HEAD_TIME_MAX,
-    HEADERS_MAX, HEALTH_EVERY,
-};
+use crate::limits::{ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits};
 use crate::patient::Patient;
-use crate::problem::{Code, Problem};
 use crate::routes;
 
 /// Settings of a server.
@@ -33,13 +29,15 @@ pub struct Options {
     /// Names under which it may be asked, besides `localhost` and the address. A browser that was led here
     /// under another name is refused.
     pub hosts: Vec<String>,
+    /// Its bounds.
+    pub limits: Limits,
 }
 
 impl Options {
     /// Listens there, with everything else at its default.
     #[must_use]
     pub fn on(listen: SocketAddr) -> Self {
-        Self { listen, hosts: Vec::new() }
+        Self { listen, hosts: Vec::new(), limits: Limits::default() }
     }
 }
 
@@ -77,11 +75,11 @@ impl Server {
     /// # Errors
     /// When the address is taken or not ours.
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts } = options;
+        let Options { listen, hosts, limits } = options;
         let failed = |source| BindError { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let app = Arc::new(App::new(db, Hosts::new(address, hosts)));
+        let app = Arc::new(App::new(db, Hosts::new(address, hosts), limits));
         Ok(Self { listener, address, app })
     }
 
@@ -92,16 +90,16 @@ impl Server {
     }
 
     /// Answers requests until `shutdown` is ready or the log has stopped. Then it accepts no more, ends
-    /// streams, and lets requests finish for [`DRAIN_TIME_MAX`]. The database stays open.
+    /// streams, and lets requests finish for [`Limits::drain`]. The database stays open.
     ///
     /// # Errors
     /// When the log has stopped.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
         let Self { listener, app, .. } = self;
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+        let admission = Admission::new(app.limits.clone());
         let router = routes::router(Arc::clone(&app));
         let ended = {
-            let accepting = accept_all(&listener, &app, &router, &slots);
+            let accepting = accept_all(&listener, &app, &router, &admission);
             tokio::select! {
                 () = shutdown => Ok(()),
                 error = stopped_log(&app) => Err(error),
@@ -111,7 +109,7 @@ impl Server {
         drop(listener);
         app.close();
         // Whoever is not done by then is cut off when the runtime ends.
-        drop(timeout(DRAIN_TIME_MAX, slots.acquire_many(CONNECTIONS_MAX)).await);
+        drop(timeout(app.limits.drain, admission.all_gone()).await);
         ended
     }
 }
@@ -135,15 +133,15 @@ async fn accept_all(
     listener: &TcpListener,
     app: &Arc<App>,
     router: &Router,
-    slots: &Arc<Semaphore>,
+    admission: &Admission,
 ) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => match Arc::clone(slots).try_acquire_owned() {
-                Ok(slot) => {
-                    drop(tokio::spawn(connection(stream, Arc::clone(app), router.clone(), slot)));
+            Ok((stream, peer)) => match admission.admit(peer.ip()) {
+                Ok(place) => {
+                    drop(tokio::spawn(connection(stream, Arc::clone(app), router.clone(), place)));
                 }
-                Err(_) => turn_away(&stream),
+                Err(why) => turn_away(&stream, why),
             },
             Err(error) if is_of_one_connection(&error) => (),
             // No descriptor or no memory is left: until a connection ends, each try would fail at once.
@@ -158,13 +156,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Answers one connection's requests until it ends.
-async fn connection(stream: TcpStream, app: Arc<App>, router: Router, slot: OwnedSemaphorePermit) {
+async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Place) {
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
-    let io = TokioIo::new(Patient::new(stream));
+    let io = TokioIo::new(Patient::new(stream, app.limits.write_stall));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX)
+        .header_read_timeout(app.limits.head)
         .max_buf_size(CONNECTION_BUFFER_BYTES)
         .max_headers(HEADERS_MAX)
         .serve_connection(io, TowerToHyperService::new(router));
@@ -177,21 +175,5 @@ async fn connection(stream: TcpStream, app: Arc<App>, router: Router, slot: Owne
             let _ended = connection.await;
         }
     }
-    drop(slot);
-}
-
-/// Says that there is no room, if that can be said at once.
-fn turn_away(stream: &TcpStream) {
-    let detail = format!("there are {CONNECTIONS_MAX} connections already");
-    let problem = Problem::new(Code::TooManyConnections, detail).hint("end some, or try later");
-    let body = problem.to_json();
-    let mut answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         connection: close\r\nretry-after: 1\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    answer.extend_from_slice(&body);
-    // It fits any socket's buffer; when not even that takes it, the closed connection says the same.
-    drop(stream.try_write(&answer));
+    drop(place);
 }

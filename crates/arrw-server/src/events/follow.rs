@@ -32,8 +32,9 @@ pub(crate) async fn stream(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::parse(request.uri().query(), PARAMETERS)?;
+    let query = Query::parse(request.uri().query(), PARAMETERS, &app.limits)?;
     let after = last_event_id(request.headers())?.or(query.after).unwrap_or(Start::Latest);
+    let place = app.take_stream()?;
     let subscription = app
         .bus
         .subscribe_with(&query.filter, after, Policy::Durable)
@@ -45,7 +46,13 @@ pub(crate) async fn stream(
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     let member = app.sharing.join(subscription.topic_filter());
-    let body = Body::new(EventStream::new(subscription, member, Box::pin(app.closing())));
+    let closing = app.closing();
+    let closing = async move {
+        closing.await;
+        // Given back when the stream goes, or here, which is its end as well.
+        drop(place);
+    };
+    let body = Body::new(EventStream::new(subscription, member, Box::pin(closing)));
     Ok((headers, body).into_response())
 }
 

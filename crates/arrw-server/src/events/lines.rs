@@ -8,7 +8,7 @@ use super::incoming::Incoming;
 use super::publish::{Tally, commit, first_fault, publish_all, with_events};
 use crate::app::App;
 use crate::body::Inflow;
-use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_BYTES_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX};
 use crate::problem::{Code, Problem};
 
 /// Who numbers the events of a body.
@@ -43,15 +43,18 @@ pub(super) async fn publish(
         while let Some(chunk) = lines.next_chunk(is_last) {
             upload.chunk(&chunk).await?;
         }
-        if LINE_BYTES_MAX < lines.bytes() {
-            let detail = format!("line {} has more than {LINE_BYTES_MAX} bytes", upload.line);
-            let problem = Problem::new(Code::TooLarge, detail);
-            return Err(problem.at_line(upload.line, upload.tally.count));
+        if app.limits.line_bytes < lines.bytes() {
+            return Err(upload.at_line(upload.line, too_long(app)));
         }
         if is_last {
             return Ok(upload.tally);
         }
     }
+}
+
+fn too_long(app: &App) -> Problem {
+    let detail = format!("it has more than {} bytes", app.limits.line_bytes);
+    Problem::new(Code::TooLarge, detail)
 }
 
 /// A source that numbers its events.
@@ -109,7 +112,12 @@ impl Upload<'_> {
         for text in chunk.split_inclusive(|byte| *byte == b'\n') {
             let text = text.trim_ascii();
             if !text.is_empty() {
-                match Incoming::parse(text) {
+                let event = if self.app.limits.line_bytes < text.len() {
+                    Err(too_long(self.app))
+                } else {
+                    Incoming::parse(text)
+                };
+                match event {
                     Ok(event) => incoming.push(event),
                     Err(problem) => {
                         fault = Some((self.line, problem));

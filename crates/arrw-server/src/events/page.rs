@@ -25,7 +25,7 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::parse(request.uri().query(), PARAMETERS)?;
+    let query = Query::parse(request.uri().query(), PARAMETERS, &app.limits)?;
     let form = Form::of(request.headers());
     let start = query.after.unwrap_or(Start::Earliest);
     let mut subscription = app

@@ -11,7 +11,6 @@ use super::incoming::{HeaderRefs, Incoming, elements};
 use super::lines;
 use crate::app::App;
 use crate::body::Inflow;
-use crate::limits::JSON_BYTES_MAX;
 use crate::problem::{Code, Problem};
 
 /// Where events were published, over one commit or several.
@@ -58,7 +57,7 @@ pub(crate) async fn publish(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let mut inflow = Inflow::new(body);
+    let mut inflow = Inflow::new(body, app.limits.body_idle);
     let answered = match form(&head.headers) {
         Ok(Form::Json) => whole(&app, &head.headers, &mut inflow).await,
         Ok(Form::Lines) => lines::publish(&app, &head.headers, &mut inflow).await,
@@ -88,7 +87,7 @@ fn form(headers: &HeaderMap) -> Result<Form, Problem> {
 
 /// Publishes a body that is one JSON value.
 async fn whole(app: &App, headers: &HeaderMap, inflow: &mut Inflow) -> Result<Tally, Problem> {
-    let body = inflow.whole(headers, JSON_BYTES_MAX).await?;
+    let body = inflow.whole(headers, app.limits.json_bytes).await?;
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let publish = if is_array { publish_array(app, &body)? } else { publish_one(app, &body)? };
     let mut tally = Tally::default();
