@@ -1,6 +1,8 @@
 //! The command line: what may be asked, and who answers it.
 
+mod config;
 mod serve;
+mod settings;
 
 mod import;
 mod publish;
@@ -36,7 +38,8 @@ Examples:
   $ arrwdb pub greetings.world '{\"text\": \"hello\"}'
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 65 data is damaged, 66 no log there, 69 no server there or no
-room for one, 74 the disk failed, 75 another process has the log, 141 nobody reads the output.
+room for one, 74 the disk failed, 75 another process has the log, 78 the settings are wrong, 141 nobody
+reads the output.
 
 `arrwdb help COMMAND` tells more about a command."
 )]
@@ -44,7 +47,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: serve::Settings,
+    serve: serve::Arguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +56,8 @@ enum Command {
     Pub(publish::Pub),
     Tail(tail::Tail),
     Import(import::Import),
+    #[command(subcommand)]
+    Config(config::Command),
     #[command(subcommand)]
     Log(log::Command),
     #[command(subcommand)]
@@ -71,6 +76,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Pub(command)) => command.run(),
         Some(Command::Tail(command)) => command.run(),
         Some(Command::Import(command)) => command.run(),
+        Some(Command::Config(command)) => command.run(),
         Some(Command::Log(command)) => command.run(),
         Some(Command::Bench(command)) => command.run(),
         Some(Command::Torture(command)) => command.run(),

@@ -14,6 +14,9 @@ use tokio::runtime;
 use super::exit::Advised;
 use super::text;
 
+/// The variable of the environment that names the server.
+pub(crate) const VARIABLE: &str = "ARRWDB_SERVER";
+
 // Not a doc comment: it would become the text of each command that has it.
 // Which server is asked.
 #[derive(Debug, Args)]
@@ -22,7 +25,7 @@ pub(crate) struct Remote {
     #[arg(
         long,
         value_name = "URL",
-        env = "ARRWDB_SERVER",
+        env = VARIABLE,
         default_value = "http://127.0.0.1:7650"
     )]
     server: String,

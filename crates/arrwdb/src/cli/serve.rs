@@ -1,8 +1,7 @@
 //! `arrwdb serve`: the server.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,15 +12,14 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::Exit;
+use super::settings::{Config, Flags, LISTEN_DEFAULT, Settings};
 use super::text;
-
-/// Where a server listens when nothing else is said; its clients expect it there.
-const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7650);
 
 /// Run the server; also what `arrwdb` does without a command
 ///
 /// Prints its address once it answers. Ends in order, with code 0, on SIGINT and SIGTERM. There is no
-/// authentication yet: whoever reaches the address may read and write everything.
+/// authentication yet: whoever reaches the address may read and write everything. What has no flag is set in
+/// a file (`arrwdb config init` writes one) or by a variable of the environment: `arrwdb config show`.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
@@ -32,22 +30,15 @@ Examples:
 )]
 pub(crate) struct Serve {
     #[command(flatten)]
-    settings: Settings,
+    arguments: Arguments,
 }
 
 // Not a doc comment: it would become the text of `arrwdb --help`, which has these options too.
-// What may be set.
+// What may be said on the command line.
 #[derive(Debug, Args)]
-pub(crate) struct Settings {
-    /// Folder of the data; made if it is not there
-    #[arg(long, value_name = "FOLDER", default_value = "./arrwdb-data")]
-    data: PathBuf,
-    /// Address to listen on; port 0 for any that is free
-    #[arg(long, value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
-    listen: SocketAddr,
-    /// A name under which it may also be asked, such as that of a proxy before it
-    #[arg(long = "host", value_name = "NAME")]
-    hosts: Vec<String>,
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
     /// Size of new segment files; only tests need another than the default
     #[arg(long, value_name = "BYTES", hide = true)]
     segment_bytes: Option<u64>,
@@ -55,21 +46,22 @@ pub(crate) struct Settings {
 
 impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
-        self.settings.run()
+        self.arguments.run()
     }
 }
 
-impl Settings {
+impl Arguments {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
-        let storage = FileStorage::new(&self.data)
-            .with_context(|| format!("cannot make the folder `{}`", self.data.display()))?;
+        let config = Settings::read(&self.flags)?.config;
+        let storage = FileStorage::new(&config.data)
+            .with_context(|| format!("cannot make the folder `{}`", config.data.display()))?;
         let mut options = arrw::Options::default();
         if let Some(bytes) = self.segment_bytes {
             options.log.segment_bytes = bytes;
         }
         let db = Db::open_with(Environment::with_storage(Arc::new(storage)), options)?;
         let runtime = Runtime::new().context("cannot start the runtime")?;
-        let served = runtime.block_on(self.serve(db.clone()));
+        let served = runtime.block_on(serve(db.clone(), config));
         // Connections that did not end in time are cut off here, before what they use.
         drop(runtime);
         let closed = db.close();
@@ -77,25 +69,26 @@ impl Settings {
         closed?;
         Ok(Exit::Fine)
     }
+}
 
-    async fn serve(self, db: Db) -> anyhow::Result<()> {
-        // Caught from before the address is known, so that who read it can always stop the server in order.
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut options = arrw_server::Options::on(self.listen);
-        options.hosts = self.hosts;
-        let records = db.position().seq.get();
-        let server = Server::bind(db, options).await?;
-        let data = self.data.display().to_string();
-        io::stdout().lock().write_all(banner(server.address(), &data, records).as_bytes())?;
-        let shutdown = async {
-            tokio::select! {
-                _ = interrupt.recv() => (),
-                _ = terminate.recv() => (),
-            }
-        };
-        Ok(server.run(shutdown).await?)
-    }
+async fn serve(db: Db, config: Config) -> anyhow::Result<()> {
+    // Caught from before the address is known, so that who read it can always stop the server in order.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut options = arrw_server::Options::on(config.listen);
+    options.hosts = config.hosts;
+    options.limits = config.limits;
+    let records = db.position().seq.get();
+    let server = Server::bind(db, options).await?;
+    let data = config.data.display().to_string();
+    io::stdout().lock().write_all(banner(server.address(), &data, records).as_bytes())?;
+    let shutdown = async {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
+    };
+    Ok(server.run(shutdown).await?)
 }
 
 /// What a person needs to begin.

@@ -18,6 +18,9 @@ const COMMANDS: &[&[&str]] = &[
     &["torture", "writer"],
     &["torture", "check"],
     &["completions"],
+    &["config", "init"],
+    &["config", "check"],
+    &["config", "show"],
 ];
 
 /// Commands whose examples need a server, in this order: the first ones publish.

@@ -12,4 +12,5 @@ mod program;
 mod refusals;
 mod serve_kill;
 mod server;
+mod settings;
 mod strace;
