@@ -30,9 +30,9 @@ pub(crate) struct Place {
 /// Why a connection is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoRoom {
-    #[error("there are {max} connections already")]
+    #[error("there are as many connections as there may be: {max}")]
     InAll { max: usize },
-    #[error("there are {max} connections from `{address}` already")]
+    #[error("there are as many connections from `{address}` as there may be: {max}")]
     FromAddress { max: usize, address: IpAddr },
 }
 

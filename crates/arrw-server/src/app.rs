@@ -38,7 +38,8 @@ impl App {
     /// A place for one more stream of events, for as long as it is kept.
     pub(crate) fn take_stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.streams).try_acquire_owned().map_err(|_none_left| {
-            let detail = format!("there are {} streams of events already", self.limits.streams);
+            let max = self.limits.streams;
+            let detail = format!("there are as many streams of events as there may be: {max}");
             Problem::new(Code::TooManySubscriptions, detail)
                 .hint("end some, or start the server with a larger `limits.streams`")
         })

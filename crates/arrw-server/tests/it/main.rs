@@ -4,6 +4,7 @@
 
 mod asking;
 mod guard;
+mod limits;
 mod lines;
 mod pages;
 mod publish;
