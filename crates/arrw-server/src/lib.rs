@@ -33,7 +33,9 @@ mod admission;
 mod app;
 mod guard;
 mod patient;
+mod request_id;
 mod routes;
+mod seldom;
 
 mod body;
 mod events;

@@ -94,6 +94,13 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often is looked whether the log still takes writes, in case nobody publishes.
 pub const HEALTH_EVERY: Duration = Duration::from_secs(1);
 
+/// How often at most is told of connections that cannot be accepted or are turned away. Those between are
+/// counted.
+pub const NOTE_EVERY: Duration = Duration::from_secs(10);
+
+/// Bytes of the name that a request may bring in `x-request-id`. A longer one is not taken: another is drawn.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+
 /// Bytes of a body that is one JSON value, an event or an atomic batch: a quarter of what a frame of the log
 /// holds, because it is in memory as a whole. A larger one is answered 413; NDJSON has no such bound.
 pub const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrw::Db;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -19,7 +20,9 @@ use crate::app::App;
 use crate::guard::Hosts;
 use crate::limits::{ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits};
 use crate::patient::Patient;
+use crate::request_id::{self, RequestIds};
 use crate::routes;
+use crate::seldom::Seldom;
 
 /// Settings of a server.
 #[derive(Clone, Debug)]
@@ -97,7 +100,8 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
         let Self { listener, app, .. } = self;
         let admission = Admission::new(app.limits.clone());
-        let router = routes::router(Arc::clone(&app));
+        let named = from_fn_with_state(Arc::<RequestIds>::default(), request_id::name);
+        let router = routes::router(Arc::clone(&app)).layer(named);
         let ended = {
             let accepting = accept_all(&listener, &app, &router, &admission);
             tokio::select! {
@@ -114,16 +118,22 @@ impl Server {
     }
 }
 
-/// Waits until the log has stopped.
+/// Waits until the log has stopped, and tells of an alarm meanwhile.
 async fn stopped_log(app: &App) -> ServeError {
     let mut ticks = interval(HEALTH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_alarmed = false;
     loop {
         tokio::select! {
             _ = ticks.tick() => (),
             () = app.poisoned() => (),
         }
+        if let Some(alarm) = app.db.alarm().filter(|_| !is_alarmed) {
+            is_alarmed = true;
+            tracing::error!(%alarm, "an alarm was raised");
+        }
         if let Some(cause) = app.db.poison() {
+            tracing::error!(%cause, "the log has stopped after a failed write");
             return ServeError::LogStopped(cause);
         }
     }
@@ -135,17 +145,28 @@ async fn accept_all(
     router: &Router,
     admission: &Admission,
 ) {
+    let (turned_away, not_accepted) = (Seldom::default(), Seldom::default());
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => match admission.admit(peer.ip()) {
                 Ok(place) => {
                     drop(tokio::spawn(connection(stream, Arc::clone(app), router.clone(), place)));
                 }
-                Err(why) => turn_away(&stream, why),
+                Err(why) => {
+                    turn_away(&stream, why);
+                    if let Some(count) = turned_away.count() {
+                        tracing::warn!(%why, count, "turned connections away");
+                    }
+                }
             },
             Err(error) if is_of_one_connection(&error) => (),
             // No descriptor or no memory is left: until a connection ends, each try would fail at once.
-            Err(_) => sleep(ACCEPT_PAUSE).await,
+            Err(error) => {
+                if let Some(count) = not_accepted.count() {
+                    tracing::error!(%error, count, "cannot accept connections");
+                }
+                sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }

@@ -8,5 +8,6 @@ mod limits;
 mod lines;
 mod pages;
 mod publish;
+mod request_ids;
 mod stopping;
 mod streams;

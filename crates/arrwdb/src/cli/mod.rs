@@ -1,6 +1,8 @@
 //! The command line: what may be asked, and who answers it.
 
 mod config;
+mod logging;
+mod open_files;
 mod serve;
 mod settings;
 

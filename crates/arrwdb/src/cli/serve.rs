@@ -12,6 +12,8 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::Exit;
+use super::logging;
+use super::open_files;
 use super::settings::{Config, Flags, LISTEN_DEFAULT, Settings};
 use super::text;
 
@@ -53,6 +55,8 @@ impl Serve {
 impl Arguments {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         let config = Settings::read(&self.flags)?.config;
+        logging::start(&config);
+        let open_files = open_files::raise_limit();
         let storage = FileStorage::new(&config.data)
             .with_context(|| format!("cannot make the folder `{}`", config.data.display()))?;
         let mut options = arrw::Options::default();
@@ -61,34 +65,87 @@ impl Arguments {
         }
         let db = Db::open_with(Environment::with_storage(Arc::new(storage)), options)?;
         let runtime = Runtime::new().context("cannot start the runtime")?;
-        let served = runtime.block_on(serve(db.clone(), config));
+        let served = runtime.block_on(serve(&db, config, open_files));
         // Connections that did not end in time are cut off here, before what they use.
         drop(runtime);
         let closed = db.close();
+        match &served {
+            Ok(signal) => tracing::info!(reason = signal, "stopped"),
+            Err(error) => tracing::info!(reason = %error, "stopped"),
+        }
         served?;
         closed?;
         Ok(Exit::Fine)
     }
 }
 
-async fn serve(db: Db, config: Config) -> anyhow::Result<()> {
+/// Tells when the files that may be open are too few for the connections that there may be.
+fn tell_open_files(open_files: Option<u64>, connections: usize) {
+    if open_files::are_too_few(open_files, connections) {
+        tracing::warn!(
+            open_files,
+            connections,
+            "fewer files may be open than `limits.connections` needs: raise the limit of the system (`ulimit -Hn`), or lower the setting",
+        );
+    }
+}
+
+/// Serves until a signal, whose name it returns.
+async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Result<&'static str> {
     // Caught from before the address is known, so that who read it can always stop the server in order.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut options = arrw_server::Options::on(config.listen);
     options.hosts = config.hosts;
+    let connections = config.limits.connections;
     options.limits = config.limits;
     let records = db.position().seq.get();
-    let server = Server::bind(db, options).await?;
+    let server = Server::bind(db.clone(), options).await?;
     let data = config.data.display().to_string();
     io::stdout().lock().write_all(banner(server.address(), &data, records).as_bytes())?;
+    // Behind the banner, so that a person sees that first.
+    tell_start(db, server.address(), &data);
+    tell_open_files(open_files, connections);
+    let mut caught = "";
     let shutdown = async {
-        tokio::select! {
-            _ = interrupt.recv() => (),
-            _ = terminate.recv() => (),
-        }
+        caught = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        };
+        tracing::info!(reason = caught, "stopping");
     };
-    Ok(server.run(shutdown).await?)
+    server.run(shutdown).await?;
+    Ok(caught)
+}
+
+/// Tells that the server answers, and what its start found.
+fn tell_start(db: &Db, address: SocketAddr, data: &str) {
+    let report = db.open_report();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %address,
+        data,
+        records = db.position().seq.get(),
+        created = report.created,
+        was_closed = report.was_closed,
+        rewritten_records = report.rewritten_records,
+        scanned_segments = report.scanned_segments,
+        "started",
+    );
+    if let Some(cut) = &report.cut {
+        let (bytes, record) = (cut.to - cut.from, cut.first.get());
+        tracing::warn!(
+            file = cut.file,
+            from = cut.from,
+            bytes,
+            record,
+            "cut the torn end of the log"
+        );
+    }
+    if report.damaged_superblocks != 0 {
+        let copies = report.damaged_superblocks;
+        tracing::warn!(copies, "wrote damaged copies of the superblock again");
+    }
 }
 
 /// What a person needs to begin.

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-pub(crate) use config::{Config, LISTEN_DEFAULT};
+pub(crate) use config::{Config, Format, LISTEN_DEFAULT, Level};
 pub(crate) use document::to_toml;
 pub(crate) use fault::{Origin, WrongSettings};
 pub(crate) use file::{FILE_DEFAULT, choose as choose_file};
