@@ -85,10 +85,10 @@ fn a_file_that_init_wrote_is_fine_and_is_not_written_over() {
 #[test]
 fn wrong_settings_are_78_and_nothing_is_made() {
     let folder = Folder::new();
-    write(&folder, "a.toml", "[limits]\nconections = 5\nstreams = 'many'\n");
+    write(&folder, "a.toml", "[limits]\nconnection = 5\nstreams = 'many'\n");
     for command in [&["serve", "--config", "a.toml"][..], &["config", "check", "a.toml"]] {
         let said = folder.run(command).ended_with(78).err;
-        assert!(said.contains("`limits.conections`, which `a.toml:2` sets"), "{said}");
+        assert!(said.contains("`limits.connection`, which `a.toml:2` sets"), "{said}");
         assert!(said.contains("help: did you mean `limits.connections`?\n"), "{said}");
         assert!(said.contains("`limits.streams` in `a.toml:3` is `many`, and must be"), "{said}");
     }

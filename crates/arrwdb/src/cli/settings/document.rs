@@ -20,7 +20,7 @@ pub(crate) fn to_toml() -> String {
         }
         let default = setting.kind.value(&Config::default()).to_toml();
         let allowed = setting.kind.allowed();
-        out.push_str(&format!("\n# {}.\n# It is {allowed}.\n#{name} = {default}\n", setting.doc));
+        out.push_str(&format!("\n# {}.\n# Must be {allowed}.\n#{name} = {default}\n", setting.doc));
     }
     out
 }

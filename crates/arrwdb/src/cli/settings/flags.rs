@@ -39,6 +39,7 @@ impl Args for Flags {
 fn arg(setting: &Setting) -> Option<Arg> {
     let flag = setting.flag.as_ref()?;
     let is_list = matches!(setting.kind, Kind::Hosts(_));
+    let again = if is_list { "; may be given more than once" } else { "" };
     let default = setting.kind.value(&Config::default()).to_string();
     let default = if default.is_empty() { default } else { format!(" [default: {default}]") };
     Some(
@@ -47,7 +48,7 @@ fn arg(setting: &Setting) -> Option<Arg> {
             .value_name(flag.value_name)
             .value_parser(value_parser!(OsString))
             .action(if is_list { ArgAction::Append } else { ArgAction::Set })
-            .help(format!("{}{default}", setting.doc)),
+            .help(format!("{}{again}{default}", setting.doc)),
     )
 }
 

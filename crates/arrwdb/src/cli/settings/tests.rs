@@ -73,7 +73,7 @@ fn a_name_that_there_is_not_is_refused_with_the_nearest() {
     refused("near", "\nlistn = 'x'", "no setting `listn`", Some("did you mean `listen`?"));
     let near = Some("did you mean `limits.connections`?");
     refused("group", "[limit]\nconnections = 1", "`limit.connections`", near);
-    refused("dotted", "limits.conections = 1", "a.toml:1`", near);
+    refused("dotted", "limits.connection = 1", "a.toml:1`", near);
     let list = Some("`arrwdb config show` lists all settings");
     refused("none", "[password]\nfile = 'x'", "`password.file`", list);
     refused("empty", "[passwords]", "`passwords`", list);
