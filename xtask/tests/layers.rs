@@ -24,6 +24,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("axum", &["arrw-server"]),
     ("hyper", &["arrw-server", "arrw-bench"]),
     ("tokio", &["arrw-server", "arrwdb", "arrw-sim", "arrw-bench"]),
+    ("tracing", &["arrw-server", "arrwdb"]),
     ("usearch", &["arrw-collections"]),
     ("clap", &["arrwdb", "arrw-sim", "arrw-bench"]),
     ("anyhow", &["arrwdb", "arrw-sim", "arrw-bench", "xtask"]),

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arrw::{AppendError, Bus, ConsumerError, Db, PublishError, RetentionError};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::events::Sharing;
 use crate::guard::Hosts;
 use crate::keys::Keys;
-use crate::problem::Problem;
+use crate::limits::Limits;
+use crate::problem::{Code, Problem};
 use crate::stats::Counters;
 
 /// The database, who may ask, and how the server is.
@@ -25,6 +26,9 @@ pub(crate) struct App {
     pub(crate) counters: Counters,
     pub(crate) started: Instant,
     connections: AtomicUsize,
+    pub(crate) limits: Limits,
+    /// Places for streams of events.
+    streams: Arc<Semaphore>,
     /// True from when the server stops.
     closing: watch::Sender<bool>,
     /// Told when the log has stopped.
@@ -32,11 +36,33 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(db: Db, hosts: Hosts, keys: Keys) -> Self {
+    pub(crate) fn new(db: Db, hosts: Hosts, keys: Keys, limits: Limits) -> Self {
         let bus = db.bus();
-        let (sharing, counters, connections, closing, poisoned) = Default::default();
-        let started = Instant::now();
-        Self { db, bus, hosts, keys, sharing, counters, started, connections, closing, poisoned }
+        let streams = Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS)));
+        Self {
+            db,
+            bus,
+            hosts,
+            keys,
+            limits,
+            streams,
+            started: Instant::now(),
+            sharing: Arc::default(),
+            counters: Counters::default(),
+            connections: AtomicUsize::new(0),
+            closing: watch::Sender::default(),
+            poisoned: Notify::default(),
+        }
+    }
+
+    /// A place for one more stream of events, for as long as it is kept.
+    pub(crate) fn take_stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_none_left| {
+            let max = self.limits.streams;
+            let detail = format!("there are as many streams of events as there may be: {max}");
+            Problem::new(Code::TooManySubscriptions, detail)
+                .hint("end some, or start the server with a larger `limits.streams`")
+        })
     }
 
     /// Begins to stop: streams end, connections take no further request.

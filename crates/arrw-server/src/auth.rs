@@ -115,6 +115,7 @@ mod tests {
     use super::*;
     use crate::guard::Hosts;
     use crate::keys::{KeyFile, Keys, NewKey};
+    use crate::limits::Limits;
     use crate::routes::{self, Route};
 
     /// A server's router, and a key for each kind of client.
@@ -142,7 +143,8 @@ mod tests {
             db.bus().create_consumer("c", "a", arrw::Start::Earliest).unwrap();
             let address = "127.0.0.1:7650".parse().unwrap();
             let keys = Keys::open(Some(path)).unwrap();
-            let app = Arc::new(App::new(db, Hosts::new(address, Vec::new()), keys));
+            let app =
+                Arc::new(App::new(db, Hosts::new(address, Vec::new()), keys, Limits::default()));
             Self { app, file, folder }
         }
 

@@ -15,7 +15,6 @@ use crate::consumers::{check_consumer, parse_position};
 use crate::events::{Incoming, Tally, parse_all};
 use crate::json;
 use crate::keys::{Grant, KeyScope};
-use crate::limits::JSON_BYTES_MAX;
 use crate::problem::{Code, Problem};
 
 /// The fields of a batch.
@@ -44,8 +43,8 @@ pub(crate) async fn commit(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let mut inflow = Inflow::new(body);
-    let body = match inflow.whole(&head.headers, JSON_BYTES_MAX).await {
+    let mut inflow = Inflow::new(body, app.limits.body_idle);
+    let body = match inflow.whole(&head.headers, app.limits.json_bytes).await {
         Ok(body) => body,
         Err(problem) => {
             inflow.discard().await;

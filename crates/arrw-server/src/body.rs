@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
@@ -10,25 +11,27 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame};
 use tokio::time::timeout;
 
-use crate::limits::{BODY_IDLE_MAX, DISCARD_BYTES_MAX, DISCARD_TIME_MAX};
+use crate::limits::{DISCARD_BYTES_MAX, DISCARD_TIME_MAX};
 use crate::problem::{Code, Problem};
 
 /// A body that is being read.
 #[derive(Debug)]
 pub(crate) struct Inflow {
     body: Body,
+    /// How long it may bring nothing.
+    idle_max: Duration,
 }
 
 impl Inflow {
-    pub(crate) fn new(body: Body) -> Self {
-        Self { body }
+    pub(crate) fn new(body: Body, idle_max: Duration) -> Self {
+        Self { body, idle_max }
     }
 
     /// What comes next; `None` behind the end. Waits for it.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         loop {
-            let Ok(frame) = timeout(BODY_IDLE_MAX, self.body.frame()).await else {
-                let detail = format!("nothing came for {} s", BODY_IDLE_MAX.as_secs());
+            let Ok(frame) = timeout(self.idle_max, self.body.frame()).await else {
+                let detail = format!("nothing came for {} ms", self.idle_max.as_millis());
                 return Err(Problem::new(Code::BodyTooSlow, detail));
             };
             match frame.map(data).transpose()? {

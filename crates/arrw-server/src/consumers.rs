@@ -97,7 +97,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Creation { filter, after } = json::read(&headers, request.into_body()).await?;
+    let Creation { filter, after } = json::read(&app, &headers, request.into_body()).await?;
     let parsed = Filter::parse(&filter);
     let parsed = parsed.map_err(|error| Problem::new(Code::Filter, error.to_string()))?;
     grant.check_filter(&parsed)?;
@@ -122,7 +122,7 @@ pub(crate) async fn reset(
     request: Request,
 ) -> Result<Response, Problem> {
     check_consumer(&app, &grant, &name)?;
-    let Reset { after } = json::read(&headers, request.into_body()).await?;
+    let Reset { after } = json::read(&app, &headers, request.into_body()).await?;
     let start = start(&after)?;
     changed(app, move |app| app.bus.reset_consumer(&name, start)).await
 }
@@ -134,7 +134,7 @@ pub(crate) async fn read(
     request: Request,
 ) -> Result<Response, Problem> {
     check_consumer(&app, &grant, &name)?;
-    let query = Query::parse(request.uri().query(), PARAMETERS)?;
+    let query = Query::parse(request.uri().query(), PARAMETERS, &app.limits)?;
     let generation = query.generation.ok_or_else(|| {
         Problem::new(Code::Query, "`generation` is missing")
             .hint("`POST /v1/consumers/{name}/open` answers it")
@@ -160,7 +160,7 @@ pub(crate) async fn acknowledge(
     request: Request,
 ) -> Result<Response, Problem> {
     check_consumer(&app, &grant, &name)?;
-    let Ack { generation, position } = json::read(&headers, request.into_body()).await?;
+    let Ack { generation, position } = json::read(&app, &headers, request.into_body()).await?;
     let position = parse_position(&position)?;
     let acknowledged = async { app.bus.acknowledge(&name, generation, position)?.await };
     acknowledged.await.map_err(|error: ConsumerError| app.refuse_consumer(&error))?;

@@ -29,12 +29,15 @@ pub mod limits;
 
 mod server;
 
+mod admission;
 mod app;
 mod auth;
 mod guard;
 mod keys;
 mod patient;
+mod request_id;
 mod routes;
+mod seldom;
 
 mod batch;
 mod body;
@@ -52,6 +55,8 @@ mod client;
 
 pub use client::{Client, ClientError, Follow, Message, Receipt, Refusal, Told};
 pub use keys::{KeyFile, KeyScope, KeysError, NewKey, StoredKey};
+pub use limits::Limits;
+pub use nearest::nearest;
 pub use problem::{Code, Retry};
 pub use rfc3339::rfc3339;
 pub use server::{BindError, Options, ServeError, Server};

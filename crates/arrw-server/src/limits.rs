@@ -1,9 +1,72 @@
 //! Every bound of the server, with its unit, its reason and what happens when it is reached.
+//!
+//! Those in [`Limits`] can be set; their constants are the defaults.
 
 use std::time::Duration;
 
+/// The bounds that an operator may set. `docs/settings.md` has the same, with what can be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Default [`CONNECTIONS_MAX`].
+    pub connections: usize,
+    /// Default [`ADDRESS_CONNECTIONS_MAX`].
+    pub connections_per_address: usize,
+    /// Default [`LOOPBACK_CONNECTIONS_MAX`].
+    pub connections_per_loopback: usize,
+    /// Default [`STREAMS_MAX`].
+    pub streams: usize,
+    /// Default [`HEAD_TIME_MAX`].
+    pub head: Duration,
+    /// Default [`BODY_IDLE_MAX`].
+    pub body_idle: Duration,
+    /// Default [`WRITE_STALL_MAX`].
+    pub write_stall: Duration,
+    /// Default [`DRAIN_TIME_MAX`].
+    pub drain: Duration,
+    /// Default [`JSON_BYTES_MAX`].
+    pub json_bytes: usize,
+    /// Default [`LINE_BYTES_MAX`].
+    pub line_bytes: usize,
+    /// Default [`PAGE_EVENTS_MAX`].
+    pub page_events: usize,
+    /// Default [`WAIT_MAX`].
+    pub page_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: CONNECTIONS_MAX,
+            connections_per_address: ADDRESS_CONNECTIONS_MAX,
+            connections_per_loopback: LOOPBACK_CONNECTIONS_MAX,
+            streams: STREAMS_MAX,
+            head: HEAD_TIME_MAX,
+            body_idle: BODY_IDLE_MAX,
+            write_stall: WRITE_STALL_MAX,
+            drain: DRAIN_TIME_MAX,
+            json_bytes: JSON_BYTES_MAX,
+            line_bytes: LINE_BYTES_MAX,
+            page_events: PAGE_EVENTS_MAX,
+            page_wait: WAIT_MAX,
+        }
+    }
+}
+
 /// Connections at once. One costs about 20 KiB and a file descriptor. One more is answered 503 and closed.
-pub const CONNECTIONS_MAX: u32 = 10_000;
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+/// Connections at once from one remote address, so that one client cannot take the place of all others. Of
+/// IPv6 it counts the first 64 bits, which is what one client has. One more is answered 503 and closed.
+pub const ADDRESS_CONNECTIONS_MAX: usize = 1_024;
+
+/// Connections at once from one loopback address: a proxy on this machine brings those of all clients, so by
+/// itself it is no bound below that of all connections. One more is answered 503 and closed.
+pub const LOOPBACK_CONNECTIONS_MAX: usize = 1_000_000;
+
+/// Streams of events at once. One has a connection of its own and holds a chunk and a subscription. One more
+/// is answered 503.
+pub const STREAMS_MAX: usize = 10_000;
 
 /// Bytes that a connection reads ahead or has encoded and not written: the head of a request must fit, and
 /// a reader that is slow holds no more than this and one chunk.
@@ -30,6 +93,13 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often is looked whether the log still takes writes, in case nobody publishes.
 pub const HEALTH_EVERY: Duration = Duration::from_secs(1);
+
+/// How often at most is told of connections that cannot be accepted or are turned away. Those between are
+/// counted.
+pub const NOTE_EVERY: Duration = Duration::from_secs(10);
+
+/// Bytes of the name that a request may bring in `x-request-id`. A longer one is not taken: another is drawn.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Bytes of a body that is one JSON value, an event or an atomic batch: a quarter of what a frame of the log
 /// holds, because it is in memory as a whole. A larger one is answered 413; NDJSON has no such bound.

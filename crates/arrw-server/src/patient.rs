@@ -4,24 +4,24 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use crate::limits::WRITE_STALL_MAX;
-
-/// A stream whose writes fail when they could not go on for [`WRITE_STALL_MAX`].
+/// A stream whose writes fail when they could not go on for a time.
 #[derive(Debug)]
 pub(crate) struct Patient {
     stream: TcpStream,
+    stall_max: Duration,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, stalled: None }
+    pub(crate) fn new(stream: TcpStream, stall_max: Duration) -> Self {
+        Self { stream, stall_max, stalled: None }
     }
 
     /// What a write came to, or that it waited too long.
@@ -34,7 +34,8 @@ impl Patient {
             self.stalled = None;
             return written;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL_MAX)));
+        let stall_max = self.stall_max;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall_max)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
     }

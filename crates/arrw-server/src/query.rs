@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrw::{Filter, Order, Position, Start};
 use percent_encoding::percent_decode_str;
 
-use crate::limits::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, WAIT_MAX};
+use crate::limits::{Limits, PAGE_EVENTS_DEFAULT};
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
 use crate::rfc3339;
@@ -31,7 +31,11 @@ pub(crate) struct Query {
 
 impl Query {
     /// Reads a query that may have these parameters.
-    pub(crate) fn parse(text: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
+    pub(crate) fn parse(
+        text: Option<&str>,
+        known: &[&str],
+        limits: &Limits,
+    ) -> Result<Self, Problem> {
         let mut given: BTreeMap<String, String> = BTreeMap::new();
         for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -46,11 +50,10 @@ impl Query {
         }
         let mut take = |name: &str| given.remove(name);
         let filter = take("filter").unwrap_or_else(|| ">".to_owned());
-        let wait_max = u64::try_from(WAIT_MAX.as_millis()).unwrap_or(u64::MAX);
-        let limit_max = PAGE_EVENTS_MAX as u64;
-        let limit = number("limit", take("limit"), (1, limit_max))?;
-        let limit =
-            limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE_EVENTS_DEFAULT);
+        let wait_max = u64::try_from(limits.page_wait.as_millis()).unwrap_or(u64::MAX);
+        let limit = number("limit", take("limit"), (1, limits.page_events as u64))?;
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        let limit = limit.unwrap_or_else(|| PAGE_EVENTS_DEFAULT.min(limits.page_events));
         let wait_ms = number("wait_ms", take("wait_ms"), (0, wait_max))?.unwrap_or(0);
         Ok(Self {
             filter: Filter::parse(&filter)
@@ -139,26 +142,28 @@ mod tests {
 
     use super::*;
 
-    const ALL: &[&str] = &["filter", "after", "limit", "wait_ms"];
+    fn parse(text: Option<&str>) -> Result<Query, Problem> {
+        Query::parse(text, &["filter", "after", "limit", "wait_ms"], &Limits::default())
+    }
 
     #[test]
     fn a_query_is_read() {
-        let query = Query::parse(None, ALL).unwrap();
+        let query = parse(None).unwrap();
         assert_eq!((query.filter.as_str(), query.after, query.limit), (">", None, 100));
         let text = "filter=a.%3E&after=00c0ffee00c0ffee:42&limit=7&wait_ms=1500";
-        let query = Query::parse(Some(text), ALL).unwrap();
+        let query = parse(Some(text)).unwrap();
         let position = "00c0ffee00c0ffee:42".parse().unwrap();
         assert_eq!((query.filter.as_str(), query.limit), ("a.>", 7));
         assert_eq!(query.after, Some(Start::After(position)));
         assert_eq!(query.wait, Duration::from_millis(1500));
-        let query = Query::parse(Some("after=1970-01-01T01:00:02%2B01:00"), ALL).unwrap();
+        let query = parse(Some("after=1970-01-01T01:00:02%2B01:00")).unwrap();
         assert_eq!(query.after, Some(Start::Since(Timestamp::from_micros(2_000_000))));
     }
 
     #[test]
     fn a_wrong_query_is_refused() {
         let check = |text: &str, code: Code, part: &str| {
-            let problem = Query::parse(Some(text), ALL).unwrap_err();
+            let problem = parse(Some(text)).unwrap_err();
             let json = String::from_utf8(problem.to_json()).unwrap();
             assert_eq!(problem.code(), code, "{json}");
             assert!(json.contains(part), "{json}");

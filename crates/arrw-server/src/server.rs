@@ -9,23 +9,22 @@ use std::sync::Arc;
 
 use arrw::Db;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use crate::admission::{Admission, Place, turn_away};
 use crate::app::App;
 use crate::guard::Hosts;
 use crate::keys::{Keys, KeysError};
-use crate::limits::{
-    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, CONNECTIONS_MAX, DRAIN_TIME_MAX, HEAD_TIME_MAX,
-    HEADERS_MAX, HEALTH_EVERY,
-};
+use crate::limits::{ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits};
 use crate::patient::Patient;
-use crate::problem::{Code, Problem};
+use crate::request_id::{self, RequestIds};
 use crate::routes;
+use crate::seldom::Seldom;
 
 /// Settings of a server.
 #[derive(Clone, Debug)]
@@ -37,13 +36,15 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// File of the API keys, made by [`KeyFile`](crate::KeyFile). When it has any, every request needs one.
     pub keys: Option<PathBuf>,
+    /// Its bounds.
+    pub limits: Limits,
 }
 
 impl Options {
     /// Listens there, with everything else at its default.
     #[must_use]
     pub fn on(listen: SocketAddr) -> Self {
-        Self { listen, hosts: Vec::new(), keys: None }
+        Self { listen, hosts: Vec::new(), keys: None, limits: Limits::default() }
     }
 }
 
@@ -94,7 +95,7 @@ impl Server {
     /// # Errors
     /// [`BindError`].
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts, keys } = options;
+        let Options { listen, hosts, keys, limits } = options;
         let failed = |source| BindError::Listen { listen, source };
         let keys = Keys::open(keys)?;
         if keys.is_empty() && !listen.ip().is_loopback() {
@@ -102,7 +103,7 @@ impl Server {
         }
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let app = Arc::new(App::new(db, Hosts::new(address, hosts), keys));
+        let app = Arc::new(App::new(db, Hosts::new(address, hosts), keys, limits));
         Ok(Self { listener, address, app })
     }
 
@@ -113,16 +114,17 @@ impl Server {
     }
 
     /// Answers requests until `shutdown` is ready or the log has stopped. Then it accepts no more, ends
-    /// streams, and lets requests finish for [`DRAIN_TIME_MAX`]. The database stays open.
+    /// streams, and lets requests finish for [`Limits::drain`]. The database stays open.
     ///
     /// # Errors
     /// When the log has stopped.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
         let Self { listener, app, .. } = self;
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
-        let router = routes::router(Arc::clone(&app));
+        let admission = Admission::new(app.limits.clone());
+        let named = from_fn_with_state(Arc::<RequestIds>::default(), request_id::name);
+        let router = routes::router(Arc::clone(&app)).layer(named);
         let ended = {
-            let accepting = accept_all(&listener, &app, &router, &slots);
+            let accepting = accept_all(&listener, &app, &router, &admission);
             tokio::select! {
                 () = shutdown => Ok(()),
                 error = stopped_log(&app) => Err(error),
@@ -132,23 +134,33 @@ impl Server {
         drop(listener);
         app.close();
         // Whoever is not done by then is cut off when the runtime ends.
-        drop(timeout(DRAIN_TIME_MAX, slots.acquire_many(CONNECTIONS_MAX)).await);
+        drop(timeout(app.limits.drain, admission.all_gone()).await);
         ended
     }
 }
 
-/// Waits until the log has stopped.
+/// Waits until the log has stopped, and tells of an alarm meanwhile.
 async fn stopped_log(app: &App) -> ServeError {
     let mut ticks = interval(HEALTH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_alarmed = false;
     loop {
         tokio::select! {
             _ = ticks.tick() => (),
             () = app.poisoned() => (),
         }
-        // A file that cannot be read now is tried again with the next tick; the keys stay as they were.
-        let _changed = app.keys.refresh();
+        match app.keys.refresh() {
+            Ok(true) => tracing::info!("read the keys again"),
+            Ok(false) => (),
+            // It is tried again with the next tick; the keys stay as they were.
+            Err(error) => tracing::warn!(%error, "cannot read the keys again"),
+        }
+        if let Some(alarm) = app.db.alarm().filter(|_| !is_alarmed) {
+            is_alarmed = true;
+            tracing::error!(%alarm, "an alarm was raised");
+        }
         if let Some(cause) = app.db.poison() {
+            tracing::error!(%cause, "the log has stopped after a failed write");
             return ServeError::LogStopped(cause);
         }
     }
@@ -158,22 +170,31 @@ async fn accept_all(
     listener: &TcpListener,
     app: &Arc<App>,
     router: &Router,
-    slots: &Arc<Semaphore>,
+    admission: &Admission,
 ) {
+    let (turned_away, not_accepted) = (Seldom::default(), Seldom::default());
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => match Arc::clone(slots).try_acquire_owned() {
-                Ok(slot) => {
-                    drop(tokio::spawn(connection(stream, Arc::clone(app), router.clone(), slot)));
+            Ok((stream, peer)) => match admission.admit(peer.ip()) {
+                Ok(place) => {
+                    drop(tokio::spawn(connection(stream, Arc::clone(app), router.clone(), place)));
                 }
-                Err(_) => {
+                Err(why) => {
                     app.counters.turned_away();
-                    turn_away(&stream);
+                    turn_away(&stream, why);
+                    if let Some(count) = turned_away.count() {
+                        tracing::warn!(%why, count, "turned connections away");
+                    }
                 }
             },
             Err(error) if is_of_one_connection(&error) => (),
             // No descriptor or no memory is left: until a connection ends, each try would fail at once.
-            Err(_) => sleep(ACCEPT_PAUSE).await,
+            Err(error) => {
+                if let Some(count) = not_accepted.count() {
+                    tracing::error!(%error, count, "cannot accept connections");
+                }
+                sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }
@@ -184,14 +205,14 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Answers one connection's requests until it ends.
-async fn connection(stream: TcpStream, app: Arc<App>, router: Router, slot: OwnedSemaphorePermit) {
+async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Place) {
     let _counted = app.connected();
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
-    let io = TokioIo::new(Patient::new(stream));
+    let io = TokioIo::new(Patient::new(stream, app.limits.write_stall));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX)
+        .header_read_timeout(app.limits.head)
         .max_buf_size(CONNECTION_BUFFER_BYTES)
         .max_headers(HEADERS_MAX)
         .serve_connection(io, TowerToHyperService::new(router));
@@ -204,21 +225,5 @@ async fn connection(stream: TcpStream, app: Arc<App>, router: Router, slot: Owne
             let _ended = connection.await;
         }
     }
-    drop(slot);
-}
-
-/// Says that there is no room, if that can be said at once.
-fn turn_away(stream: &TcpStream) {
-    let detail = format!("there are {CONNECTIONS_MAX} connections already");
-    let problem = Problem::new(Code::TooManyConnections, detail).hint("end some, or try later");
-    let body = problem.to_json();
-    let mut answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         connection: close\r\nretry-after: 1\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    answer.extend_from_slice(&body);
-    // It fits any socket's buffer; when not even that takes it, the closed connection says the same.
-    drop(stream.try_write(&answer));
+    drop(place);
 }

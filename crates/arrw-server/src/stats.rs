@@ -141,7 +141,7 @@ pub(crate) async fn stats(
     if request.uri().query().is_none_or(str::is_empty) {
         return Ok(json::answer(&blocking(app, StatsOut::of).await?));
     }
-    let filter = Query::parse(request.uri().query(), &["filter"])?.filter;
+    let filter = Query::parse(request.uri().query(), &["filter"], &app.limits)?.filter;
     grant.check_filter(&filter)?;
     let of_filter = filter.clone();
     let found = blocking(app, move |app| {
@@ -179,7 +179,7 @@ pub(crate) async fn subscriptions(
     Extension(grant): Extension<Arc<Grant>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::parse(request.uri().query(), &["filter", "limit"])?;
+    let query = Query::parse(request.uri().query(), &["filter", "limit"], &app.limits)?;
     grant.check_filter(&query.filter)?;
     let limit = query.limit;
     let found = blocking(app, move |app| {

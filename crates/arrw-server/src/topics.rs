@@ -34,7 +34,8 @@ pub(crate) async fn list(
     Extension(grant): Extension<Arc<Grant>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::parse(request.uri().query(), &["filter", "after_topic", "limit"])?;
+    let query =
+        Query::parse(request.uri().query(), &["filter", "after_topic", "limit"], &app.limits)?;
     grant.check_filter(&query.filter)?;
     let found = blocking(app, move |app| {
         let after = query.after_topic.as_deref();
@@ -97,7 +98,8 @@ pub(crate) async fn history(
     request: Request,
 ) -> Result<Response, Problem> {
     grant.check_topic(&topic)?;
-    let query = Query::parse(request.uri().query(), &["since_offset", "limit", "order"])?;
+    let query =
+        Query::parse(request.uri().query(), &["since_offset", "limit", "order"], &app.limits)?;
     let found = blocking(app, move |app| {
         let (order, limit) = (query.order, query.limit);
         let asked = HistoryQuery { limit, order, since: query.since_offset };
@@ -206,7 +208,7 @@ pub(crate) async fn set_retention(
     request: Request,
 ) -> Result<Response, Problem> {
     check_pattern(&grant, &pattern)?;
-    let form: RetentionForm = json::read(&headers, request.into_body()).await?;
+    let form: RetentionForm = json::read(&app, &headers, request.into_body()).await?;
     let RetentionForm { age_max_ms, count_max, bytes_max } = form;
     if (age_max_ms, count_max, bytes_max) == (None, None, None) {
         return Err(Problem::new(Code::Body, "the policy allows everything")

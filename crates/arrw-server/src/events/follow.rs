@@ -35,9 +35,10 @@ pub(crate) async fn stream(
     Extension(grant): Extension<Arc<Grant>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::parse(request.uri().query(), PARAMETERS)?;
+    let query = Query::parse(request.uri().query(), PARAMETERS, &app.limits)?;
     grant.check_filter(&query.filter)?;
     let after = last_event_id(request.headers())?.or(query.after).unwrap_or(Start::Latest);
+    let place = app.take_stream()?;
     let subscription = app
         .bus
         .subscribe_with(&query.filter, after, Policy::Durable)
@@ -49,7 +50,13 @@ pub(crate) async fn stream(
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     let member = app.sharing.join(subscription.topic_filter());
-    let body = Body::new(EventStream::new(subscription, member, Box::pin(ended(app, grant))));
+    let closing = ended(app, grant);
+    let closing = async move {
+        closing.await;
+        // Given back when the stream goes, or here, which is its end as well.
+        drop(place);
+    };
+    let body = Body::new(EventStream::new(subscription, member, Box::pin(closing)));
     Ok((headers, body).into_response())
 }
 

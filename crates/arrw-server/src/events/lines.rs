@@ -9,7 +9,7 @@ use super::publish::{Tally, commit, first_fault, publish_all, with_events};
 use crate::app::App;
 use crate::body::Inflow;
 use crate::keys::Grant;
-use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_BYTES_MAX, LINE_FAULTS_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_FAULTS_MAX};
 use crate::problem::{Code, Problem};
 
 /// Who numbers the events of a body.
@@ -61,15 +61,19 @@ pub(super) async fn publish(
         while let Some(chunk) = lines.next_chunk(is_last) {
             upload.chunk(&chunk).await?;
         }
-        if LINE_BYTES_MAX < lines.bytes() {
-            let detail = format!("line {} has more than {LINE_BYTES_MAX} bytes", upload.line);
-            let problem = Problem::new(Code::TooLarge, detail);
-            return Err(problem.at_line(upload.line, upload.tally.count));
+        if app.limits.line_bytes < lines.bytes() {
+            // Nobody knows where it ends, so there is no going on behind it.
+            return Err(upload.end_at(upload.line, too_long(app)));
         }
         if is_last {
             return Ok((upload.tally, upload.faults));
         }
     }
+}
+
+fn too_long(app: &App) -> Problem {
+    let detail = format!("it has more than {} bytes", app.limits.line_bytes);
+    Problem::new(Code::TooLarge, detail)
 }
 
 /// A source that numbers its events.
@@ -139,10 +143,14 @@ impl Upload<'_> {
         problem.count(self.tally.count)
     }
 
+    fn end_at(&self, line: u64, problem: Problem) -> Problem {
+        problem.within(&format!("line {line}")).at_line(line, self.tally.count)
+    }
+
     /// A line cannot be published: ends it, or notes that and goes on, as the client asked.
     fn fault(&mut self, line: u64, problem: Problem) -> Result<(), Problem> {
         if self.on_error == OnError::Stop {
-            return Err(problem.within(&format!("line {line}")).at_line(line, self.tally.count));
+            return Err(self.end_at(line, problem));
         }
         self.faults.count += 1;
         if self.faults.first.len() < LINE_FAULTS_MAX {
@@ -160,7 +168,11 @@ impl Upload<'_> {
         for text in chunk.split_inclusive(|byte| *byte == b'\n') {
             let text = text.trim_ascii();
             if !text.is_empty() {
-                let event = Incoming::parse(text);
+                let event = if self.app.limits.line_bytes < text.len() {
+                    Err(too_long(self.app))
+                } else {
+                    Incoming::parse(text)
+                };
                 match event.and_then(|it| self.grant.check_topic(it.topic()).map(|()| it)) {
                     Ok(event) => {
                         incoming.push(event);

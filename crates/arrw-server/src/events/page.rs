@@ -29,7 +29,7 @@ pub(crate) async fn list(
     Extension(grant): Extension<Arc<Grant>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::parse(request.uri().query(), PARAMETERS)?;
+    let query = Query::parse(request.uri().query(), PARAMETERS, &app.limits)?;
     grant.check_filter(&query.filter)?;
     let start = query.after.unwrap_or(Start::Earliest);
     let subscription = app

@@ -16,7 +16,6 @@ use super::lines::{self, OnError};
 use crate::app::App;
 use crate::body::Inflow;
 use crate::keys::Grant;
-use crate::limits::JSON_BYTES_MAX;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
 
@@ -77,8 +76,8 @@ pub(crate) async fn publish(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let query = Query::parse(head.uri.query(), PARAMETERS)?;
-    let mut inflow = Inflow::new(body);
+    let query = Query::parse(head.uri.query(), PARAMETERS, &app.limits)?;
+    let mut inflow = Inflow::new(body, app.limits.body_idle);
     let answered = match form(&head.headers) {
         Ok(Form::Json) => {
             let tally = whole(&app, &grant, &head.headers, &mut inflow).await;
@@ -123,7 +122,7 @@ async fn whole(
     headers: &HeaderMap,
     inflow: &mut Inflow,
 ) -> Result<Tally, Problem> {
-    let body = inflow.whole(headers, JSON_BYTES_MAX).await?;
+    let body = inflow.whole(headers, app.limits.json_bytes).await?;
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let mut tally = Tally::default();
     let committed = match headers.get(EXPECT_LAST) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrw::{Db, Environment, MemoryStorage, NewEvent, Published};
-use arrw_server::{Client, Options, ServeError, Server};
+use arrw_server::{Client, Limits, Options, ServeError, Server};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -25,6 +25,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn new() -> Self {
+        Self::with(|_limits| ())
+    }
+
+    /// With other limits.
+    pub(crate) fn with(change: impl FnOnce(&mut Limits)) -> Self {
         let mut options = arrw::Options::default();
         options.log.segment_bytes = 8 << 20;
         let storage = Arc::new(MemoryStorage::new());
@@ -32,6 +37,7 @@ impl Running {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let mut options = Options::on("127.0.0.1:0".parse().unwrap());
         options.hosts.push("db.example".to_owned());
+        change(&mut options.limits);
         let server = runtime.block_on(Server::bind(db.clone(), options)).unwrap();
         let address = server.address();
         let (stop, stopped) = oneshot::channel();

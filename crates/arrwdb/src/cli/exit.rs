@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use arrw_log::{AppendError, OpenError, ReadError, RepairError, RestoreError, UpkeepError};
 use arrw_server::{BindError, ClientError, KeysError, ServeError};
 
+use super::settings::WrongSettings;
+
 /// How a command ended that did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -26,7 +28,10 @@ const NO_LOG: u8 = 66;
 const UNAVAILABLE: u8 = 69;
 const DISK_FAILED: u8 = 74;
 const LOCKED: u8 = 75;
+const CONFIG: u8 = 78;
 const FAILED: u8 = 1;
+/// As of clap.
+const USAGE: u8 = 2;
 /// Whoever read the output, such as `head`, has gone. Shells say so of programs that the signal ended; it
 /// is not success, because lines of `log append` may be left.
 const UNREAD: u8 = 141;
@@ -67,6 +72,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(broken_pipe) {
         return ExitCode::from(UNREAD);
     }
+    if let Some(wrong) = error.downcast_ref::<WrongSettings>() {
+        return report_settings(wrong);
+    }
     let verdict = error.chain().find_map(judge).unwrap_or(Verdict { code: FAILED, help: None });
     let mut text = format!("error: {error}\n");
     for cause in error.chain().skip(1) {
@@ -75,9 +83,27 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(help) = verdict.help {
         text.push_str(&format!("help: {help}\n"));
     }
+    say(&text);
+    ExitCode::from(verdict.code)
+}
+
+/// Tells a person everything that is wrong with the settings.
+fn report_settings(wrong: &WrongSettings) -> ExitCode {
+    let mut text = String::new();
+    for fault in &wrong.faults {
+        text.push_str(&format!("error: {}\n", fault.what));
+        if let Some(help) = &fault.help {
+            text.push_str(&format!("help: {help}\n"));
+        }
+    }
+    say(&text);
+    let is_usage = wrong.faults.iter().all(|fault| fault.is_usage);
+    ExitCode::from(if is_usage { USAGE } else { CONFIG })
+}
+
+fn say(text: &str) {
     // When even this cannot be said, the code still tells.
     let _unheard = io::stderr().lock().write_all(text.as_bytes());
-    ExitCode::from(verdict.code)
 }
 
 fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {

@@ -1,6 +1,10 @@
 //! The command line: what may be asked, and who answers it.
 
+mod config;
+mod logging;
+mod open_files;
 mod serve;
+mod settings;
 
 mod consumer;
 mod export;
@@ -42,7 +46,8 @@ Examples:
   $ arrwdb pub greetings.world '{\"text\": \"hello\"}'
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 65 data is damaged, 66 no log there, 69 no server there or no
-room for one, 74 the disk failed, 75 another process has the log, 141 nobody reads the output.
+room for one, 74 the disk failed, 75 another process has the log, 78 the settings are wrong, 141 nobody
+reads the output.
 
 `arrwdb help COMMAND` tells more about a command."
 )]
@@ -50,7 +55,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: serve::Settings,
+    serve: serve::Arguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +73,8 @@ enum Command {
     Check(stats::Check),
     #[command(subcommand)]
     Key(key::Command),
+    #[command(subcommand)]
+    Config(config::Command),
     #[command(subcommand)]
     Log(log::Command),
     #[command(subcommand)]
@@ -92,6 +99,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Stats(command)) => command.run(),
         Some(Command::Check(command)) => command.run(),
         Some(Command::Key(command)) => command.run(),
+        Some(Command::Config(command)) => command.run(),
         Some(Command::Log(command)) => command.run(),
         Some(Command::Bench(command)) => command.run(),
         Some(Command::Torture(command)) => command.run(),

@@ -16,6 +16,9 @@ use tokio::runtime;
 use super::exit::Advised;
 use super::text;
 
+/// The variable of the environment that names the server.
+pub(crate) const VARIABLE: &str = "ARRWDB_SERVER";
+
 // Not a doc comment: it would become the text of each command that has it.
 // Which server is asked.
 #[derive(Debug, Args)]
@@ -24,7 +27,7 @@ pub(crate) struct Remote {
     #[arg(
         long,
         value_name = "URL",
-        env = "ARRWDB_SERVER",
+        env = VARIABLE,
         default_value = "http://127.0.0.1:7650"
     )]
     server: String,
@@ -34,7 +37,7 @@ pub(crate) struct Remote {
 }
 
 /// The environment's API key. It is no option, as other users of a machine see those.
-const KEY: &str = "ARRWDB_KEY";
+pub(crate) const KEY: &str = "ARRWDB_KEY";
 
 impl Remote {
     pub(crate) fn client(&self) -> anyhow::Result<Client> {

@@ -1,8 +1,7 @@
 //! `arrwdb serve`: the server.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,16 +12,17 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::Exit;
-use super::{key, text};
-
-/// Where a server listens when nothing else is said; its clients expect it there.
-const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7650);
+use super::logging;
+use super::open_files;
+use super::settings::{Config, Flags, LISTEN_DEFAULT, Settings};
+use super::text;
 
 /// Run the server; also what `arrwdb` does without a command
 ///
 /// Prints its address once it answers. Ends in order, with code 0, on SIGINT and SIGTERM. Without API keys
 /// whoever reaches the address may read and write everything, so it listens on loopback only; `arrwdb key
-/// create` makes one.
+/// create` makes one. What has no flag is set in a file (`arrwdb config init` writes one) or by a variable of
+/// the environment: `arrwdb config show`.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
@@ -33,25 +33,15 @@ Examples:
 )]
 pub(crate) struct Serve {
     #[command(flatten)]
-    settings: Settings,
+    arguments: Arguments,
 }
 
 // Not a doc comment: it would become the text of `arrwdb --help`, which has these options too.
-// What may be set.
+// What may be said on the command line.
 #[derive(Debug, Args)]
-pub(crate) struct Settings {
-    /// Folder of the data; made if it is not there
-    #[arg(long, value_name = "FOLDER", default_value = "./arrwdb-data")]
-    data: PathBuf,
-    /// Address to listen on; port 0 for any that is free
-    #[arg(long, value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
-    listen: SocketAddr,
-    /// A name under which it may also be asked, such as that of a proxy before it
-    #[arg(long = "host", value_name = "NAME")]
-    hosts: Vec<String>,
-    /// File of the API keys; when it has any, every client needs one
-    #[arg(long, value_name = "FILE", env = "ARRWDB_KEYS", default_value = key::FILE_DEFAULT)]
-    keys: PathBuf,
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
     /// Size of new segment files; only tests need another than the default
     #[arg(long, value_name = "BYTES", hide = true)]
     segment_bytes: Option<u64>,
@@ -59,47 +49,104 @@ pub(crate) struct Settings {
 
 impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
-        self.settings.run()
+        self.arguments.run()
     }
 }
 
-impl Settings {
+impl Arguments {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
-        let storage = FileStorage::new(&self.data)
-            .with_context(|| format!("cannot make the folder `{}`", self.data.display()))?;
+        let config = Settings::read(&self.flags)?.config;
+        logging::start(&config);
+        let open_files = open_files::raise_limit();
+        let storage = FileStorage::new(&config.data)
+            .with_context(|| format!("cannot make the folder `{}`", config.data.display()))?;
         let mut options = arrw::Options::default();
         if let Some(bytes) = self.segment_bytes {
             options.log.segment_bytes = bytes;
         }
         let db = Db::open_with(Environment::with_storage(Arc::new(storage)), options)?;
         let runtime = Runtime::new().context("cannot start the runtime")?;
-        let served = runtime.block_on(self.serve(db.clone()));
+        let served = runtime.block_on(serve(&db, config, open_files));
         // Connections that did not end in time are cut off here, before what they use.
         drop(runtime);
         let closed = db.close();
+        match &served {
+            Ok(signal) => tracing::info!(reason = signal, "stopped"),
+            Err(error) => tracing::info!(reason = %error, "stopped"),
+        }
         served?;
         closed?;
         Ok(Exit::Fine)
     }
+}
 
-    async fn serve(self, db: Db) -> anyhow::Result<()> {
-        // Caught from before the address is known, so that who read it can always stop the server in order.
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut options = arrw_server::Options::on(self.listen);
-        options.hosts = self.hosts;
-        options.keys = Some(self.keys);
-        let records = db.position().seq.get();
-        let server = Server::bind(db, options).await?;
-        let data = self.data.display().to_string();
-        io::stdout().lock().write_all(banner(server.address(), &data, records).as_bytes())?;
-        let shutdown = async {
-            tokio::select! {
-                _ = interrupt.recv() => (),
-                _ = terminate.recv() => (),
-            }
+/// Tells when the files that may be open are too few for the connections that there may be.
+fn tell_open_files(open_files: Option<u64>, connections: usize) {
+    if open_files::are_too_few(open_files, connections) {
+        tracing::warn!(
+            open_files,
+            connections,
+            "fewer files may be open than `limits.connections` needs: raise the limit of the system (`ulimit -Hn`), or lower the setting",
+        );
+    }
+}
+
+/// Serves until a signal, whose name it returns.
+async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Result<&'static str> {
+    // Caught from before the address is known, so that who read it can always stop the server in order.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut options = arrw_server::Options::on(config.listen);
+    options.hosts = config.hosts;
+    options.keys = Some(config.keys);
+    let connections = config.limits.connections;
+    options.limits = config.limits;
+    let records = db.position().seq.get();
+    let server = Server::bind(db.clone(), options).await?;
+    let data = config.data.display().to_string();
+    io::stdout().lock().write_all(banner(server.address(), &data, records).as_bytes())?;
+    // Behind the banner, so that a person sees that first.
+    tell_start(db, server.address(), &data);
+    tell_open_files(open_files, connections);
+    let mut caught = "";
+    let shutdown = async {
+        caught = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
         };
-        Ok(server.run(shutdown).await?)
+        tracing::info!(reason = caught, "stopping");
+    };
+    server.run(shutdown).await?;
+    Ok(caught)
+}
+
+/// Tells that the server answers, and what its start found.
+fn tell_start(db: &Db, address: SocketAddr, data: &str) {
+    let report = db.open_report();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %address,
+        data,
+        records = db.position().seq.get(),
+        created = report.created,
+        was_closed = report.was_closed,
+        rewritten_records = report.rewritten_records,
+        scanned_segments = report.scanned_segments,
+        "started",
+    );
+    if let Some(cut) = &report.cut {
+        let (bytes, record) = (cut.to - cut.from, cut.first.get());
+        tracing::warn!(
+            file = cut.file,
+            from = cut.from,
+            bytes,
+            record,
+            "cut the torn end of the log"
+        );
+    }
+    if report.damaged_superblocks != 0 {
+        let copies = report.damaged_superblocks;
+        tracing::warn!(copies, "wrote damaged copies of the superblock again");
     }
 }
 

@@ -20,6 +20,9 @@ const COMMANDS: &[&[&str]] = &[
     &["completions"],
     &["key", "create"],
     &["key", "list"],
+    &["config", "init"],
+    &["config", "check"],
+    &["config", "show"],
 ];
 
 /// Commands whose examples need a server, in this order: the first ones publish.

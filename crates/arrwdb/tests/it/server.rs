@@ -246,6 +246,9 @@ fn a_failed_write_ends_the_server_with_74() {
     assert!(refused.out.lines().count() > 100, "too thin a history: {refused:?}");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(74), "{output:?}");
-    assert!(String::from_utf8(output.stderr).unwrap().contains("\nhelp: "));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("\nhelp: "), "{said}");
+    assert!(said.contains(" ERROR the log has stopped after a failed write cause="), "{said}");
+    assert!(said.contains(" INFO stopped reason="), "{said}");
     assert!(Path::new(&folder.data()).exists());
 }

@@ -1,0 +1,83 @@
+//! What a server is started with.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use arrw_server::Limits;
+
+use crate::cli::key;
+
+/// Where a server listens when nothing else is said; its clients expect it there.
+pub(crate) const LISTEN_DEFAULT: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7650);
+
+/// Every setting with its value. [`TABLE`](super::table::TABLE) says what each means.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) keys: PathBuf,
+    pub(crate) log_format: Format,
+    pub(crate) log_level: Level,
+    pub(crate) limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: LISTEN_DEFAULT,
+            data: "./arrwdb-data".into(),
+            hosts: Vec::new(),
+            keys: key::FILE_DEFAULT.into(),
+            log_format: Format::Text,
+            log_level: Level::Info,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How a line of the server's log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One object of JSON a line.
+    Json,
+}
+
+/// Which lines of the server's log are written: these, and those that matter more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// A setting that is one of some words.
+pub(crate) trait Word: Copy + PartialEq + 'static {
+    const ALL: &'static [(&'static str, Self)];
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+    }
+
+    fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, value)| *value == self);
+        found.map_or("", |(word, _)| word)
+    }
+}
+
+impl Word for Format {
+    const ALL: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Word for Level {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+    ];
+}

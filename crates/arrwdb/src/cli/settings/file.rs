@@ -1,0 +1,133 @@
+//! The file of settings, in TOML.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arrw_server::nearest;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Said;
+use super::fault::{Fault, Origin};
+use super::kind::Given;
+use super::table::{TABLE, find};
+
+/// The file that is read when none is named and it is there.
+pub(crate) const FILE_DEFAULT: &str = "arrwdb.toml";
+
+/// What a file was found to say.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) said: Vec<Said>,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// Which file is read: the one that was named, or the default one if it is there.
+pub(crate) fn choose(named: Option<PathBuf>) -> Option<PathBuf> {
+    named.or_else(|| Some(PathBuf::from(FILE_DEFAULT)).filter(|file| file.exists()))
+}
+
+/// Reads a file.
+pub(crate) fn read(file: &Path) -> Found {
+    let fault = |what: String, help: Option<&str>| {
+        let help = help.map(str::to_owned);
+        Found { said: Vec::new(), faults: vec![Fault { what, help, is_usage: false }] }
+    };
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => {
+            let help = "`arrwdb config init FILE` writes one";
+            let help = Some(help).filter(|_| error.kind() == io::ErrorKind::NotFound);
+            return fault(format!("cannot read `{}`: {error}", file.display()), help);
+        }
+    };
+    let table = match DeTable::parse(&text) {
+        Ok(table) => table,
+        Err(error) => {
+            let line = error.span().map_or(1, |span| line_of(&text, span.start));
+            let place = Origin::File(file.to_owned(), line);
+            return fault(format!("`{place}` is not TOML: {}", error.message()), None);
+        }
+    };
+    let mut reading = Reading { file, text: &text, found: Found::default() };
+    reading.table("", table.get_ref());
+    // In the order of the file, not of the names.
+    reading.found.said.sort_by_key(|said| match &said.origin {
+        Origin::File(_, line) => *line,
+        Origin::Default | Origin::Variable(_) | Origin::Flag(_) => 0,
+    });
+    reading.found
+}
+
+struct Reading<'a> {
+    file: &'a Path,
+    text: &'a str,
+    found: Found,
+}
+
+impl Reading<'_> {
+    /// Reads what is in a table; `prefix` is its name with a dot, or nothing for the file itself.
+    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let key = format!("{prefix}{}", name.get_ref());
+            let line = line_of(self.text, name.span().start);
+            let origin = Origin::File(self.file.to_owned(), line);
+            let group = format!("{key}.");
+            let is_group = TABLE.iter().any(|setting| setting.key.starts_with(&group));
+            match (find(&key), value.get_ref()) {
+                (Some(setting), value) => {
+                    self.found.said.push(Said { setting, given: given(value), origin });
+                }
+                (None, DeValue::Table(inner)) if is_group || !inner.is_empty() => {
+                    self.table(&group, inner);
+                }
+                (None, _) if is_group => {
+                    let what = format!("`{key}` in `{origin}` is a group of settings");
+                    let help =
+                        Some(format!("write `[{key}]`, and a setting on each line below it"));
+                    self.found.faults.push(Fault { what, help, is_usage: false });
+                }
+                (None, _) => {
+                    let keys: Vec<&str> = TABLE.iter().map(|setting| setting.key).collect();
+                    let what = format!("there is no setting `{key}`, which `{origin}` sets");
+                    self.found.faults.push(Fault::unknown(what, nearest(&key, &keys)));
+                }
+            }
+        }
+    }
+}
+
+fn given(value: &DeValue<'_>) -> Given {
+    match value {
+        DeValue::String(text) => Given::Text(OsString::from(text.as_ref())),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Given::Number(number),
+            Err(_) => Given::Other(number.as_str().to_owned()),
+        },
+        DeValue::Float(number) => Given::Other(number.as_str().to_owned()),
+        DeValue::Boolean(value) => Given::Other(value.to_string()),
+        DeValue::Datetime(time) => Given::Other(time.to_string()),
+        DeValue::Table(_) => Given::Other("a table".to_owned()),
+        DeValue::Array(values) => {
+            let texts = values.iter().map(|value: &Spanned<DeValue<'_>>| match value.get_ref() {
+                DeValue::String(text) => Some(OsString::from(text.as_ref())),
+                DeValue::Integer(_)
+                | DeValue::Float(_)
+                | DeValue::Boolean(_)
+                | DeValue::Datetime(_)
+                | DeValue::Table(_)
+                | DeValue::Array(_) => None,
+            });
+            match texts.collect::<Option<Vec<_>>>() {
+                Some(texts) => Given::Texts(texts),
+                None => Given::Other("an array of something else than texts".to_owned()),
+            }
+        }
+    }
+}
+
+/// The line of a byte, from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}

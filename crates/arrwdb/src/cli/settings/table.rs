@@ -1,0 +1,202 @@
+//! The table of all settings: files, variables, flags and documents are made of it.
+
+use super::config::Config;
+use super::kind::Kind;
+
+/// What may be set.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its name in a file, with its group before the dot.
+    pub(crate) key: &'static str,
+    pub(crate) flag: Option<Flag>,
+    /// What it is, in one line.
+    pub(crate) doc: &'static str,
+    pub(crate) kind: Kind,
+}
+
+/// How it is given on the command line.
+#[derive(Debug)]
+pub(crate) struct Flag {
+    /// Without the dashes.
+    pub(crate) name: &'static str,
+    pub(crate) value_name: &'static str,
+}
+
+/// What the variable of each setting begins with.
+pub(crate) const PREFIX: &str = "ARRWDB_";
+
+impl Setting {
+    /// The variable of the environment that sets it.
+    pub(crate) fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.key.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// Its group, if it has one, and its name in there.
+    pub(crate) fn split(&self) -> (Option<&'static str>, &'static str) {
+        match self.key.split_once('.') {
+            Some((group, name)) => (Some(group), name),
+            None => (None, self.key),
+        }
+    }
+}
+
+/// The setting of a key.
+pub(crate) fn find(key: &str) -> Option<&'static Setting> {
+    TABLE.iter().find(|setting| setting.key == key)
+}
+
+/// All settings. Those of a group stand together, those without one first.
+pub(crate) const TABLE: &[Setting] = &[
+    Setting {
+        key: "listen",
+        flag: Some(Flag { name: "listen", value_name: "ADDRESS" }),
+        doc: "Address to listen on; port 0 for any that is free",
+        kind: Kind::Address(|config| &mut config.listen),
+    },
+    Setting {
+        key: "data",
+        flag: Some(Flag { name: "data", value_name: "FOLDER" }),
+        doc: "Folder of the data; made if it is not there",
+        kind: Kind::Folder(|config| &mut config.data),
+    },
+    Setting {
+        key: "hosts",
+        flag: Some(Flag { name: "host", value_name: "NAME" }),
+        doc: "Names under which it may also be asked, such as that of a proxy before it",
+        kind: Kind::Hosts(|config| &mut config.hosts),
+    },
+    Setting {
+        key: "keys",
+        flag: Some(Flag { name: "keys", value_name: "FILE" }),
+        doc: "File of the API keys, which `arrwdb key` makes; when it has any, every client needs one",
+        kind: Kind::File(|config| &mut config.keys),
+    },
+    Setting {
+        key: "log.format",
+        flag: Some(Flag { name: "log-format", value_name: "FORMAT" }),
+        doc: "How lines about the server itself are written to the standard error",
+        kind: Kind::Format(|config| &mut config.log_format),
+    },
+    Setting {
+        key: "log.level",
+        flag: Some(Flag { name: "log-level", value_name: "LEVEL" }),
+        doc: "Which of these lines are written: those of this level and above; `debug` has one for each request",
+        kind: Kind::Level(|config| &mut config.log_level),
+    },
+    limit(
+        "limits.connections",
+        "Connections at once; one more is answered 503 and closed. Each needs a file descriptor and some 20 KiB",
+        count("connections", (1, MANY), |config| &mut config.limits.connections),
+    ),
+    limit(
+        "limits.connections_per_address",
+        "Connections at once from one remote address (of IPv6, its first 64 bits); one more is answered 503 and closed",
+        count("connections", (1, MANY), |config| &mut config.limits.connections_per_address),
+    ),
+    limit(
+        "limits.connections_per_loopback",
+        "The same for each address of this machine, from which a proxy brings the connections of all its clients",
+        count("connections", (1, MANY), |config| &mut config.limits.connections_per_loopback),
+    ),
+    limit(
+        "limits.streams",
+        "Streams of events at once; one more is answered 503",
+        count("streams", (1, MANY), |config| &mut config.limits.streams),
+    ),
+    limit(
+        "limits.head_ms",
+        "How long the head of a request may take, and so a connection be idle; then it is closed",
+        Kind::Millis { range: (100, HOUR), field: |config| &mut config.limits.head },
+    ),
+    limit(
+        "limits.body_idle_ms",
+        "How long a body may bring nothing; then it is answered 408",
+        Kind::Millis { range: (100, HOUR), field: |config| &mut config.limits.body_idle },
+    ),
+    limit(
+        "limits.write_stall_ms",
+        "How long a client may take nothing of what waits for it; then its connection is closed",
+        Kind::Millis { range: (100, HOUR), field: |config| &mut config.limits.write_stall },
+    ),
+    limit(
+        "limits.drain_ms",
+        "How long requests may go on when the server stops; then their connections are closed",
+        Kind::Millis { range: (0, HOUR), field: |config| &mut config.limits.drain },
+    ),
+    limit(
+        "limits.json_bytes",
+        "Bytes of a body that is one JSON value, which is in memory as a whole; a larger one is answered 413",
+        Kind::Bytes { range: (1 << 10, 32 << 20), field: |config| &mut config.limits.json_bytes },
+    ),
+    limit(
+        "limits.line_bytes",
+        "Bytes of a line of NDJSON; a longer one is answered 413",
+        Kind::Bytes { range: (1 << 10, 32 << 20), field: |config| &mut config.limits.line_bytes },
+    ),
+    limit(
+        "limits.page_events",
+        "Events of a page at most; who asks for more is answered 400",
+        count("events", (1, 100_000), |config| &mut config.limits.page_events),
+    ),
+    limit(
+        "limits.page_wait_ms",
+        "How long a request for a page may wait for an event; who asks for longer is answered 400",
+        Kind::Millis { range: (0, HOUR), field: |config| &mut config.limits.page_wait },
+    ),
+];
+
+/// More connections than one machine has memory for.
+const MANY: usize = 1_000_000;
+
+/// The longest time that may be set.
+const HOUR: u64 = 3_600_000;
+
+const fn limit(key: &'static str, doc: &'static str, kind: Kind) -> Setting {
+    Setting { key, flag: None, doc, kind }
+}
+
+const fn count(
+    unit: &'static str,
+    range: (usize, usize),
+    field: fn(&mut Config) -> &mut usize,
+) -> Kind {
+    Kind::Count { unit, range, field }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_variables_and_flags_are_unique_and_groups_stand_together() {
+        let keys: BTreeSet<_> = TABLE.iter().map(|setting| setting.key).collect();
+        let variables: BTreeSet<_> = TABLE.iter().map(Setting::variable).collect();
+        assert_eq!((keys.len(), variables.len()), (TABLE.len(), TABLE.len()));
+        let mut groups: Vec<_> = TABLE.iter().map(|setting| setting.split().0).collect();
+        groups.dedup();
+        assert_eq!(groups, [None, Some("log"), Some("limits")]);
+    }
+
+    #[test]
+    fn a_default_can_be_set_and_changes_nothing() {
+        for setting in TABLE {
+            let mut config = Config::default();
+            let default = setting.kind.value(&config);
+            let given = default.given();
+            assert_eq!(setting.kind.set(&mut config, &given), Some(()), "{}", setting.key);
+            assert_eq!(setting.kind.value(&config), default, "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn a_duration_has_its_unit_in_its_name() {
+        for setting in TABLE {
+            let is_time = matches!(setting.kind, Kind::Millis { .. });
+            assert_eq!(setting.key.ends_with("_ms"), is_time, "{}", setting.key);
+            let is_size = matches!(setting.kind, Kind::Bytes { .. });
+            assert_eq!(setting.key.ends_with("_bytes"), is_size, "{}", setting.key);
+        }
+    }
+}
