@@ -2,7 +2,7 @@
 
 use crate::request::Level;
 use crate::stage::Stage;
-use crate::{cargo, examples, format, planted, readme, tools};
+use crate::{cargo, examples, format, interface, planted, readme, tools};
 
 /// The stages of a run. A stage whose list is empty (`cargo::SHUTTLE`, `planted::PLANTED`) is not in
 /// the plan: an `ok` for nothing would tell a lie.
@@ -28,6 +28,7 @@ pub(crate) fn stages(level: Level) -> Vec<Stage> {
     stages.push(Stage { name: "examples", run: examples::run });
     if full {
         stages.push(Stage { name: "README", run: readme::check });
+        stages.push(Stage { name: "interface", run: interface::check });
     }
     stages
 }
@@ -39,7 +40,7 @@ mod tests {
     #[test]
     fn the_core_leaves_out_what_needs_more_than_the_toolchain() {
         let names: Vec<&str> = stages(Level::Core).iter().map(|stage| stage.name).collect();
-        for outside in ["tools", "planted bugs", "README"] {
+        for outside in ["tools", "planted bugs", "README", "interface"] {
             assert!(!names.contains(&outside), "{names:?}");
         }
         assert!(stages(Level::Core).len() < stages(Level::Full).len());

@@ -6,6 +6,7 @@ use crate::stage::Failure;
 
 const TYPOS: &str = "1.52.0";
 const TAPLO: &str = "0.9.3";
+const SCHEMATHESIS: &str = "4.32.5";
 const NEXTEST: &str = "0.9.143";
 
 /// What cannot be installed is a failure that names the command to run, never a reason to leave a check out.
@@ -23,18 +24,24 @@ fn strace(context: &Context) -> Result<(), Failure> {
     Err(missing("strace", "sudo apt-get update && sudo apt-get install --yes strace"))
 }
 
-/// `typos` and `taplo` come as ready binaries in Python packages, into an environment of our own.
+/// `typos` and `taplo` come as ready binaries in Python packages, `schemathesis` is one; they get an environment
+/// of our own.
 fn python_tools(context: &Context) -> Result<(), Failure> {
     let venv = context.venv();
     let present = || {
         let version = |tool: &str| process::answer(context.venv_command(tool).arg("--version"));
         version("typos").is_some_and(|v| v.ends_with(TYPOS))
             && version("taplo").is_some_and(|v| v.ends_with(TAPLO))
+            && version("schemathesis").is_some_and(|v| v.ends_with(SCHEMATHESIS))
     };
     if present() {
         return Ok(());
     }
-    let packages = [format!("typos=={TYPOS}"), format!("taplo=={TAPLO}")];
+    let packages = [
+        format!("typos=={TYPOS}"),
+        format!("taplo=={TAPLO}"),
+        format!("schemathesis=={SCHEMATHESIS}"),
+    ];
     let make_venv = || process::run(context.command("python3").args(["-m", "venv"]).arg(&venv));
     let installed = make_venv()
         .or_else(|_| apt_install(context, "python3-venv").and_then(|()| make_venv()))
@@ -50,7 +57,7 @@ fn python_tools(context: &Context) -> Result<(), Failure> {
         "python3 -m venv {shown} && {shown}/bin/python -m pip install {}",
         packages.join(" ")
     );
-    Err(missing("typos and taplo", &command))
+    Err(missing("typos, taplo and schemathesis", &command))
 }
 
 /// Any version on `PATH` will do; ours is what the checks were written for.

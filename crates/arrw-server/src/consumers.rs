@@ -184,6 +184,7 @@ pub(crate) async fn delete(
 
 /// Refuses a consumer that reads more than the key covers.
 pub(crate) fn check_consumer(app: &App, grant: &Grant, name: &str) -> Result<(), Problem> {
+    arrw::check_consumer_name(name).map_err(|error| Problem::from(&error))?;
     match app.bus.consumer_filter(name) {
         Some(filter) => grant.check_filter(&filter),
         // That there is none is said to everybody.

@@ -105,6 +105,9 @@ pub const REQUEST_ID_BYTES_MAX: usize = 128;
 /// holds, because it is in memory as a whole. A larger one is answered 413; NDJSON has no such bound.
 pub const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Headers of an event: a record has 64, of which some are ours. More are answered 400.
+pub const EVENT_HEADERS_MAX: usize = 60;
+
 /// Bytes of the body of a control route, such as a new consumer. A larger one is answered 413.
 pub const CONTROL_BYTES_MAX: usize = 64 * 1024;
 

@@ -155,6 +155,9 @@ pub(crate) async fn purge(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// The largest bound of a policy: numbers above it are not exact in every client's JSON.
+const RETENTION_MAX: u64 = (1 << 53) - 1;
+
 /// How long the topics of a pattern are kept, as it is asked for and answered.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -213,6 +216,13 @@ pub(crate) async fn set_retention(
     if (age_max_ms, count_max, bytes_max) == (None, None, None) {
         return Err(Problem::new(Code::Body, "the policy allows everything")
             .hint("give `age_max_ms`, `count_max` or `bytes_max`; DELETE takes the policy away"));
+    }
+    let bounds = [("age_max_ms", age_max_ms), ("count_max", count_max), ("bytes_max", bytes_max)];
+    for (name, bound) in bounds {
+        if bound.is_some_and(|bound| RETENTION_MAX < bound) {
+            let detail = format!("`{name}` is more than {RETENTION_MAX}");
+            return Err(Problem::new(Code::Body, detail).hint("leave it out to keep without it"));
+        }
     }
     let policy =
         TopicRetention { age_max: age_max_ms.map(Duration::from_millis), count_max, bytes_max };

@@ -347,14 +347,18 @@ fn batch_of(name: &str, generation: u64, fact: &ConsumerFact) -> Result<Batch, C
 }
 
 fn check(name: &str, filter: &Filter) -> Result<(), ConsumerError> {
-    check_name(name)?;
+    check_consumer_name(name)?;
     if filter.is_volatile() {
         return Err(ConsumerError::Volatile { filter: filter.to_string() });
     }
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), ConsumerError> {
+/// Whether a text can be the name of a consumer.
+///
+/// # Errors
+/// [`ConsumerError::Name`].
+pub fn check_consumer_name(name: &str) -> Result<(), ConsumerError> {
     if arrw_bus::is_name(name) {
         return Ok(());
     }

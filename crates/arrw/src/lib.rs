@@ -49,7 +49,7 @@ pub use arrw_log::{
 
 pub use batch::{Batch, Commit};
 pub use bus::Bus;
-pub use consumer::{Acknowledge, Consumer, ConsumerStatus};
+pub use consumer::{Acknowledge, Consumer, ConsumerStatus, check_consumer_name};
 pub use db::{Db, Options};
 pub use error::{ConsumerError, PublishError, SubscribeError, SubscriptionError};
 pub use events::{Events, Iter, SharedKey};

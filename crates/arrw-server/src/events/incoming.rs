@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use crate::limits::EVENT_HEADERS_MAX;
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
 
@@ -130,12 +131,19 @@ impl<'a> Fields<'a> {
                 return Err(wrong("`data` is missing").hint("`\"data\": null` is fine"));
             }
         };
+        let headers = self.headers.unwrap_or_default().0;
+        if EVENT_HEADERS_MAX < headers.len() {
+            let count = headers.len();
+            return Err(wrong(&format!(
+                "it has {count} headers, and may have {EVENT_HEADERS_MAX}"
+            )));
+        }
         Ok(Incoming {
             topic,
             key: self.key.unwrap_or_default().0,
             content_type,
             id: self.id.map(|text| text.0),
-            headers: self.headers.unwrap_or_default().0,
+            headers,
             payload,
         })
     }

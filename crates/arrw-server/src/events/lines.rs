@@ -76,6 +76,11 @@ fn too_long(app: &App) -> Problem {
     Problem::new(Code::TooLarge, detail)
 }
 
+/// Whether a request says that its events are numbered.
+pub(super) fn is_numbered(headers: &HeaderMap) -> bool {
+    headers.contains_key(PRODUCER) || headers.contains_key(PRODUCER_SEQ)
+}
+
 /// A source that numbers its events.
 #[derive(Debug)]
 struct Producer {

@@ -79,6 +79,10 @@ pub(crate) async fn publish(
     let query = Query::parse(head.uri.query(), PARAMETERS, &app.limits)?;
     let mut inflow = Inflow::new(body, app.limits.body_idle);
     let answered = match form(&head.headers) {
+        Ok(Form::Json) if lines::is_numbered(&head.headers) => {
+            Err(Problem::new(Code::Producer, "only lines of NDJSON are numbered by a producer")
+                .hint("give the event an `id`, or send it as a line"))
+        }
         Ok(Form::Json) => {
             let tally = whole(&app, &grant, &head.headers, &mut inflow).await;
             tally.map(Tally::into_response)

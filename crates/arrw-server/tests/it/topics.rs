@@ -71,6 +71,7 @@ fn retention_is_set_shown_and_taken_away() {
     assert_eq!(policy, json!({"age_max_ms": 60_000, "count_max": 2}));
     put("a.%3E", "{}").refused(400, "ARW0034", "DELETE");
     put("a.%3E", r#"{"days":1}"#).refused(400, "ARW0034", "days");
+    put("a.%3E", r#"{"count_max":18446744073709551615}"#).refused(400, "ARW0034", "leave it out");
     put("a..b", r#"{"count_max":2}"#).refused(400, "ARW0005", "a..b");
     put("~.a", r#"{"count_max":2}"#).refused(400, "ARW0018", "volatile");
     let all = server.get("/v1/retention").fine().json();
