@@ -14,6 +14,7 @@ use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::problem::{Code, Problem};
 use crate::stats::Counters;
+use crate::tls::Tls;
 
 /// The database, who may ask, and how the server is.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub(crate) bus: Bus,
     pub(crate) hosts: Hosts,
     pub(crate) keys: Keys,
+    pub(crate) tls: Option<Tls>,
     pub(crate) sharing: Arc<Sharing>,
     pub(crate) counters: Counters,
     pub(crate) started: Instant,
@@ -44,6 +46,7 @@ impl App {
             bus,
             hosts,
             keys,
+            tls: None,
             limits,
             streams,
             started: Instant::now(),
@@ -53,6 +56,12 @@ impl App {
             closing: watch::Sender::default(),
             poisoned: Notify::default(),
         }
+    }
+
+    /// With connections that are encrypted.
+    pub(crate) fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// A place for one more stream of events, for as long as it is kept.

@@ -28,6 +28,7 @@
 pub mod limits;
 
 mod server;
+mod tls;
 
 mod admission;
 mod app;
@@ -60,3 +61,4 @@ pub use nearest::nearest;
 pub use problem::{Code, Retry};
 pub use rfc3339::rfc3339;
 pub use server::{BindError, Options, ServeError, Server};
+pub use tls::{TlsError, TlsFiles};

@@ -13,6 +13,7 @@ use axum::middleware::from_fn_with_state;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
@@ -25,6 +26,7 @@ use crate::patient::Patient;
 use crate::request_id::{self, RequestIds};
 use crate::routes;
 use crate::seldom::Seldom;
+use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// Settings of a server.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// File of the API keys, made by [`KeyFile`](crate::KeyFile). When it has any, every request needs one.
     pub keys: Option<PathBuf>,
+    /// With what connections are encrypted, if they are.
+    pub tls: Option<TlsFiles>,
     /// Its bounds.
     pub limits: Limits,
 }
@@ -44,7 +48,7 @@ impl Options {
     /// Listens there, with everything else at its default.
     #[must_use]
     pub fn on(listen: SocketAddr) -> Self {
-        Self { listen, hosts: Vec::new(), keys: None, limits: Limits::default() }
+        Self { listen, hosts: Vec::new(), keys: None, tls: None, limits: Limits::default() }
     }
 }
 
@@ -70,6 +74,9 @@ pub enum BindError {
     /// The file of keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Why a server stopped that was not asked to.
@@ -95,15 +102,16 @@ impl Server {
     /// # Errors
     /// [`BindError`].
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts, keys, limits } = options;
+        let Options { listen, hosts, keys, tls, limits } = options;
         let failed = |source| BindError::Listen { listen, source };
         let keys = Keys::open(keys)?;
+        let tls = tls.map(Tls::open).transpose()?;
         if keys.is_empty() && !listen.ip().is_loopback() {
             return Err(BindError::NoKeys { listen });
         }
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let app = Arc::new(App::new(db, Hosts::new(address, hosts), keys, limits));
+        let app = Arc::new(App::new(db, Hosts::new(address, hosts), keys, limits).with_tls(tls));
         Ok(Self { listener, address, app })
     }
 
@@ -148,6 +156,11 @@ async fn stopped_log(app: &App) -> ServeError {
         tokio::select! {
             _ = ticks.tick() => (),
             () = app.poisoned() => (),
+        }
+        match app.tls.as_ref().map_or(Ok(false), Tls::refresh) {
+            Ok(true) => tracing::info!("read the certificate again"),
+            Ok(false) => (),
+            Err(error) => tracing::error!(%error, "cannot read the certificate again"),
         }
         match app.keys.refresh() {
             Ok(true) => tracing::info!("read the keys again"),
@@ -209,7 +222,24 @@ async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Pla
     let _counted = app.connected();
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
-    let io = TokioIo::new(Patient::new(stream, app.limits.write_stall));
+    let stream = Patient::new(stream, app.limits.write_stall);
+    match &app.tls {
+        None => answer(stream, &app, router).await,
+        Some(tls) => {
+            // Who does not greet in time, or not in TLS, is let go without a word.
+            if let Ok(Ok(stream)) = timeout(app.limits.head, tls.acceptor().accept(stream)).await {
+                answer(stream, &app, router).await;
+            }
+        }
+    }
+    drop(place);
+}
+
+async fn answer<S>(stream: S, app: &App, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let io = TokioIo::new(stream);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.limits.head)
@@ -225,5 +255,4 @@ async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Pla
             let _ended = connection.await;
         }
     }
-    drop(place);
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
@@ -9,12 +10,16 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Method, Request, Response, Uri, header};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use crate::limits::{ANSWER_BYTES_MAX, ANSWER_TIME_MAX, CONNECT_TIME_MAX};
+use crate::tls::{self, TlsError};
 
 /// The port of a server when its address has none.
 const PORT_DEFAULT: u16 = 7650;
@@ -34,6 +39,9 @@ pub enum ClientError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The authorities to trust cannot be read.
+    #[error(transparent)]
+    Authorities(#[from] TlsError),
     /// Nobody answers there.
     #[error("cannot connect to `{server}`")]
     Connect {
@@ -102,7 +110,7 @@ impl<'a> Ask<'a> {
 
 impl Ask<'_> {
     fn request(self, server: &str, key: Option<&str>) -> Result<Request<Full<Bytes>>, ClientError> {
-        let authority = server.trim_start_matches("http://");
+        let authority = server.split_once("://").map_or(server, |(_, authority)| authority);
         let mut request = Request::builder().method(self.method).uri(self.target);
         request = request.header(header::HOST, authority);
         if !self.content_type.is_empty() {
@@ -125,6 +133,8 @@ impl Ask<'_> {
 pub(super) struct Connection {
     server: String,
     key: Option<String>,
+    /// With which connections are encrypted.
+    tls: Option<TlsConnector>,
     host: String,
     port: u16,
     sender: Option<Sender>,
@@ -138,21 +148,27 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    pub(super) fn new(url: &str) -> Result<Self, ClientError> {
+    pub(super) fn new(url: &str, authorities: Option<&Path>) -> Result<Self, ClientError> {
         let wrong = |why| ClientError::Address { url: url.to_owned(), why };
         let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
         let uri: Uri = full.parse().map_err(|_not_uri| wrong("write `http://HOST:PORT`"))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(wrong("only `http://` is spoken"));
-        }
+        let tls = match (uri.scheme_str(), authorities) {
+            (Some("http"), _) => None,
+            (Some("https"), Some(file)) => Some(tls::connector(file)?),
+            (Some("https"), None) => {
+                return Err(wrong("`https://` needs a file of the authorities to trust"));
+            }
+            _ => return Err(wrong("only `http://` and `https://` are spoken")),
+        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
         if !["", "/"].contains(&uri.path()) || uri.query().is_some() {
             return Err(wrong("it must end behind the port"));
         }
         let host = uri.host().ok_or_else(|| wrong("it has no host"))?;
         let port = uri.port_u16().unwrap_or(PORT_DEFAULT);
-        let server = format!("http://{host}:{port}");
+        let server = format!("{scheme}://{host}:{port}");
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { server, key: None, host, port, sender: None })
+        Ok(Self { server, key: None, tls, host, port, sender: None })
     }
 
     /// Sends a key with each request.
@@ -251,16 +267,32 @@ impl Connection {
                     Err(_) => return Err(failed(io::ErrorKind::TimedOut.into())),
                 };
                 stream.set_nodelay(true).map_err(failed)?;
-                let shaken = handshake(TokioIo::new(stream)).await;
-                let (sender, connection) =
-                    shaken.map_err(|error| failed(io::Error::other(error)))?;
-                // What goes wrong on it is told to whoever waits for an answer.
-                tokio::spawn(async move { drop(connection.await) });
-                sender
+                match &self.tls {
+                    None => shake(stream).await.map_err(failed)?,
+                    Some(tls) => {
+                        let name = ServerName::try_from(self.host.clone());
+                        let name = name.map_err(|error| failed(io::Error::other(error)))?;
+                        let shaking = timeout(CONNECT_TIME_MAX, tls.connect(name, stream)).await;
+                        let stream =
+                            shaking.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                        shake(stream.map_err(failed)?).await.map_err(failed)?
+                    }
+                }
             }
         };
         Ok(self.sender.insert(sender))
     }
+}
+
+/// Begins to speak HTTP.
+async fn shake<S>(stream: S) -> io::Result<Sender>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    // What goes wrong on it is told to whoever waits for an answer.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
 }
 
 #[cfg(test)]
@@ -270,14 +302,14 @@ mod tests {
     #[test]
     fn an_address_is_read() {
         let check = |url: &str, expected: &str| {
-            assert_eq!(Connection::new(url).unwrap().server(), expected);
+            assert_eq!(Connection::new(url, None).unwrap().server(), expected);
         };
         check("http://127.0.0.1:7650", "http://127.0.0.1:7650");
         check("localhost:80/", "http://localhost:80");
         check("db.example", "http://db.example:7650");
         check("http://[::1]:1", "http://[::1]:1");
         for url in ["", "https://a", "http://a/v1", "a b", "http://"] {
-            assert!(Connection::new(url).is_err(), "{url}");
+            assert!(Connection::new(url, None).is_err(), "{url}");
         }
     }
 }

@@ -4,6 +4,7 @@ mod connection;
 mod messages;
 
 use std::collections::VecDeque;
+use std::path::Path;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -57,7 +58,16 @@ impl Client {
     /// # Errors
     /// When the address is none, or not of plain HTTP.
     pub fn new(url: &str) -> Result<Self, ClientError> {
-        Ok(Self { connection: Connection::new(url)? })
+        Ok(Self { connection: Connection::new(url, None)? })
+    }
+
+    /// The same, which also knows `https://` and trusts who these authorities vouch for: certificates in PEM, of
+    /// authorities or of the server itself.
+    ///
+    /// # Errors
+    /// When the address is none, or the file has no certificate.
+    pub fn trusting(url: &str, authorities: &Path) -> Result<Self, ClientError> {
+        Ok(Self { connection: Connection::new(url, Some(authorities))? })
     }
 
     /// Sends an API key with each request.

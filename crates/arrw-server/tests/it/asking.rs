@@ -30,6 +30,11 @@ impl Running {
 
     /// With other limits.
     pub(crate) fn with(change: impl FnOnce(&mut Limits)) -> Self {
+        Self::with_options(|options| change(&mut options.limits))
+    }
+
+    /// With other options.
+    pub(crate) fn with_options(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = arrw::Options::default();
         options.log.segment_bytes = 8 << 20;
         let storage = Arc::new(MemoryStorage::new());
@@ -37,7 +42,7 @@ impl Running {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let mut options = Options::on("127.0.0.1:0".parse().unwrap());
         options.hosts.push("db.example".to_owned());
-        change(&mut options.limits);
+        change(&mut options);
         let server = runtime.block_on(Server::bind(db.clone(), options)).unwrap();
         let address = server.address();
         let (stop, stopped) = oneshot::channel();

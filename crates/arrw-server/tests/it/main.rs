@@ -13,4 +13,5 @@ mod publish;
 mod request_ids;
 mod stopping;
 mod streams;
+mod tls;
 mod topics;

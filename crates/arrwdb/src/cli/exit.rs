@@ -219,9 +219,10 @@ fn judge_client(error: &ClientError) -> Verdict {
             (UNAVAILABLE, Some("see whether the server runs, and what it says".into()))
         }
         ClientError::Refused(refusal) => (FAILED, refusal.hint.clone().map(Cow::from)),
-        ClientError::Address { .. } => {
-            (FAILED, Some("as in `--server http://127.0.0.1:7650`".into()))
-        }
+        ClientError::Address { .. } => (
+            FAILED,
+            Some("as in `--server http://127.0.0.1:7650`, or with https and --ca-file".into()),
+        ),
         ClientError::Foreign { .. } | _ => (FAILED, None),
     };
     Verdict { code, help }

@@ -34,14 +34,23 @@ pub(crate) struct Remote {
     /// File with the API key, if the server asks for one; or set `ARRWDB_KEY`
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// File of the certificates to trust, in PEM, for a server of `https://`
+    #[arg(long, value_name = "FILE", env = AUTHORITIES)]
+    ca_file: Option<PathBuf>,
 }
+
+/// The environment's file of certificates to trust.
+pub(crate) const AUTHORITIES: &str = "ARRWDB_CA_FILE";
 
 /// The environment's API key. It is no option, as other users of a machine see those.
 pub(crate) const KEY: &str = "ARRWDB_KEY";
 
 impl Remote {
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        let client = Client::new(&self.server)?;
+        let client = match &self.ca_file {
+            Some(authorities) => Client::trusting(&self.server, authorities)?,
+            None => Client::new(&self.server)?,
+        };
         let key = match &self.key_file {
             Some(file) => {
                 let key = std::fs::read_to_string(file);

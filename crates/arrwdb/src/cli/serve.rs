@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arrw::{Db, Environment, FileStorage};
-use arrw_server::Server;
+use arrw_server::{Server, TlsFiles};
 use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::exit::Exit;
+use super::exit::{Advised, Exit};
 use super::logging;
 use super::open_files;
 use super::settings::{Config, Flags, LISTEN_DEFAULT, Settings};
@@ -99,12 +99,25 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
     let mut options = arrw_server::Options::on(config.listen);
     options.hosts = config.hosts;
     options.keys = Some(config.keys);
+    options.tls = match (config.tls_certificate, config.tls_key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(Advised {
+                what: "of `tls.certificate` and `tls.key` only one is set".to_owned(),
+                help: "set both for TLS, or neither".to_owned(),
+            }
+            .into());
+        }
+    };
     let connections = config.limits.connections;
     options.limits = config.limits;
     let records = db.position().seq.get();
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
     let server = Server::bind(db.clone(), options).await?;
+    let url = format!("{scheme}://{}", server.address());
     let data = config.data.display().to_string();
-    io::stdout().lock().write_all(banner(server.address(), &data, records).as_bytes())?;
+    io::stdout().lock().write_all(banner(&url, &data, records).as_bytes())?;
     // Behind the banner, so that a person sees that first.
     tell_start(db, server.address(), &data);
     tell_open_files(open_files, connections);
@@ -151,18 +164,18 @@ fn tell_start(db: &Db, address: SocketAddr, data: &str) {
 }
 
 /// What a person needs to begin.
-fn banner(address: SocketAddr, data: &str, records: u64) -> String {
-    let option = if address == LISTEN_DEFAULT {
+fn banner(url: &str, data: &str, records: u64) -> String {
+    let option = if url == format!("http://{LISTEN_DEFAULT}") {
         String::new()
     } else {
-        format!(" --server http://{address}")
+        format!(" --server {url}")
     };
     let records = text::count(records, "record");
     format!(
-        "arrwdb listens on http://{address}, data in `{data}` ({records})\n\
+        "arrwdb listens on {url}, data in `{data}` ({records})\n\
          Try, in another terminal:\n  \
          arrwdb tail{option}\n  \
          arrwdb pub{option} greetings.world '{{\"text\": \"hello\"}}'\n  \
-         curl 'http://{address}/v1/events?filter=greetings.*'\n"
+         curl '{url}/v1/events?filter=greetings.*'\n"
     )
 }

@@ -18,12 +18,24 @@ pub(crate) enum Kind {
     Address(Field<SocketAddr>),
     Folder(Field<PathBuf>),
     File(Field<PathBuf>),
+    /// An empty text for none.
+    FileOrNone(Field<Option<PathBuf>>),
     Hosts(Field<Vec<String>>),
     Format(Field<Format>),
     Level(Field<Level>),
-    Count { unit: &'static str, range: (usize, usize), field: Field<usize> },
-    Bytes { range: (usize, usize), field: Field<usize> },
-    Millis { range: (u64, u64), field: Field<Duration> },
+    Count {
+        unit: &'static str,
+        range: (usize, usize),
+        field: Field<usize>,
+    },
+    Bytes {
+        range: (usize, usize),
+        field: Field<usize>,
+    },
+    Millis {
+        range: (u64, u64),
+        field: Field<Duration>,
+    },
 }
 
 /// What a source says of a setting.
@@ -56,6 +68,10 @@ impl Kind {
         match self {
             Self::Address(field) => *field(config) = given.text()?.parse().ok()?,
             Self::Folder(field) | Self::File(field) => *field(config) = given.path()?,
+            Self::FileOrNone(field) => {
+                let is_none = given.text().is_some_and(str::is_empty);
+                *field(config) = if is_none { None } else { Some(given.path()?) };
+            }
             Self::Hosts(field) => *field(config) = given.hosts()?,
             Self::Format(field) => *field(config) = Format::parse(given.text()?)?,
             Self::Level(field) => *field(config) = Level::parse(given.text()?)?,
@@ -81,6 +97,10 @@ impl Kind {
             Self::Folder(field) | Self::File(field) => {
                 Value::Text(field(config).display().to_string())
             }
+            Self::FileOrNone(field) => {
+                let file = field(config).as_ref().map(|file| file.display().to_string());
+                Value::Text(file.unwrap_or_default())
+            }
             Self::Hosts(field) => Value::Texts(field(config).clone()),
             Self::Format(field) => Value::Text(field(config).word().to_owned()),
             Self::Level(field) => Value::Text(field(config).word().to_owned()),
@@ -101,6 +121,7 @@ impl Kind {
             Self::Address(_)
             | Self::Folder(_)
             | Self::File(_)
+            | Self::FileOrNone(_)
             | Self::Hosts(_)
             | Self::Format(_)
             | Self::Level(_) => "",
@@ -113,6 +134,7 @@ impl Kind {
             Self::Address(_) => "an IP address and a port, such as `127.0.0.1:7650`".to_owned(),
             Self::Folder(_) => "the path of a folder".to_owned(),
             Self::File(_) => "the path of a file".to_owned(),
+            Self::FileOrNone(_) => "the path of a file, or empty for none".to_owned(),
             Self::Hosts(_) => {
                 "host names without scheme and port, such as `db.example`; as one text, with commas between"
                     .to_owned()

@@ -72,6 +72,18 @@ pub(crate) const TABLE: &[Setting] = &[
         kind: Kind::File(|config| &mut config.keys),
     },
     Setting {
+        key: "tls.certificate",
+        flag: None,
+        doc: "File of the server's certificate and those that lead to a known one, in PEM; read again when it changes",
+        kind: Kind::FileOrNone(|config| &mut config.tls_certificate),
+    },
+    Setting {
+        key: "tls.key",
+        flag: None,
+        doc: "File of the private key of that certificate, in PEM; both or neither",
+        kind: Kind::FileOrNone(|config| &mut config.tls_key),
+    },
+    Setting {
         key: "log.format",
         flag: Some(Flag { name: "log-format", value_name: "FORMAT" }),
         doc: "How lines about the server itself are written to the standard error",
@@ -176,7 +188,7 @@ mod tests {
         assert_eq!((keys.len(), variables.len()), (TABLE.len(), TABLE.len()));
         let mut groups: Vec<_> = TABLE.iter().map(|setting| setting.split().0).collect();
         groups.dedup();
-        assert_eq!(groups, [None, Some("log"), Some("limits")]);
+        assert_eq!(groups, [None, Some("tls"), Some("log"), Some("limits")]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::cli::remote;
 pub(crate) const FILE: &str = "ARRWDB_CONFIG";
 
 /// Variables with our prefix that set nothing of the server.
-const OTHERS: &[&str] = &[FILE, remote::VARIABLE, remote::KEY];
+const OTHERS: &[&str] = &[FILE, remote::VARIABLE, remote::KEY, remote::AUTHORITIES];
 
 /// What the environment was found to say.
 #[derive(Debug, Default)]
