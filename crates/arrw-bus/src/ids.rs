@@ -49,13 +49,16 @@ pub(crate) fn key_of(topic: &str, id: &str) -> IdKey {
     key.into()
 }
 
+/// Headers that say how an event came here, not what it is: published again, it may have others.
+const TRACING: [&str; 2] = ["traceparent", "tracestate"];
+
 /// A number that tells the body of an event from others: of its key, headers and payload.
 pub(crate) fn body_of(record: &Record<'_>) -> u64 {
     let mut sums = Vec::with_capacity(64);
     let mut add = |part: &[u8]| sums.extend_from_slice(&crc64(part).to_le_bytes());
     add(record.key());
     add(record.payload());
-    for (name, value) in record.headers() {
+    for (name, value) in record.headers().filter(|(name, _)| !TRACING.contains(name)) {
         add(name.as_bytes());
         add(value);
     }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::app::App;
 use crate::body::Inflow;
 use crate::consumers::{check_consumer, parse_position};
-use crate::events::{Incoming, Tally, parse_all};
+use crate::events::{Incoming, Taking, Tally};
 use crate::json;
 use crate::keys::{Grant, KeyScope};
 use crate::problem::{Code, Problem};
@@ -52,7 +52,7 @@ pub(crate) async fn commit(
         }
     };
     let form: Form<'_> = serde_json::from_slice(&body).map_err(|error| json::refusal(&error))?;
-    let committed = hand_over(&app, &grant, &form)?.await;
+    let committed = hand_over(&app, Taking::of(&grant, &head.headers), &form)?.await;
     let published = committed.map_err(|error| {
         app.watch(&error);
         Problem::from(&error)
@@ -62,8 +62,9 @@ pub(crate) async fn commit(
     Ok(tally.into_response())
 }
 
-fn hand_over(app: &App, grant: &Grant, form: &Form<'_>) -> Result<arrw::Commit, Problem> {
-    let incoming = parse_all(grant, &form.events)?;
+fn hand_over(app: &App, taking: Taking<'_>, form: &Form<'_>) -> Result<arrw::Commit, Problem> {
+    let incoming = taking.events(&form.events)?;
+    let grant = taking.grant;
     if !form.acknowledge.is_empty() && !grant.has(KeyScope::Read) {
         return Err(Problem::new(Code::ScopeMissing, "the key may not acknowledge")
             .hint("use a key with the scopes `publish` and `read`"));

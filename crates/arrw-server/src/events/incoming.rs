@@ -48,6 +48,13 @@ impl<'a> Incoming<'a> {
         &self.topic
     }
 
+    /// Adds a header, unless it has one of that name.
+    pub(crate) fn add_header(&mut self, name: &'static str, value: &str) {
+        if !self.headers.iter().any(|(known, _)| known == name) {
+            self.headers.push((Cow::Borrowed(name), Cow::Owned(value.to_owned())));
+        }
+    }
+
     /// Its headers as [`new_event`](Self::new_event) needs them.
     pub(crate) fn header_refs(&self) -> HeaderRefs<'_> {
         self.headers.iter().map(|(name, value)| (&**name, value.as_bytes())).collect()

@@ -6,9 +6,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::incoming::Incoming;
 use super::publish::{Tally, commit, first_fault, publish_all, with_events};
+use super::taking::Taking;
 use crate::app::App;
 use crate::body::Inflow;
-use crate::keys::Grant;
 use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_FAULTS_MAX};
 use crate::problem::{Code, Problem};
 
@@ -32,14 +32,14 @@ pub(super) enum OnError {
 /// What has arrived is committed together, within bounds; the next bytes are taken from the socket only
 /// when that is done. All lines before a wrong one stay committed.
 pub(super) async fn publish(
-    (app, grant): (&App, &Grant),
+    (app, taking): (&App, Taking<'_>),
     on_error: OnError,
     headers: &HeaderMap,
     inflow: &mut Inflow,
 ) -> Result<(Tally, Faults), Problem> {
     let mut upload = Upload {
         app,
-        grant,
+        taking,
         producer: Producer::of(headers)?,
         on_error,
         line: 1,
@@ -114,7 +114,7 @@ impl Producer {
 /// A body whose lines are published.
 struct Upload<'a> {
     app: &'a App,
-    grant: &'a Grant,
+    taking: Taking<'a>,
     producer: Option<Producer>,
     on_error: OnError,
     /// The number of the next line.
@@ -176,9 +176,9 @@ impl Upload<'_> {
                 let event = if self.app.limits.line_bytes < text.len() {
                     Err(too_long(self.app))
                 } else {
-                    Incoming::parse(text)
+                    self.taking.event(text)
                 };
-                match event.and_then(|it| self.grant.check_topic(it.topic()).map(|()| it)) {
+                match event {
                     Ok(event) => {
                         incoming.push(event);
                         numbers.push(self.line);

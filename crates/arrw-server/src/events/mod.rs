@@ -8,10 +8,12 @@ pub(crate) mod page;
 mod publish;
 mod refusal;
 mod sharing;
+mod taking;
 
 pub(crate) use follow::stream;
 pub(crate) use incoming::Incoming;
 pub(crate) use outgoing::Encoder;
 pub(crate) use page::list;
-pub(crate) use publish::{Tally, parse_all, publish};
+pub(crate) use publish::{Tally, publish};
 pub(crate) use sharing::Sharing;
+pub(crate) use taking::Taking;

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::incoming::{HeaderRefs, Incoming, elements, whole_value};
 use super::lines::{self, OnError};
+use super::taking::{Taking, nth};
 use crate::app::App;
 use crate::body::Inflow;
 use crate::keys::Grant;
@@ -78,18 +79,19 @@ pub(crate) async fn publish(
     let (head, body) = request.into_parts();
     let query = Query::parse(head.uri.query(), PARAMETERS, &app.limits)?;
     let mut inflow = Inflow::new(body, app.limits.body_idle);
+    let taking = Taking::of(&grant, &head.headers);
     let answered = match form(&head.headers) {
         Ok(Form::Json) if lines::is_numbered(&head.headers) => {
             Err(Problem::new(Code::Producer, "only lines of NDJSON are numbered by a producer")
                 .hint("give the event an `id`, or send it as a line"))
         }
         Ok(Form::Json) => {
-            let tally = whole(&app, &grant, &head.headers, &mut inflow).await;
+            let tally = whole(&app, taking, &head.headers, &mut inflow).await;
             tally.map(Tally::into_response)
         }
         Ok(Form::Lines) => {
             let on_error = if query.goes_on { OnError::Continue } else { OnError::Stop };
-            let done = lines::publish((&app, &grant), on_error, &head.headers, &mut inflow).await;
+            let done = lines::publish((&app, taking), on_error, &head.headers, &mut inflow).await;
             done.map(|(tally, faults)| match on_error {
                 OnError::Stop => tally.into_response(),
                 OnError::Continue => tally.into_response_with(&faults.to_json()),
@@ -122,7 +124,7 @@ fn form(headers: &HeaderMap) -> Result<Form, Problem> {
 /// Publishes a body that is one JSON value.
 async fn whole(
     app: &App,
-    grant: &Grant,
+    taking: Taking<'_>,
     headers: &HeaderMap,
     inflow: &mut Inflow,
 ) -> Result<Tally, Problem> {
@@ -136,12 +138,12 @@ async fn whole(
                 Problem::new(Code::Query, format!("`{EXPECT_LAST}`: {error}"))
             })?;
             let elements = if is_array { elements(&body)? } else { vec![whole_value(&body)?] };
-            publish_expecting(app, grant, last, &elements)?
+            publish_expecting(app, taking, last, &elements)?
                 .await
                 .inspect_err(|error| app.watch(error))
         }
-        None if is_array => commit(app, publish_array(app, grant, &body)?).await,
-        None => commit(app, publish_one(app, grant, &body)?).await,
+        None if is_array => commit(app, publish_array(app, taking, &body)?).await,
+        None => commit(app, publish_one(app, taking, &body)?).await,
     };
     tally.add(&committed.map_err(|error| Problem::from(&error))?);
     Ok(tally)
@@ -152,9 +154,8 @@ pub(super) async fn commit(app: &App, publish: Publish) -> Result<Published, Pub
     publish.await.inspect_err(|error| app.watch(error))
 }
 
-fn publish_one(app: &App, grant: &Grant, json: &[u8]) -> Result<Publish, Problem> {
-    let incoming = Incoming::parse(json)?;
-    grant.check_topic(incoming.topic())?;
+fn publish_one(app: &App, taking: Taking<'_>, json: &[u8]) -> Result<Publish, Problem> {
+    let incoming = taking.event(json)?;
     let headers = incoming.header_refs();
     app.bus.publish(incoming.new_event(&headers)).map_err(|error| Problem::from(&error))
 }
@@ -162,11 +163,11 @@ fn publish_one(app: &App, grant: &Grant, json: &[u8]) -> Result<Publish, Problem
 /// Publishes events as one batch behind the last record, if that is still the last one.
 fn publish_expecting(
     app: &App,
-    grant: &Grant,
+    taking: Taking<'_>,
     last: Position,
     elements: &[&RawValue],
 ) -> Result<Commit, Problem> {
-    let incoming = parse_all(grant, elements)?;
+    let incoming = taking.events(elements)?;
     let batch = with_events(&incoming, |events| {
         let batch = app.db.batch().expecting(last);
         let batch = events.iter().fold(batch, |batch, event| batch.publish(*event));
@@ -175,29 +176,12 @@ fn publish_expecting(
     batch.map_err(|error| Problem::from(&error))
 }
 
-pub(crate) fn parse_all<'a>(
-    grant: &Grant,
-    elements: &[&'a RawValue],
-) -> Result<Vec<Incoming<'a>>, Problem> {
-    let mut incoming = Vec::with_capacity(elements.len());
-    for (at, element) in elements.iter().enumerate() {
-        let event = Incoming::parse(element.get().as_bytes());
-        let event = event.and_then(|event| grant.check_topic(event.topic()).map(|()| event));
-        incoming.push(event.map_err(|problem| problem.within(&nth(at)))?);
-    }
-    Ok(incoming)
-}
-
-fn publish_array(app: &App, grant: &Grant, json: &[u8]) -> Result<Publish, Problem> {
-    let incoming = parse_all(grant, &elements(json)?)?;
+fn publish_array(app: &App, taking: Taking<'_>, json: &[u8]) -> Result<Publish, Problem> {
+    let incoming = taking.events(&elements(json)?)?;
     match publish_all(app, &incoming) {
         Ok(publish) => Ok(publish),
         Err((at, problem)) => Err(problem.within(&nth(at))),
     }
-}
-
-fn nth(at: usize) -> String {
-    format!("event {} of the array", at + 1)
 }
 
 /// Publishes events as one batch, or says which of them cannot be.

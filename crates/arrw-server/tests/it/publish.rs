@@ -160,3 +160,26 @@ fn one_connection_serves_many_requests() {
         assert_eq!(Answer::read(&mut stream).fine().json()["last"], seq);
     }
 }
+
+#[test]
+fn the_trace_of_a_request_is_kept_with_its_events() {
+    let server = Running::new();
+    let post = |trace: &str, event: &str| {
+        let trace = format!("traceparent: {trace}");
+        let headers = ["content-type: application/json", trace.as_str()];
+        server.ask("POST /v1/events", &headers, event.as_bytes()).fine().json()
+    };
+    let first = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let second = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let event = r#"{"topic":"a","id":"1","data":1}"#;
+    let published = post(first, event);
+    // Tried again within another trace it is still the same event.
+    assert_eq!(post(second, event), published);
+    post("none", r#"{"topic":"a","data":2}"#);
+    let own = format!(r#"{{"topic":"a","data":3,"headers":{{"traceparent":"{second}"}}}}"#);
+    post(first, &own);
+    let page = server.get("/v1/events").fine().json();
+    let traces: Vec<_> =
+        (0..3).map(|at| page["events"][at]["headers"]["traceparent"].clone()).collect();
+    assert_eq!(traces, [json!(first), serde_json::Value::Null, json!(second)]);
+}

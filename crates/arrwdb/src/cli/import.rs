@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use arrw_server::{Client, ClientError, Receipt};
 use clap::Args;
+use flate2::read::MultiGzDecoder;
 use serde_json::value::RawValue;
 
 use super::exit::{Advised, Exit};
@@ -28,7 +29,8 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Publish each line of a file
 ///
 /// A line is the event's data as JSON, or with --text plain text. Without --topic and --topic-field a line
-/// is a whole event with its topic. Blank lines are left out.
+/// is a whole event with its topic. Blank lines are left out. A file whose name ends in .gz or .zst is read as
+/// what is in it.
 ///
 /// With --producer each line is published once, however often and wherever the import was cut off: run it
 /// again, tomorrow or on a file that has grown. A producer is a name for this one file: the server keeps
@@ -266,6 +268,15 @@ fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
         what: format!("cannot open `{}`: {error}", file.display()),
         help: "give a file, or `-` for the standard input".to_owned(),
     })?;
+    let ends_with = |end: &str| file.extension().is_some_and(|it| it.eq_ignore_ascii_case(end));
+    if ends_with("gz") {
+        return Ok(Box::new(BufReader::new(MultiGzDecoder::new(BufReader::new(opened)))));
+    }
+    if ends_with("zst") {
+        let decoder = zstd::Decoder::new(opened);
+        let decoder = decoder.with_context(|| format!("cannot read `{}`", file.display()))?;
+        return Ok(Box::new(BufReader::new(decoder)));
+    }
     Ok(Box::new(BufReader::new(opened)))
 }
 

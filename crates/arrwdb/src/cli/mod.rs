@@ -18,6 +18,7 @@ mod topic;
 mod bench;
 mod completions;
 mod log;
+mod man;
 mod torture;
 
 mod exit;
@@ -82,6 +83,7 @@ enum Command {
     #[command(subcommand)]
     Torture(torture::Command),
     Completions(completions::Completions),
+    Man(man::Manual),
 }
 
 /// Reads the arguments, runs one command and says how it ended.
@@ -104,6 +106,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Bench(command)) => command.run(),
         Some(Command::Torture(command)) => command.run(),
         Some(Command::Completions(command)) => command.run(),
+        Some(Command::Man(command)) => command.run(),
     };
     match ran {
         Ok(exit) => exit.into(),

@@ -18,6 +18,7 @@ const COMMANDS: &[&[&str]] = &[
     &["torture", "writer"],
     &["torture", "check"],
     &["completions"],
+    &["man"],
     &["key", "create"],
     &["key", "list"],
     &["config", "init"],

@@ -1,5 +1,6 @@
 //! Commands that operate a server: topics, consumers, stats, check, export, keys.
 
+use std::io::Write;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -134,4 +135,26 @@ fn a_server_with_keys_asks_for_one() {
     assert_eq!(ask(&["stats"], &admin).0, Some(0));
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_compressed_file_is_imported_and_every_command_has_a_page() {
+    let server = Served::new();
+    let text = "1\n2\n3\n";
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let zstd = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    for (name, bytes) in [("n.gz", gzip.finish().unwrap()), ("n.ZST", zstd)] {
+        std::fs::write(server.folder.path().join(name), bytes).unwrap();
+        let said = server.ask(&["import", name, "--topic", "n"]).ended_with(0).out;
+        assert!(said.starts_with("3 lines read, 3 published"), "{said}");
+    }
+    std::fs::write(server.folder.path().join("broken.gz"), "no gzip").unwrap();
+    server.ask(&["import", "broken.gz", "--topic", "n"]).ended_with(74);
+
+    server.folder.run(&["man", "--all", "pages"]).ended_with(0);
+    for page in ["arrwdb.1", "arrwdb-serve.1", "arrwdb-topic-purge.1"] {
+        let text = std::fs::read_to_string(server.folder.path().join("pages").join(page)).unwrap();
+        assert!(text.contains(".TH arrwdb"), "{page}");
+    }
 }
