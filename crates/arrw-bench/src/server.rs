@@ -1,0 +1,100 @@
+//! The server under load: the shipped binary as a process of its own.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use anyhow::Context;
+
+/// What stands before the address in the first line that a server prints.
+const BEFORE_ADDRESS: &str = "http://";
+
+/// A process that listens. It is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    /// Kept open: a process that cannot print may end.
+    _output: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts a command and waits until its first line says where it listens.
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = spawn(command)?;
+        let output = child.stdout.take().context("the server has an output")?;
+        let mut output = BufReader::new(output);
+        match address(&mut output) {
+            Ok(address) => Ok(Self { child, _output: output, address }),
+            Err(error) => {
+                end(&mut child);
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// `PROGRAM serve` on any free port, with default settings.
+pub(crate) fn serve(program: &OsStr, data: &OsStr) -> Command {
+    let mut command = Command::new(program);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+    command
+}
+
+fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", command.get_program().display()))
+}
+
+/// Kills a process and waits until it is gone.
+fn end(child: &mut Child) {
+    // One that has ended by itself is gone as well.
+    drop(child.kill());
+    drop(child.wait());
+}
+
+fn address(output: &mut impl BufRead) -> anyhow::Result<SocketAddr> {
+    let mut line = String::new();
+    output.read_line(&mut line)?;
+    address_in(&line).with_context(|| format!("`{}` names no address", line.trim_end()))
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(BEFORE_ADDRESS)?;
+    rest.split([',', ' ', '\n']).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_names_the_address() {
+        let check = |line: &str, expected: Option<&str>| {
+            assert_eq!(address_in(line), expected.map(|text| text.parse().unwrap()), "{line}");
+        };
+        check("arrwdb listens on http://127.0.0.1:7650, data in `d`\n", Some("127.0.0.1:7650"));
+        check("floor on http://127.0.0.1:1\n", Some("127.0.0.1:1"));
+        check("error: cannot listen\n", None);
+        check("", None);
+    }
+}
