@@ -43,8 +43,8 @@ pub use index::FilterIndex;
 pub use registry::{Listed, Rest, Wakes};
 pub use retention::{FloorMap, Floors, TopicRetention};
 pub use rules::{
-    Ask, CONSUMER, FLOOR, IdAsk, IdAsks, Memory, OnDisk, PRODUCER, RETENTION, RuleError, Rules,
-    producer_record,
+    Acknowledgement, Ask, BatchAsk, CONSUMER, FLOOR, IdAsk, IdAsks, Memory, OnDisk, PRODUCER,
+    RETENTION, RuleError, Rules, producer_record,
 };
 pub use subscriber::{Delivered, Subscriber};
 pub use tail::{Got, Tail, TailId};

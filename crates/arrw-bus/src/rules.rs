@@ -45,6 +45,8 @@ pub enum Ask {
         /// How many they are.
         count: u32,
     },
+    /// Is all of this new, and may it be acknowledged?
+    Batch(BatchAsk),
     /// Nothing: it is to be remembered.
     Note,
     /// May there be one more pattern with a retention of its own?
@@ -61,6 +63,26 @@ pub enum Ask {
     },
 }
 
+/// What a batch asks that has more than events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchAsk {
+    /// Of its events.
+    pub ids: Option<IdAsks>,
+    /// Its acknowledgements, whose control records follow the events.
+    pub acknowledgements: Vec<Acknowledgement>,
+}
+
+/// A consumer's acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// The consumer.
+    pub name: String,
+    /// Its generation when it was opened by who acknowledges.
+    pub generation: u64,
+    /// All up to here.
+    pub seq: Seq,
+}
+
 /// What the events of a batch ask that have ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdAsks {
@@ -74,10 +96,18 @@ impl Ask {
     /// is decided, whether two of them are the same.
     #[must_use]
     pub fn ids(asks: impl IntoIterator<Item = IdAsk>) -> Self {
+        Self::Ids(IdAsks::new(asks))
+    }
+}
+
+impl IdAsks {
+    /// What these events ask.
+    #[must_use]
+    pub fn new(asks: impl IntoIterator<Item = IdAsk>) -> Self {
         let asks: Vec<IdAsk> = asks.into_iter().collect();
         let mut seen = BTreeSet::new();
         let repeated = asks.iter().find(|ask| !seen.insert(&ask.key)).map(|ask| ask.id.clone());
-        Self::Ids(IdAsks { asks, repeated })
+        Self { asks, repeated }
     }
 }
 
@@ -294,6 +324,12 @@ impl OnDisk {
         self.lock().get(name).cloned()
     }
 
+    /// How many consumers there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// All of them now.
     #[must_use]
     pub fn all(&self) -> Consumers {
@@ -374,6 +410,34 @@ impl Rules {
         }
     }
 
+    /// All of a batch that has more than events, or nothing.
+    fn decide_batch(&self, ask: &BatchAsk, place: Place) -> Decision {
+        let BatchAsk { ids, acknowledgements } = ask;
+        let events = ids.as_ref().map(|ids| (ids, self.decide_ids(ids, place)));
+        match events {
+            Some((_, refused @ Decision::Refuse(_))) => refused,
+            Some((ids, Decision::Answer(committed))) => {
+                let is_done = |it: &Acknowledgement| {
+                    self.memory.consumers.get(&it.name).is_some_and(|now| it.seq <= now.cursor)
+                };
+                if acknowledgements.iter().all(is_done) {
+                    // As the first time: the acknowledgements stand behind the events.
+                    let last = committed.last.plus(acknowledgements.len() as u64);
+                    return Decision::Answer(Committed { last, ..committed });
+                }
+                // The events came before, in another batch.
+                let id = ids.asks.first().map(|ask| ask.id.clone()).unwrap_or_default();
+                refuse(RuleError::PartlyPublished { id })
+            }
+            Some((_, Decision::Commit { .. })) | None => {
+                let decide = |it: &Acknowledgement| self.decide_consumer(&it.name, it.generation);
+                let refused = acknowledgements.iter().map(decide);
+                let mut refused = refused.filter(|it| matches!(it, Decision::Refuse(_)));
+                refused.next().unwrap_or(Decision::Commit { skip: 0 })
+            }
+        }
+    }
+
     fn decide_producer(&self, name: &str, first: u64, count: u32) -> Decision {
         let Some(highest) = self.memory.producer(name) else {
             let max = PRODUCERS_MAX;
@@ -393,6 +457,7 @@ impl Rules {
     fn answer(&self, question: &Question, place: Place) -> Decision {
         match question.downcast_ref::<Ask>() {
             Some(Ask::Ids(asks)) => self.decide_ids(asks, place),
+            Some(Ask::Batch(ask)) => self.decide_batch(ask, place),
             Some(Ask::Producer { name, first, count }) => {
                 self.decide_producer(name, *first, *count)
             }

@@ -30,20 +30,28 @@ pub mod limits;
 mod server;
 
 mod app;
+mod auth;
 mod guard;
+mod keys;
 mod patient;
 mod routes;
 
+mod batch;
 mod body;
+mod consumers;
 mod events;
+mod json;
 mod nearest;
 mod problem;
 mod query;
 mod rfc3339;
+mod stats;
+mod topics;
 
 mod client;
 
 pub use client::{Client, ClientError, Follow, Message, Receipt, Refusal, Told};
+pub use keys::{KeyFile, KeyScope, KeysError, NewKey, StoredKey};
 pub use problem::{Code, Retry};
 pub use rfc3339::rfc3339;
 pub use server::{BindError, Options, ServeError, Server};

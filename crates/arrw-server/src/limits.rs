@@ -35,6 +35,9 @@ pub const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// holds, because it is in memory as a whole. A larger one is answered 413; NDJSON has no such bound.
 pub const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Bytes of the body of a control route, such as a new consumer. A larger one is answered 413.
+pub const CONTROL_BYTES_MAX: usize = 64 * 1024;
+
 /// Bytes of a line of NDJSON: one event, as large as it may be alone. A longer one is answered 413.
 pub const LINE_BYTES_MAX: usize = JSON_BYTES_MAX;
 
@@ -97,3 +100,12 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// Bytes that the client takes in of one answer, or of one message of a stream: an event in base64 with room
 /// for a page of them. A larger one is an error.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// API keys of a server. One more cannot be made.
+pub const KEYS_MAX: usize = 10_000;
+
+/// Filters that a key may name: each is looked at for each event that it publishes.
+pub const KEY_PATTERNS_MAX: usize = 64;
+
+/// How often an open stream looks whether its key has ended, when the keys do not change.
+pub const KEY_LOOK_EVERY: Duration = Duration::from_secs(60);

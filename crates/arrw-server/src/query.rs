@@ -1,10 +1,11 @@
 //! The part of an address behind `?`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use arrw::{Filter, Position, Start};
+use arrw::{Filter, Order, Position, Start};
 use percent_encoding::percent_decode_str;
 
 use crate::limits::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, WAIT_MAX};
@@ -12,12 +13,16 @@ use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
 use crate::rfc3339;
 
-/// What a reader of events asks for.
+/// What a reader asks for; what a route does not know stays at its default.
 #[derive(Debug)]
 pub(crate) struct Query {
     pub(crate) filter: Filter,
     /// `None` when nothing is said.
     pub(crate) after: Option<Start>,
+    pub(crate) after_topic: Option<String>,
+    pub(crate) since_offset: Option<u64>,
+    pub(crate) generation: Option<u64>,
+    pub(crate) order: Order,
     pub(crate) limit: usize,
     pub(crate) wait: Duration,
 }
@@ -25,31 +30,46 @@ pub(crate) struct Query {
 impl Query {
     /// Reads a query that may have these parameters.
     pub(crate) fn parse(text: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
-        let (mut filter, mut after, mut limit, mut wait) = (None, None, None, None);
+        let mut given: BTreeMap<String, String> = BTreeMap::new();
         for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decoded(name)?, decoded(value)?);
-            let slot = match name.as_str() {
-                name if !known.contains(&name) => return Err(unknown(name, known)),
-                "filter" => &mut filter,
-                "after" => &mut after,
-                "limit" => &mut limit,
-                _ => &mut wait,
-            };
-            if slot.replace(value).is_some() {
+            if !known.contains(&name.as_str()) {
+                return Err(unknown(&name, known));
+            }
+            if given.contains_key(&name) {
                 return Err(Problem::new(Code::Query, format!("`{name}` is given twice")));
             }
+            given.insert(name, value);
         }
-        let filter = filter.as_deref().unwrap_or(">");
-        let wait_max = usize::try_from(WAIT_MAX.as_millis()).expect("half a minute is few");
-        let wait_ms = number("wait_ms", wait, 0, (0, wait_max))?;
+        let mut take = |name: &str| given.remove(name);
+        let filter = take("filter").unwrap_or_else(|| ">".to_owned());
+        let wait_max = u64::try_from(WAIT_MAX.as_millis()).unwrap_or(u64::MAX);
+        let limit_max = PAGE_EVENTS_MAX as u64;
+        let limit = number("limit", take("limit"), (1, limit_max))?;
+        let limit =
+            limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE_EVENTS_DEFAULT);
+        let wait_ms = number("wait_ms", take("wait_ms"), (0, wait_max))?.unwrap_or(0);
         Ok(Self {
-            filter: Filter::parse(filter)
+            filter: Filter::parse(&filter)
                 .map_err(|error| Problem::new(Code::Filter, error.to_string()))?,
-            after: after.as_deref().map(start).transpose()?,
-            limit: number("limit", limit, PAGE_EVENTS_DEFAULT, (1, PAGE_EVENTS_MAX))?,
-            wait: Duration::from_millis(wait_ms as u64),
+            after: take("after").as_deref().map(start).transpose()?,
+            after_topic: take("after_topic"),
+            since_offset: number("since_offset", take("since_offset"), (0, u64::MAX))?,
+            generation: number("generation", take("generation"), (1, u64::MAX))?,
+            order: order(take("order").as_deref())?,
+            limit,
+            wait: Duration::from_millis(wait_ms),
         })
+    }
+}
+
+fn order(text: Option<&str>) -> Result<Order, Problem> {
+    match text {
+        None | Some("oldest") => Ok(Order::OldestFirst),
+        Some("newest") => Ok(Order::NewestFirst),
+        Some(other) => Err(Problem::new(Code::Query, format!("`order` is `{other}`"))
+            .hint("write `oldest` or `newest`, which come first")),
     }
 }
 
@@ -72,12 +92,11 @@ pub(crate) fn start(text: &str) -> Result<Start, Problem> {
 fn number(
     name: &str,
     value: Option<String>,
-    default: usize,
-    (min, max): (usize, usize),
-) -> Result<usize, Problem> {
-    let Some(value) = value else { return Ok(default) };
+    (min, max): (u64, u64),
+) -> Result<Option<u64>, Problem> {
+    let Some(value) = value else { return Ok(None) };
     match value.parse() {
-        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        Ok(number) if (min..=max).contains(&number) => Ok(Some(number)),
         Ok(_) | Err(_) => {
             let detail = format!("`{name}` is `{value}`, and must be a number from {min} to {max}");
             Err(Problem::new(Code::Query, detail))

@@ -3,29 +3,108 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{Method, Uri};
-use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{MethodRouter, delete, get, post, put};
 
 use crate::app::App;
-use crate::events;
-use crate::guard;
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
+use crate::{auth, batch, consumers, events, guard, json, stats, topics};
 
-/// Every path there is.
-const PATHS: &[&str] = &["/livez", "/v1/events", "/v1/events/stream"];
+/// What a key must be good for to ask a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Nothing: probes need no key.
+    Open,
+    Read,
+    Publish,
+    Admin,
+}
+
+impl Scope {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Read => "read",
+            Self::Publish => "publish",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// One method of one path.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) scope: Scope,
+    answer: fn() -> MethodRouter<Arc<App>>,
+}
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    scope: Scope,
+    answer: fn() -> MethodRouter<Arc<App>>,
+) -> Route {
+    Route { method, path, scope, answer }
+}
+
+/// Every route there is. `openapi.json` describes the same, and a test compares them.
+pub(crate) const ROUTES: &[Route] = &[
+    route("GET", "/livez", Scope::Open, || get(livez)),
+    route("GET", "/readyz", Scope::Open, || get(stats::readyz)),
+    route("GET", "/openapi.json", Scope::Open, || get(openapi)),
+    route("GET", "/metrics", Scope::Read, || get(stats::metrics)),
+    route("GET", "/v1/events", Scope::Read, || get(events::list)),
+    route("POST", "/v1/events", Scope::Publish, || post(events::publish)),
+    route("GET", "/v1/events/stream", Scope::Read, || get(events::stream)),
+    route("POST", "/v1/batch", Scope::Publish, || post(batch::commit)),
+    route("GET", "/v1/topics", Scope::Read, || get(topics::list)),
+    route("GET", "/v1/topics/{topic}", Scope::Read, || get(topics::show)),
+    route("GET", "/v1/topics/{topic}/events", Scope::Read, || get(topics::history)),
+    route("DELETE", "/v1/topics/{topic}/events", Scope::Admin, || delete(topics::purge)),
+    route("GET", "/v1/retention", Scope::Read, || get(topics::retention)),
+    route("PUT", "/v1/retention/{pattern}", Scope::Admin, || put(topics::set_retention)),
+    route("DELETE", "/v1/retention/{pattern}", Scope::Admin, || delete(topics::delete_retention)),
+    route("GET", "/v1/consumers", Scope::Read, || get(consumers::list)),
+    route("GET", "/v1/consumers/{name}", Scope::Read, || get(consumers::show)),
+    route("PUT", "/v1/consumers/{name}", Scope::Read, || put(consumers::create)),
+    route("DELETE", "/v1/consumers/{name}", Scope::Read, || delete(consumers::delete)),
+    route("POST", "/v1/consumers/{name}/open", Scope::Read, || post(consumers::open)),
+    route("GET", "/v1/consumers/{name}/events", Scope::Read, || get(consumers::read)),
+    route("POST", "/v1/consumers/{name}/ack", Scope::Read, || post(consumers::acknowledge)),
+    route("POST", "/v1/consumers/{name}/reset", Scope::Read, || post(consumers::reset)),
+    route("GET", "/v1/stats", Scope::Read, || get(stats::stats)),
+    route("GET", "/v1/subscriptions", Scope::Read, || get(stats::subscriptions)),
+];
 
 pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/livez", get(livez))
-        .route("/v1/events", get(events::list).post(events::publish))
-        .route("/v1/events/stream", get(events::stream))
+    let routes = ROUTES
+        .iter()
+        .fold(Router::new(), |router, Route { path, answer, .. }| router.route(path, answer()));
+    routes
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&app), auth::check))
         .layer(from_fn_with_state(Arc::clone(&app), guard::check))
+        .layer(from_fn_with_state(Arc::clone(&app), count))
         .with_state(app)
+}
+
+/// The description of this interface.
+async fn openapi() -> Response {
+    json::of_bytes(include_bytes!("openapi.json").to_vec())
+}
+
+/// Counts how requests are answered.
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    app.counters.answered(response.status().as_u16());
+    response
 }
 
 /// Whether the process can do its work.
@@ -38,13 +117,58 @@ async fn livez(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
 
 async fn no_such_path(uri: Uri) -> Problem {
     let problem = Problem::new(Code::NoSuchPath, format!("there is nothing at `{}`", uri.path()));
-    match nearest(uri.path(), PATHS) {
+    let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
+    match nearest(uri.path(), &paths) {
         Some(path) => problem.hint(format!("did you mean `{path}`?")),
-        None => problem.hint(format!("there are {}", PATHS.join(", "))),
+        None => problem.hint("`/openapi.json` describes every path"),
     }
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::new(Code::Method, format!("`{}` does not know {method}", uri.path()))
         .hint("the `allow` header names the methods that it knows")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_description_has_every_route_and_no_other() {
+        let document: Value = serde_json::from_slice(include_bytes!("openapi.json")).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let scope = operation["x-scope"].as_str().unwrap();
+                described.insert(format!("{} {path} {scope}", method.to_uppercase()));
+                assert!(operation["operationId"].is_string(), "{method} {path}");
+            }
+        }
+        let line =
+            |route: &Route| format!("{} {} {}", route.method, route.path, route.scope.name());
+        assert_eq!(described, ROUTES.iter().map(line).collect());
+    }
+
+    #[test]
+    fn every_reference_of_the_description_leads_somewhere() {
+        fn check(value: &Value, document: &Value) {
+            match value {
+                Value::Object(members) => {
+                    if let Some(Value::String(target)) = members.get("$ref") {
+                        let pointer = target.strip_prefix('#').unwrap();
+                        assert!(document.pointer(pointer).is_some(), "{target}");
+                    }
+                    members.values().for_each(|value| check(value, document));
+                }
+                Value::Array(values) => values.iter().for_each(|value| check(value, document)),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => (),
+            }
+        }
+        let document: Value = serde_json::from_slice(include_bytes!("openapi.json")).unwrap();
+        check(&document, &document);
+    }
 }

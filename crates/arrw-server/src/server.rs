@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::app::App;
 use crate::guard::Hosts;
+use crate::keys::{Keys, KeysError};
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, CONNECTIONS_MAX, DRAIN_TIME_MAX, HEAD_TIME_MAX,
     HEADERS_MAX, HEALTH_EVERY,
@@ -33,25 +35,40 @@ pub struct Options {
     /// Names under which it may be asked, besides `localhost` and the address. A browser that was led here
     /// under another name is refused.
     pub hosts: Vec<String>,
+    /// File of the API keys, made by [`KeyFile`](crate::KeyFile). When it has any, every request needs one.
+    pub keys: Option<PathBuf>,
 }
 
 impl Options {
     /// Listens there, with everything else at its default.
     #[must_use]
     pub fn on(listen: SocketAddr) -> Self {
-        Self { listen, hosts: Vec::new() }
+        Self { listen, hosts: Vec::new(), keys: None }
     }
 }
 
 /// A server that cannot begin.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on `{listen}`")]
-pub struct BindError {
-    /// Where it should listen.
-    pub listen: SocketAddr,
-    /// What the system said.
-    #[source]
-    pub source: io::Error,
+#[non_exhaustive]
+pub enum BindError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on `{listen}`")]
+    Listen {
+        /// Where it should listen.
+        listen: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Others could reach it, and nobody would need a key.
+    #[error("`{listen}` can be reached by others, and there are no API keys")]
+    NoKeys {
+        /// Where it should listen.
+        listen: SocketAddr,
+    },
+    /// The file of keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
 }
 
 /// Why a server stopped that was not asked to.
@@ -75,13 +92,17 @@ impl Server {
     /// Begins to listen.
     ///
     /// # Errors
-    /// When the address is taken or not ours.
+    /// [`BindError`].
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts } = options;
-        let failed = |source| BindError { listen, source };
+        let Options { listen, hosts, keys } = options;
+        let failed = |source| BindError::Listen { listen, source };
+        let keys = Keys::open(keys)?;
+        if keys.is_empty() && !listen.ip().is_loopback() {
+            return Err(BindError::NoKeys { listen });
+        }
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let app = Arc::new(App::new(db, Hosts::new(address, hosts)));
+        let app = Arc::new(App::new(db, Hosts::new(address, hosts), keys));
         Ok(Self { listener, address, app })
     }
 
@@ -125,6 +146,8 @@ async fn stopped_log(app: &App) -> ServeError {
             _ = ticks.tick() => (),
             () = app.poisoned() => (),
         }
+        // A file that cannot be read now is tried again with the next tick; the keys stay as they were.
+        let _changed = app.keys.refresh();
         if let Some(cause) = app.db.poison() {
             return ServeError::LogStopped(cause);
         }
@@ -143,7 +166,10 @@ async fn accept_all(
                 Ok(slot) => {
                     drop(tokio::spawn(connection(stream, Arc::clone(app), router.clone(), slot)));
                 }
-                Err(_) => turn_away(&stream),
+                Err(_) => {
+                    app.counters.turned_away();
+                    turn_away(&stream);
+                }
             },
             Err(error) if is_of_one_connection(&error) => (),
             // No descriptor or no memory is left: until a connection ends, each try would fail at once.
@@ -159,6 +185,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Answers one connection's requests until it ends.
 async fn connection(stream: TcpStream, app: Arc<App>, router: Router, slot: OwnedSemaphorePermit) {
+    let _counted = app.connected();
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
     let io = TokioIo::new(Patient::new(stream));

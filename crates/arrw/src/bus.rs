@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arrw_bus::limits::NAME_BYTES_MAX;
 use arrw_bus::{Ask, EventError, Filter, IdAsk, NewEvent, TopicRetention, producer_record};
-use arrw_log::{Batch, ReadError, Seq};
+use arrw_log::{Batch, Position, ReadError, Seq};
 
-use crate::consumer::{self, Consumer, ConsumerStatus};
+use crate::consumer::{self, Acknowledge, Consumer, ConsumerStatus};
 use crate::db::Shared;
 use crate::error::{ConsumerError, PublishError, SubscribeError};
-use crate::history::{self, History, HistoryError, HistoryQuery, Order};
+use crate::history::{self, History, HistoryError, HistoryQuery, Order, Topic};
 use crate::publish::{Publish, Published, Shape};
 use crate::retention::{Removed, RetentionError};
 use crate::stats::{self, BusStats, PatternStats, SubscriptionStats};
@@ -129,6 +129,21 @@ impl Bus {
         self.shared.keeper.committed.retention()
     }
 
+    /// The policies that say how long a topic is kept, by pattern; it is kept as long as all of them allow.
+    #[must_use]
+    pub fn retention_of(&self, topic: &str) -> BTreeMap<String, TopicRetention> {
+        let mut policies = self.retention();
+        policies.retain(|pattern, _| Filter::parse(pattern).is_ok_and(|it| it.matches(topic)));
+        policies
+    }
+
+    /// Durable topics that a filter matches and of which an event is kept in the log, by name behind `after`, at most
+    /// `limit`. Looks at all topics and sorts those that it matches.
+    #[must_use]
+    pub fn topics(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<Topic> {
+        history::topics(&self.shared, filter, after, limit)
+    }
+
     /// Keeps all topics to their retention now, and frees what is not needed any more.
     ///
     /// By count and age costs a search for each topic; by bytes reads what is kept of it.
@@ -188,6 +203,93 @@ impl Bus {
         consumer::list(&self.shared)
     }
 
+    /// How many consumers there are.
+    #[must_use]
+    pub fn count_consumers(&self) -> usize {
+        self.shared.keeper.committed.count()
+    }
+
+    /// What a consumer reads; `None` when there is none of that name.
+    #[must_use]
+    pub fn consumer_filter(&self, name: &str) -> Option<Filter> {
+        self.shared.keeper.committed.get(name).map(|present| present.filter)
+    }
+
+    /// One consumer; `None` when there is none of that name. Looks at what it reads next, on the disk when it is
+    /// there.
+    ///
+    /// # Errors
+    /// When the disk cannot be read there.
+    pub fn consumer_status(&self, name: &str) -> Result<Option<ConsumerStatus>, ReadError> {
+        consumer::status(&self.shared, name)
+    }
+
+    /// Makes a consumer that starts at `start`, without reading it; if it is there already, with the same filter,
+    /// nothing changes. Waits for a commit.
+    ///
+    /// # Errors
+    /// As [`consumer`](Self::consumer).
+    pub fn create_consumer(
+        &self,
+        name: &str,
+        filter: &str,
+        start: Start,
+    ) -> Result<ConsumerStatus, ConsumerError> {
+        let filter = Filter::parse(filter).map_err(SubscribeError::from)?;
+        consumer::create(&self.shared, name, &filter, start)
+    }
+
+    /// Takes a consumer over for somebody who reads it by [`read_consumer`](Self::read_consumer) and acknowledges by
+    /// [`acknowledge`](Self::acknowledge), with the generation that this answers. Whoever had it open is fenced
+    /// off. Waits for a commit.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the log refuses.
+    pub fn take_over_consumer(&self, name: &str) -> Result<ConsumerStatus, ConsumerError> {
+        consumer::take_over(&self.shared, name, None)
+    }
+
+    /// Takes a consumer over and has it go on from `start`, which may be before what was acknowledged. Waits for a
+    /// commit.
+    ///
+    /// # Errors
+    /// When there is none of that name, the position cannot be, or the log refuses.
+    pub fn reset_consumer(
+        &self,
+        name: &str,
+        start: Start,
+    ) -> Result<ConsumerStatus, ConsumerError> {
+        consumer::take_over(&self.shared, name, Some(start))
+    }
+
+    /// What a consumer has not acknowledged, or what is behind `after`, for who has taken it over as this
+    /// generation.
+    ///
+    /// # Errors
+    /// When there is none of that name, another reader took over, or the position cannot be.
+    pub fn read_consumer(
+        &self,
+        name: &str,
+        generation: u64,
+        after: Option<Position>,
+    ) -> Result<Subscription, ConsumerError> {
+        consumer::read(&self.shared, name, generation, after)
+    }
+
+    /// Acknowledges all up to a position for who has taken the consumer over as this generation.
+    ///
+    /// # Errors
+    /// When the position is from another life of the log, or of a record that does not exist. That another
+    /// reader took over is the answer's to say.
+    pub fn acknowledge(
+        &self,
+        name: &str,
+        generation: u64,
+        position: Position,
+    ) -> Result<Acknowledge, ConsumerError> {
+        consumer::acknowledge(&self.shared, name, generation, position)
+    }
+
     /// Forgets a consumer and lets go of its history; false when there is none. Waits for a commit.
     ///
     /// # Errors
@@ -235,13 +337,18 @@ impl Bus {
         stats::of_pattern(&self.shared, pattern)
     }
 
-    /// The subscriptions whose filter matches only what `pattern` matches: `>` for all of durable topics, `~.>` for
-    /// all of volatile ones. Looks at what each of them reads next, on the disk when it is there.
+    /// The subscriptions whose filter matches only what `pattern` matches (`>`: all of durable topics, `~.>`: all of
+    /// volatile ones), those that are furthest behind first, at most `limit`. Looks at what each of these reads
+    /// next, on the disk when it is there.
     ///
     /// # Errors
     /// When the disk cannot be read there.
-    pub fn subscriptions(&self, pattern: &Filter) -> Result<Vec<SubscriptionStats>, ReadError> {
-        stats::of_subscriptions(&self.shared, pattern)
+    pub fn slowest_subscriptions(
+        &self,
+        pattern: &Filter,
+        limit: usize,
+    ) -> Result<Vec<SubscriptionStats>, ReadError> {
+        stats::of_subscriptions(&self.shared, pattern, limit)
     }
 }
 
@@ -258,7 +365,7 @@ fn batch_of(events: &[NewEvent<'_>]) -> Result<Batch, PublishError> {
     Ok(batch.asking(Arc::new(ask)))
 }
 
-fn refuse_volatile(events: &[NewEvent<'_>]) -> Result<(), PublishError> {
+pub(crate) fn refuse_volatile(events: &[NewEvent<'_>]) -> Result<(), PublishError> {
     match events.iter().find(|event| event.is_volatile()) {
         Some(event) => Err(PublishError::Volatile { topic: event.topic.to_owned() }),
         None => Ok(()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arrw_bus::{Ask, CONSUMER, ConsumerFact, Filter, RuleError};
+use arrw_bus::{Ask, CONSUMER, ConsumerFact, EventError, Filter, RuleError};
 use arrw_log::{Append, AppendError, Batch, NewRecord, Position, ReadError, Seq, Urgency};
 
 use crate::db::Shared;
@@ -53,36 +53,26 @@ impl Consumer {
         filter: &Filter,
         start: Start,
     ) -> Result<Self, ConsumerError> {
-        check_name(name)?;
-        if filter.is_volatile() {
-            return Err(ConsumerError::Volatile { filter: filter.to_string() });
-        }
-        for _ in 0..OPEN_TRIES {
-            let present = shared.keeper.committed.get(name);
-            if let Some(present) = &present
-                && present.filter != *filter
-            {
-                let (name, actual) = (name.to_owned(), present.filter.to_string());
-                return Err(ConsumerError::OtherFilter { name, actual });
-            }
-            let cursor = match &present {
-                Some(present) => present.cursor,
-                None => first_cursor(&shared, start)?,
-            };
-            let generation = present.map_or(0, |present| present.generation);
-            let opened =
-                arrw_bus::Consumer { filter: filter.clone(), cursor, generation: generation + 1 };
-            let fact = ConsumerFact::Opened(opened);
-            match shared.log.append(batch_of(name, generation, &fact)?).wait().map_err(error_of) {
-                Err(ConsumerError::Fenced { .. }) => continue,
-                other => other?,
-            };
-            shared.hold_for(name, cursor.next())?;
-            let subscription = Subscription::behind(Arc::clone(&shared), filter.clone(), cursor)?;
-            let generation = generation + 1;
-            return Ok(Self { shared, name: name.into(), generation, subscription });
-        }
-        Err(ConsumerError::Fenced { name: name.to_owned() })
+        check(name, filter)?;
+        let opened = advance(
+            &shared,
+            name,
+            |present| match present {
+                Some(present) if present.filter == *filter => Ok(present.cursor),
+                Some(present) => Err(other_filter(name, &present)),
+                None => first_cursor(&shared, start),
+            },
+            filter,
+        )?;
+        let subscription =
+            Subscription::behind(Arc::clone(&shared), filter.clone(), opened.cursor)?;
+        Ok(Self { shared, name: name.into(), generation: opened.generation, subscription })
+    }
+
+    /// How often it was opened up to now, which tells this reader from others.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Its name.
@@ -127,20 +117,7 @@ impl Consumer {
     /// # Errors
     /// When the position is from another life of the log, or of a record that does not exist.
     pub fn acknowledge(&self, position: Position) -> Result<Acknowledge, ConsumerError> {
-        let log = &self.shared.log;
-        if position.epoch != log.epoch() {
-            let error = crate::error::other_epoch(position, log.epoch());
-            return Err(SubscriptionError::Read(error).into());
-        }
-        if log.tail() <= position.seq {
-            let (wanted, tail) = (position.seq, log.tail());
-            let error = ReadError::BeyondTail { wanted, tail };
-            return Err(SubscriptionError::Read(error).into());
-        }
-        let fact = ConsumerFact::Acknowledged(position.seq);
-        let append = log.append(batch_of(&self.name, self.generation, &fact)?);
-        let (shared, name) = (Arc::clone(&self.shared), Arc::clone(&self.name));
-        Ok(Acknowledge { append, shared, name, seq: position.seq })
+        acknowledge(&self.shared, &self.name, self.generation, position)
     }
 
     fn check_fence(&self) -> Result<(), ConsumerError> {
@@ -150,6 +127,121 @@ impl Consumer {
         }
         Err(ConsumerError::Fenced { name: self.name.to_string() })
     }
+}
+
+/// Opens a consumer anew where `cursor` says, until nobody else did so at the same moment.
+fn advance(
+    shared: &Shared,
+    name: &str,
+    cursor: impl Fn(Option<arrw_bus::Consumer>) -> Result<Seq, ConsumerError>,
+    filter: &Filter,
+) -> Result<arrw_bus::Consumer, ConsumerError> {
+    for _ in 0..OPEN_TRIES {
+        let present = shared.keeper.committed.get(name);
+        let before = present.as_ref().map_or(0, |present| present.generation);
+        let (filter, cursor) = (filter.clone(), cursor(present)?);
+        let opened = arrw_bus::Consumer { filter, cursor, generation: before + 1 };
+        let fact = ConsumerFact::Opened(opened.clone());
+        match shared.log.append(batch_of(name, before, &fact)?).wait().map_err(error_of) {
+            Err(ConsumerError::Fenced { .. }) => continue,
+            other => other?,
+        };
+        shared.hold_for(name, cursor.next())?;
+        return Ok(opened);
+    }
+    Err(ConsumerError::Fenced { name: name.to_owned() })
+}
+
+/// Makes a consumer, if it is not there.
+pub(crate) fn create(
+    shared: &Shared,
+    name: &str,
+    filter: &Filter,
+    start: Start,
+) -> Result<ConsumerStatus, ConsumerError> {
+    check(name, filter)?;
+    loop {
+        if let Some(present) = shared.keeper.committed.get(name) {
+            if present.filter != *filter {
+                return Err(other_filter(name, &present));
+            }
+            return Ok(status_of(shared, name, &present).map_err(SubscriptionError::Read)?);
+        }
+        let opened = advance(
+            shared,
+            name,
+            |present| match present {
+                // Somebody else made it meanwhile.
+                Some(_) => Err(ConsumerError::Fenced { name: name.to_owned() }),
+                None => first_cursor(shared, start),
+            },
+            filter,
+        );
+        match opened {
+            Err(ConsumerError::Fenced { .. }) if shared.keeper.committed.get(name).is_some() => (),
+            other => {
+                let status = status_of(shared, name, &other?);
+                return Ok(status.map_err(SubscriptionError::Read)?);
+            }
+        }
+    }
+}
+
+/// Takes a consumer over, from where it acknowledged or from `start`.
+pub(crate) fn take_over(
+    shared: &Shared,
+    name: &str,
+    start: Option<Start>,
+) -> Result<ConsumerStatus, ConsumerError> {
+    let unknown = || ConsumerError::Unknown { name: name.to_owned() };
+    let filter = shared.keeper.committed.get(name).ok_or_else(unknown)?.filter;
+    let cursor = |present: Option<arrw_bus::Consumer>| match (present, start) {
+        (None, _) => Err(unknown()),
+        (Some(present), _) if present.filter != filter => Err(other_filter(name, &present)),
+        (Some(present), None) => Ok(present.cursor),
+        (Some(_), Some(start)) => first_cursor(shared, start),
+    };
+    let opened = advance(shared, name, cursor, &filter)?;
+    Ok(status_of(shared, name, &opened).map_err(SubscriptionError::Read)?)
+}
+
+/// What is behind `after`, or behind the cursor.
+pub(crate) fn read(
+    shared: &Arc<Shared>,
+    name: &str,
+    generation: u64,
+    after: Option<Position>,
+) -> Result<Subscription, ConsumerError> {
+    let present = present(shared, name)?;
+    if present.generation != generation {
+        return Err(ConsumerError::Fenced { name: name.to_owned() });
+    }
+    let after = match after {
+        Some(position) => shared.seq_of(position).map_err(SubscriptionError::Read)?,
+        None => present.cursor,
+    };
+    Subscription::behind(Arc::clone(shared), present.filter, after)
+}
+
+pub(crate) fn acknowledge(
+    shared: &Arc<Shared>,
+    name: &str,
+    generation: u64,
+    position: Position,
+) -> Result<Acknowledge, ConsumerError> {
+    let seq = shared.seq_of(position).map_err(SubscriptionError::Read)?;
+    let fact = ConsumerFact::Acknowledged(seq);
+    let append = shared.log.append(batch_of(name, generation, &fact)?);
+    Ok(Acknowledge { append, shared: Arc::clone(shared), name: name.into(), seq })
+}
+
+fn present(shared: &Shared, name: &str) -> Result<arrw_bus::Consumer, ConsumerError> {
+    let unknown = || ConsumerError::Unknown { name: name.to_owned() };
+    shared.keeper.committed.get(name).ok_or_else(unknown)
+}
+
+fn other_filter(name: &str, present: &arrw_bus::Consumer) -> ConsumerError {
+    ConsumerError::OtherFilter { name: name.to_owned(), actual: present.filter.to_string() }
 }
 
 /// An acknowledgement that was asked for. It does nothing until it is waited for or polled.
@@ -205,18 +297,27 @@ pub(crate) fn delete(shared: &Shared, name: &str) -> Result<bool, ConsumerError>
 
 /// All consumers, by name.
 pub(crate) fn list(shared: &Shared) -> Result<Vec<ConsumerStatus>, ReadError> {
-    let epoch = shared.log.epoch();
     let consumers = shared.keeper.committed.all();
-    let status = |(name, consumer): (&str, &arrw_bus::Consumer)| {
-        Ok(ConsumerStatus {
-            name: name.to_owned(),
-            filter: consumer.filter.clone(),
-            cursor: Position { epoch, seq: consumer.cursor },
-            generation: consumer.generation,
-            pending: stats::pending(shared, false, consumer.cursor.next())?,
-        })
-    };
-    consumers.iter().map(status).collect()
+    consumers.iter().map(|(name, consumer)| status_of(shared, name, consumer)).collect()
+}
+
+pub(crate) fn status(shared: &Shared, name: &str) -> Result<Option<ConsumerStatus>, ReadError> {
+    let present = shared.keeper.committed.get(name);
+    present.map(|present| status_of(shared, name, &present)).transpose()
+}
+
+fn status_of(
+    shared: &Shared,
+    name: &str,
+    consumer: &arrw_bus::Consumer,
+) -> Result<ConsumerStatus, ReadError> {
+    Ok(ConsumerStatus {
+        name: name.to_owned(),
+        filter: consumer.filter.clone(),
+        cursor: Position { epoch: shared.log.epoch(), seq: consumer.cursor },
+        generation: consumer.generation,
+        pending: stats::pending(shared, false, consumer.cursor.next())?,
+    })
 }
 
 /// The cursor of a consumer that is made now.
@@ -225,17 +326,32 @@ fn first_cursor(shared: &Shared, start: Start) -> Result<Seq, ConsumerError> {
     Ok(reader.next_seq().previous())
 }
 
+/// Adds the control record of an acknowledgement to a batch.
+pub(crate) fn push_acknowledgement(
+    batch: &mut Batch,
+    name: &str,
+    seq: Seq,
+) -> Result<(), EventError> {
+    let payload = ConsumerFact::Acknowledged(seq).encode();
+    Ok(batch.push(record_of(name, &payload))?)
+}
+
+fn record_of<'a>(name: &'a str, payload: &'a [u8]) -> NewRecord<'a> {
+    NewRecord { kind: CONSUMER, key: name.as_bytes(), payload, ..NewRecord::default() }
+}
+
 fn batch_of(name: &str, generation: u64, fact: &ConsumerFact) -> Result<Batch, ConsumerError> {
-    let payload = fact.encode();
-    let record = NewRecord {
-        kind: CONSUMER,
-        key: name.as_bytes(),
-        payload: &payload,
-        ..NewRecord::default()
-    };
-    let batch = Batch::of(record)
+    let batch = Batch::of(record_of(name, &fact.encode()))
         .map_err(|error| ConsumerError::Name { name: name.to_owned(), why: error.to_string() })?;
     Ok(batch.asking(Arc::new(Ask::Consumer { name: name.to_owned(), generation })))
+}
+
+fn check(name: &str, filter: &Filter) -> Result<(), ConsumerError> {
+    check_name(name)?;
+    if filter.is_volatile() {
+        return Err(ConsumerError::Volatile { filter: filter.to_string() });
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), ConsumerError> {

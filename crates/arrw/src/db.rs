@@ -11,6 +11,7 @@ use arrw_log::{
     Seq, UpkeepError,
 };
 
+use crate::batch::Batch;
 use crate::bus::Bus;
 use crate::memory::{Alarm, Alarms, Due, Shadow};
 use crate::pump::Pump;
@@ -125,10 +126,21 @@ impl Db {
         Bus::new(Arc::clone(&self.shared))
     }
 
+    /// Writes of several kinds that are committed together.
+    pub fn batch<'a>(&self) -> Batch<'a> {
+        Batch::new(Arc::clone(&self.shared))
+    }
+
     /// The position behind the last committed record.
     #[must_use]
     pub fn position(&self) -> Position {
         self.shared.log.position()
+    }
+
+    /// What can be told of the log now.
+    #[must_use]
+    pub fn log_stats(&self) -> arrw_log::Stats {
+        self.shared.log.stats()
     }
 
     /// What the start found and did.

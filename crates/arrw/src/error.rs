@@ -26,6 +26,9 @@ pub enum PublishError {
         /// Bytes that it may have.
         max: usize,
     },
+    /// A position that the batch names cannot be. Nothing was published.
+    #[error(transparent)]
+    Position(#[from] ReadError),
     /// What was published before speaks against it. Nothing was published.
     #[error(transparent)]
     Rule(RuleError),
@@ -73,6 +76,12 @@ pub enum ConsumerError {
         /// What it reads.
         actual: String,
     },
+    /// There is none of that name.
+    #[error("there is no consumer `{name}`; make it first")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
     /// Another reader has it now.
     #[error("consumer `{name}` was taken over by another reader; open it again to take it back")]
     Fenced {
@@ -104,9 +113,11 @@ impl PublishError {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Event(_) | Self::Volatile { .. } | Self::Producer { .. } | Self::Rule(_) => {
-                Outcome::Rejected
-            }
+            Self::Event(_)
+            | Self::Volatile { .. }
+            | Self::Producer { .. }
+            | Self::Position(_)
+            | Self::Rule(_) => Outcome::Rejected,
             Self::Append(error) => error.outcome(),
         }
     }

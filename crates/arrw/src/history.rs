@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrw_bus::{Event, EventError};
+use arrw_bus::{Event, EventError, Filter};
 use arrw_log::{Epoch, Frame, ReadError, Seq, TopicEnd};
 
 use crate::db::Shared;
@@ -85,6 +85,38 @@ impl History {
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
+}
+
+/// A topic of which an event is kept in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Topic {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The first event of its life.
+    pub born: Seq,
+    /// Its last event.
+    pub last: Seq,
+    /// The last one's place in it.
+    pub last_offset: u64,
+}
+
+/// Topics by name.
+pub(crate) fn topics(
+    shared: &Shared,
+    filter: &Filter,
+    after: Option<&str>,
+    limit: usize,
+) -> Vec<Topic> {
+    let mut all = shared.log.topics();
+    all.retain(|(name, _)| after.is_none_or(|after| after < &**name) && filter.matches(name));
+    all.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    all.truncate(limit);
+    let topic = |(name, end): (Arc<str>, TopicEnd)| {
+        let TopicEnd { born, last, last_offset, .. } = end;
+        Topic { name, born, last, last_offset }
+    };
+    all.into_iter().map(topic).collect()
 }
 
 /// Answers a query. Reads the disk for what is not in memory; the newest first costs a search for each event,

@@ -22,6 +22,7 @@
 //! It needs no async runtime and starts none: every wait can be on a thread (`wait`, `next`, an iterator)
 //! or in a task of any runtime (`.await`, a `Stream`).
 
+mod batch;
 mod bus;
 mod consumer;
 mod db;
@@ -42,16 +43,17 @@ pub use arrw_bus::{
 };
 pub use arrw_log::{
     AppendError, Clock, Drive, Entropy, Environment, Epoch, FileStorage, Hold, MemoryStorage,
-    OpenError, OpenReport, Outcome, Position, PositionError, ReadError, Retention, Seq, Storage,
-    Timestamp, UpkeepError,
+    OpenError, OpenReport, Outcome, Position, PositionError, ReadError, Retention, Seq,
+    Stats as LogStats, Storage, SystemClock, Timestamp, UpkeepError,
 };
 
+pub use batch::{Batch, Commit};
 pub use bus::Bus;
 pub use consumer::{Acknowledge, Consumer, ConsumerStatus};
 pub use db::{Db, Options};
 pub use error::{ConsumerError, PublishError, SubscribeError, SubscriptionError};
 pub use events::{Events, Iter, SharedKey};
-pub use history::{HISTORY_LIMIT_MAX, History, HistoryError, HistoryQuery, Order};
+pub use history::{HISTORY_LIMIT_MAX, History, HistoryError, HistoryQuery, Order, Topic};
 pub use memory::Alarm;
 pub use publish::{Publish, Published};
 pub use retention::{Removed, RetentionError};

@@ -18,9 +18,9 @@ pub struct Published {
     pub first: Seq,
     /// The last of them. Those between are theirs alone.
     pub last: Seq,
-    /// How many they are; 0 when all were published before, and then the seqs are 0.
+    /// How many they are; 0 when all were published before or there were none, and then the seqs are 0.
     pub count: u64,
-    /// The last one's place in its topic; 0 for a volatile event and for those of a producer.
+    /// The last one's place in its topic; 0 for a volatile event, for those of a producer and of a mixed batch.
     pub last_offset: u64,
     /// When they were committed.
     pub time: Timestamp,
@@ -45,6 +45,8 @@ pub(crate) enum Shape {
     Events,
     /// New events of a producer, in this life of the log, and a control record behind them.
     Produced(Epoch),
+    /// Events, and so many control records behind them.
+    Mixed(u64),
 }
 
 impl Publish {
@@ -99,16 +101,18 @@ fn answer(answer: Result<Committed, AppendError>, shape: Shape) -> Result<Publis
         return Ok(Published { epoch, first, last, count: 0, last_offset: 0, time });
     }
     let Committed { epoch, first, last, last_offset, time } = answer?;
-    let count = last.get() + 1 - first.get();
-    Ok(match shape {
-        Shape::Events => Published { epoch, first, last, count, last_offset, time },
-        Shape::Produced(_) => Published {
-            epoch,
-            first,
-            last: last.previous(),
-            count: count - 1,
-            last_offset: 0,
-            time,
-        },
-    })
+    let controls = match shape {
+        Shape::Events => {
+            let count = last.get() + 1 - first.get();
+            return Ok(Published { epoch, first, last, count, last_offset, time });
+        }
+        Shape::Produced(_) => 1,
+        Shape::Mixed(controls) => controls,
+    };
+    let count = last.get() + 1 - first.get() - controls;
+    let (first, last) = match count {
+        0 => (Seq::ZERO, Seq::ZERO),
+        count => (first, first.plus(count - 1)),
+    };
+    Ok(Published { epoch, first, last, count, last_offset: 0, time })
 }

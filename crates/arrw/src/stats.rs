@@ -132,11 +132,16 @@ pub(crate) fn of_pattern(shared: &Shared, pattern: &Filter) -> Result<PatternSta
 pub(crate) fn of_subscriptions(
     shared: &Shared,
     pattern: &Filter,
+    limit: usize,
 ) -> Result<Vec<SubscriptionStats>, ReadError> {
     let mut all = Vec::new();
     let within = |listed: Listed| {
         if listed.0.filter().is_within(pattern) {
             all.push(listed);
+            // Now and then only those are kept that are still in question.
+            if limit.saturating_mul(2).max(1_024) < all.len() {
+                keep_slowest(&mut all, limit);
+            }
         }
     };
     if pattern.is_volatile() {
@@ -144,7 +149,13 @@ pub(crate) fn of_subscriptions(
     } else {
         shared.dispatch.list(within);
     }
-    all.into_iter().map(|(subscriber, next)| of_subscription(shared, &(subscriber, next))).collect()
+    keep_slowest(&mut all, limit);
+    all.iter().map(|listed| of_subscription(shared, listed)).collect()
+}
+
+fn keep_slowest(all: &mut Vec<Listed>, limit: usize) {
+    all.sort_by_key(|(_, next)| *next);
+    all.truncate(limit);
 }
 
 pub(crate) fn of_subscription(

@@ -1,5 +1,6 @@
 //! One kept connection to a server, and what can go wrong on it.
 
+use std::fmt;
 use std::io;
 
 use bytes::{Bytes, BytesMut};
@@ -100,12 +101,15 @@ impl<'a> Ask<'a> {
 }
 
 impl Ask<'_> {
-    fn request(self, server: &str) -> Result<Request<Full<Bytes>>, ClientError> {
+    fn request(self, server: &str, key: Option<&str>) -> Result<Request<Full<Bytes>>, ClientError> {
         let authority = server.trim_start_matches("http://");
         let mut request = Request::builder().method(self.method).uri(self.target);
         request = request.header(header::HOST, authority);
         if !self.content_type.is_empty() {
             request = request.header(header::CONTENT_TYPE, self.content_type);
+        }
+        if let Some(key) = key {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
         for (name, value) in self.headers {
             request = request.header(*name, value);
@@ -118,12 +122,19 @@ impl Ask<'_> {
 }
 
 /// A server and, once it was asked, the connection to it.
-#[derive(Debug)]
 pub(super) struct Connection {
     server: String,
+    key: Option<String>,
     host: String,
     port: u16,
     sender: Option<Sender>,
+}
+
+/// Without the key.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl Connection {
@@ -141,7 +152,12 @@ impl Connection {
         let port = uri.port_u16().unwrap_or(PORT_DEFAULT);
         let server = format!("http://{host}:{port}");
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { server, host, port, sender: None })
+        Ok(Self { server, key: None, host, port, sender: None })
+    }
+
+    /// Sends a key with each request.
+    pub(super) fn set_key(&mut self, key: String) {
+        self.key = Some(key);
     }
 
     /// The server's address.
@@ -158,7 +174,8 @@ impl Connection {
     pub(super) async fn ask(&mut self, ask: Ask<'_>) -> Result<Response<Incoming>, ClientError> {
         let server = self.server.clone();
         let lost = |why: String| ClientError::Lost { server: server.clone(), why };
-        let asked = self.sender().await?.try_send_request(ask.request(&server)?);
+        let request = ask.request(&server, self.key.as_deref())?;
+        let asked = self.sender().await?.try_send_request(request);
         let answer = match timeout(ANSWER_TIME_MAX, asked).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(mut error)) => match error.take_message() {
@@ -197,7 +214,7 @@ impl Connection {
         })
     }
 
-    async fn whole(&mut self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
+    pub(super) async fn whole(&mut self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
         let server = self.server.clone();
         let lost = |why: String| ClientError::Lost { server: server.clone(), why };
         let mut body = answer.into_body();

@@ -11,6 +11,7 @@ use hyper::Method;
 use hyper::body::Incoming;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::limits::SILENCE_MAX;
@@ -57,6 +58,73 @@ impl Client {
     /// When the address is none, or not of plain HTTP.
     pub fn new(url: &str) -> Result<Self, ClientError> {
         Ok(Self { connection: Connection::new(url)? })
+    }
+
+    /// Sends an API key with each request.
+    #[must_use]
+    pub fn with_key(mut self, key: String) -> Self {
+        self.connection.set_key(key);
+        self
+    }
+
+    /// Asks a route that answers JSON, which is `null` when the answer has no body. `target` is a path and its query;
+    /// `body` is JSON.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn call(
+        &mut self,
+        method: &str,
+        target: &str,
+        body: Option<String>,
+    ) -> Result<Value, ClientError> {
+        let text = self.call_text(method, target, body).await?;
+        if text.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&text).map_err(|error| ClientError::Foreign {
+            server: self.connection.server().to_owned(),
+            why: error.to_string(),
+        })
+    }
+
+    /// The same, of a route that answers any text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn call_text(
+        &mut self,
+        method: &str,
+        target: &str,
+        body: Option<String>,
+    ) -> Result<String, ClientError> {
+        let foreign =
+            |why: String| ClientError::Foreign { server: self.connection.server().to_owned(), why };
+        let method = Method::from_bytes(method.as_bytes()).map_err(|it| foreign(it.to_string()))?;
+        let content_type = if body.is_some() { "application/json" } else { "" };
+        let body = body.unwrap_or_default().into();
+        let ask = Ask { method, target, content_type, headers: &[], body };
+        let answer = self.connection.ask(ask).await?;
+        let bytes = self.connection.whole(answer).await?;
+        String::from_utf8(bytes.to_vec()).map_err(|error| ClientError::Foreign {
+            server: self.connection.server().to_owned(),
+            why: error.to_string(),
+        })
+    }
+
+    /// A page of events as lines, and the position of the next one. `target` is a path and its query.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn lines(&mut self, target: &str) -> Result<(Bytes, String), ClientError> {
+        let accept = [("accept", "application/x-ndjson".to_owned())];
+        let answer = self.connection.ask(Ask::get(target, &accept)).await?;
+        let next = answer.headers().get("arrw-next").and_then(|next| next.to_str().ok());
+        let next = next.map(str::to_owned).ok_or_else(|| ClientError::Foreign {
+            server: self.connection.server().to_owned(),
+            why: "it says not where to go on".to_owned(),
+        })?;
+        Ok((self.connection.whole(answer).await?, next))
     }
 
     /// Publishes what a JSON text says: one event, or an array of them as one batch.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use arrw::{Events, Policy, Position, Seq, Start, Subscription, SubscriptionError};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -21,6 +22,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::outgoing::Encoder;
 use super::sharing::{Chunk, Member};
 use crate::app::App;
+use crate::keys::Grant;
 use crate::limits::{CATCH_UP_RECORDS, HEARTBEAT_EVERY, RETRY_MS, STREAM_CHUNK_BYTES};
 use crate::problem::{Code, Problem};
 use crate::query::{Query, start};
@@ -30,9 +32,11 @@ const PARAMETERS: &[&str] = &["filter", "after"];
 
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
+    Extension(grant): Extension<Arc<Grant>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let query = Query::parse(request.uri().query(), PARAMETERS)?;
+    grant.check_filter(&query.filter)?;
     let after = last_event_id(request.headers())?.or(query.after).unwrap_or(Start::Latest);
     let subscription = app
         .bus
@@ -45,8 +49,16 @@ pub(crate) async fn stream(
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     let member = app.sharing.join(subscription.topic_filter());
-    let body = Body::new(EventStream::new(subscription, member, Box::pin(app.closing())));
+    let body = Body::new(EventStream::new(subscription, member, Box::pin(ended(app, grant))));
     Ok((headers, body).into_response())
+}
+
+/// Waits until the server stops, or the key of the stream is not good any more.
+async fn ended(app: Arc<App>, grant: Arc<Grant>) {
+    tokio::select! {
+        () = app.closing() => (),
+        () = app.keys.wait_until_bad(&grant) => (),
+    }
 }
 
 /// Where a browser left off. It wins over the address, which stays that of the first request.

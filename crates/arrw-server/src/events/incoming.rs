@@ -43,6 +43,10 @@ impl<'a> Incoming<'a> {
         fields.into_event()
     }
 
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
     /// Its headers as [`new_event`](Self::new_event) needs them.
     pub(crate) fn header_refs(&self) -> HeaderRefs<'_> {
         self.headers.iter().map(|(name, value)| (&**name, value.as_bytes())).collect()
@@ -63,6 +67,11 @@ impl<'a> Incoming<'a> {
 
 /// Splits a JSON array into its elements.
 pub(crate) fn elements(json: &[u8]) -> Result<Vec<&RawValue>, Problem> {
+    serde_json::from_slice(json).map_err(|error| not_json(&error))
+}
+
+/// One JSON value.
+pub(crate) fn whole_value(json: &[u8]) -> Result<&RawValue, Problem> {
     serde_json::from_slice(json).map_err(|error| not_json(&error))
 }
 

@@ -8,6 +8,7 @@ use super::incoming::Incoming;
 use super::publish::{Tally, commit, first_fault, publish_all, with_events};
 use crate::app::App;
 use crate::body::Inflow;
+use crate::keys::Grant;
 use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_BYTES_MAX};
 use crate::problem::{Code, Problem};
 
@@ -22,12 +23,12 @@ const PRODUCER_SEQ: &str = "arrw-producer-seq";
 /// What has arrived is committed together, within bounds; the next bytes are taken from the socket only
 /// when that is done. All lines before a wrong one stay committed.
 pub(super) async fn publish(
-    app: &App,
+    (app, grant): (&App, &Grant),
     headers: &HeaderMap,
     inflow: &mut Inflow,
 ) -> Result<Tally, Problem> {
     let mut upload =
-        Upload { app, producer: Producer::of(headers)?, line: 1, tally: Tally::default() };
+        Upload { app, grant, producer: Producer::of(headers)?, line: 1, tally: Tally::default() };
     let mut lines = Lines::default();
     loop {
         let more = inflow.next().await.map_err(|problem| upload.counted(problem))?;
@@ -87,6 +88,7 @@ impl Producer {
 /// A body whose lines are published.
 struct Upload<'a> {
     app: &'a App,
+    grant: &'a Grant,
     producer: Option<Producer>,
     /// The number of the next line.
     line: u64,
@@ -109,7 +111,8 @@ impl Upload<'_> {
         for text in chunk.split_inclusive(|byte| *byte == b'\n') {
             let text = text.trim_ascii();
             if !text.is_empty() {
-                match Incoming::parse(text) {
+                let event = Incoming::parse(text);
+                match event.and_then(|it| self.grant.check_topic(it.topic()).map(|()| it)) {
                     Ok(event) => incoming.push(event),
                     Err(problem) => {
                         fault = Some((self.line, problem));

@@ -4,12 +4,14 @@ mod follow;
 mod incoming;
 mod lines;
 mod outgoing;
-mod page;
+pub(crate) mod page;
 mod publish;
 mod refusal;
 mod sharing;
 
 pub(crate) use follow::stream;
+pub(crate) use incoming::Incoming;
+pub(crate) use outgoing::Encoder;
 pub(crate) use page::list;
-pub(crate) use publish::publish;
+pub(crate) use publish::{Tally, parse_all, publish};
 pub(crate) use sharing::Sharing;

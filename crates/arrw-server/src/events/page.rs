@@ -1,8 +1,10 @@
 //! `GET /v1/events`: a page of events, and where the next one starts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrw::{Events, Policy, Position, Seq, Start, Subscription, SubscriptionError};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +13,7 @@ use tokio::time::timeout;
 
 use super::outgoing::Encoder;
 use crate::app::App;
+use crate::keys::Grant;
 use crate::limits::PAGE_BYTES_MAX;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
@@ -23,25 +26,36 @@ const NEXT: &str = "arrw-next";
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
+    Extension(grant): Extension<Arc<Grant>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let query = Query::parse(request.uri().query(), PARAMETERS)?;
-    let form = Form::of(request.headers());
+    grant.check_filter(&query.filter)?;
     let start = query.after.unwrap_or(Start::Earliest);
-    let mut subscription = app
+    let subscription = app
         .bus
         .subscribe_with(&query.filter, start, Policy::Durable)
         .map_err(|error| Problem::from(&error))?;
-    let mut page = Page::new(form, query.limit, subscription.position());
+    answer(&app, request.headers(), subscription, (query.limit, query.wait)).await
+}
+
+/// Answers a page of what a subscription has; when that is nothing, waits for it.
+pub(crate) async fn answer(
+    app: &App,
+    headers: &HeaderMap,
+    mut subscription: Subscription,
+    (limit, wait): (usize, Duration),
+) -> Result<Response, Problem> {
+    let mut page = Page::new(Form::of(headers), limit, subscription.position());
     (page, subscription) = collect(page, subscription).await?;
-    if page.count == 0 && page.gaps.is_empty() && !query.wait.is_zero() {
+    if page.count == 0 && page.gaps.is_empty() && !wait.is_zero() {
         let waiting = async {
             tokio::select! {
                 first = subscription.recv() => Some(first),
                 () = app.closing() => None,
             }
         };
-        if let Ok(Some(first)) = timeout(query.wait, waiting).await {
+        if let Ok(Some(first)) = timeout(wait, waiting).await {
             page.take(first.transpose())?;
             (page, subscription) = collect(page, subscription).await?;
         }

@@ -2,27 +2,32 @@
 
 use std::sync::Arc;
 
-use arrw::{Epoch, NewEvent, Publish, PublishError, Published, Seq};
+use arrw::{
+    Commit, Epoch, NewEvent, Position, PositionError, Publish, PublishError, Published, Seq,
+};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::value::RawValue;
 
-use super::incoming::{HeaderRefs, Incoming, elements};
+use super::incoming::{HeaderRefs, Incoming, elements, whole_value};
 use super::lines;
 use crate::app::App;
 use crate::body::Inflow;
+use crate::keys::Grant;
 use crate::limits::JSON_BYTES_MAX;
 use crate::problem::{Code, Problem};
 
 /// Where events were published, over one commit or several.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     place: Option<(Epoch, Seq, Seq)>,
     pub(super) count: u64,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, published: &Published) {
+    pub(crate) fn add(&mut self, published: &Published) {
         let Published { epoch, first, last, count, .. } = *published;
         if count == 0 {
             return;
@@ -34,7 +39,7 @@ impl Tally {
         self.place = Some((epoch, first, last));
     }
 
-    fn into_response(self) -> Response {
+    pub(crate) fn into_response(self) -> Response {
         let (epoch, first, last) = match self.place {
             Some((epoch, first, last)) => {
                 (format!("\"{epoch}\""), first.to_string(), last.to_string())
@@ -47,6 +52,9 @@ impl Tally {
     }
 }
 
+/// The position that must be the last one, or nothing is published.
+const EXPECT_LAST: &str = "arrw-expect-last";
+
 /// What a body is.
 enum Form {
     Json,
@@ -55,13 +63,14 @@ enum Form {
 
 pub(crate) async fn publish(
     State(app): State<Arc<App>>,
+    Extension(grant): Extension<Arc<Grant>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let mut inflow = Inflow::new(body);
     let answered = match form(&head.headers) {
-        Ok(Form::Json) => whole(&app, &head.headers, &mut inflow).await,
-        Ok(Form::Lines) => lines::publish(&app, &head.headers, &mut inflow).await,
+        Ok(Form::Json) => whole(&app, &grant, &head.headers, &mut inflow).await,
+        Ok(Form::Lines) => lines::publish((&app, &grant), &head.headers, &mut inflow).await,
         Err(problem) => Err(problem),
     };
     match answered {
@@ -87,12 +96,29 @@ fn form(headers: &HeaderMap) -> Result<Form, Problem> {
 }
 
 /// Publishes a body that is one JSON value.
-async fn whole(app: &App, headers: &HeaderMap, inflow: &mut Inflow) -> Result<Tally, Problem> {
+async fn whole(
+    app: &App,
+    grant: &Grant,
+    headers: &HeaderMap,
+    inflow: &mut Inflow,
+) -> Result<Tally, Problem> {
     let body = inflow.whole(headers, JSON_BYTES_MAX).await?;
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let publish = if is_array { publish_array(app, &body)? } else { publish_one(app, &body)? };
     let mut tally = Tally::default();
-    let committed = commit(app, publish).await;
+    let committed = match headers.get(EXPECT_LAST) {
+        Some(last) => {
+            let last = last.to_str().unwrap_or_default().parse();
+            let last = last.map_err(|error: PositionError| {
+                Problem::new(Code::Query, format!("`{EXPECT_LAST}`: {error}"))
+            })?;
+            let elements = if is_array { elements(&body)? } else { vec![whole_value(&body)?] };
+            publish_expecting(app, grant, last, &elements)?
+                .await
+                .inspect_err(|error| app.watch(error))
+        }
+        None if is_array => commit(app, publish_array(app, grant, &body)?).await,
+        None => commit(app, publish_one(app, grant, &body)?).await,
+    };
     tally.add(&committed.map_err(|error| Problem::from(&error))?);
     Ok(tally)
 }
@@ -102,19 +128,44 @@ pub(super) async fn commit(app: &App, publish: Publish) -> Result<Published, Pub
     publish.await.inspect_err(|error| app.watch(error))
 }
 
-fn publish_one(app: &App, json: &[u8]) -> Result<Publish, Problem> {
+fn publish_one(app: &App, grant: &Grant, json: &[u8]) -> Result<Publish, Problem> {
     let incoming = Incoming::parse(json)?;
+    grant.check_topic(incoming.topic())?;
     let headers = incoming.header_refs();
     app.bus.publish(incoming.new_event(&headers)).map_err(|error| Problem::from(&error))
 }
 
-fn publish_array(app: &App, json: &[u8]) -> Result<Publish, Problem> {
-    let elements = elements(json)?;
+/// Publishes events as one batch behind the last record, if that is still the last one.
+fn publish_expecting(
+    app: &App,
+    grant: &Grant,
+    last: Position,
+    elements: &[&RawValue],
+) -> Result<Commit, Problem> {
+    let incoming = parse_all(grant, elements)?;
+    let batch = with_events(&incoming, |events| {
+        let batch = app.db.batch().expecting(last);
+        let batch = events.iter().fold(batch, |batch, event| batch.publish(*event));
+        batch.commit()
+    });
+    batch.map_err(|error| Problem::from(&error))
+}
+
+pub(crate) fn parse_all<'a>(
+    grant: &Grant,
+    elements: &[&'a RawValue],
+) -> Result<Vec<Incoming<'a>>, Problem> {
     let mut incoming = Vec::with_capacity(elements.len());
-    for (at, element) in elements.into_iter().enumerate() {
+    for (at, element) in elements.iter().enumerate() {
         let event = Incoming::parse(element.get().as_bytes());
+        let event = event.and_then(|event| grant.check_topic(event.topic()).map(|()| event));
         incoming.push(event.map_err(|problem| problem.within(&nth(at)))?);
     }
+    Ok(incoming)
+}
+
+fn publish_array(app: &App, grant: &Grant, json: &[u8]) -> Result<Publish, Problem> {
+    let incoming = parse_all(grant, &elements(json)?)?;
     match publish_all(app, &incoming) {
         Ok(publish) => Ok(publish),
         Err((at, problem)) => Err(problem.within(&nth(at))),

@@ -1,7 +1,8 @@
 //! What the engine refuses, as a client is told of it.
 
 use arrw::{
-    AppendError, EventError, PublishError, ReadError, RuleError, SubscribeError, SubscriptionError,
+    AppendError, ConsumerError, EventError, HistoryError, PublishError, ReadError, RetentionError,
+    RuleError, SubscribeError, SubscriptionError,
 };
 
 use crate::problem::{Code, Problem};
@@ -13,6 +14,7 @@ impl From<&PublishError> for Problem {
             PublishError::Volatile { .. } => Self::new(Code::VolatileInBatch, error.to_string())
                 .hint("send it as one object, not in an array or as a line"),
             PublishError::Producer { .. } => Self::new(Code::Producer, error.to_string()),
+            PublishError::Position(error) => error.into(),
             PublishError::Rule(error) => error.into(),
             PublishError::Append(error) => error.into(),
             _ => internal(error),
@@ -34,7 +36,8 @@ impl From<&RuleError> for Problem {
             RuleError::PartlyPublished { .. } => Self::new(Code::PartlyPublished, detail),
             RuleError::RepeatedId { .. } => Self::new(Code::RepeatedId, detail),
             RuleError::TooMany { .. } => Self::new(Code::TooManyNames, detail),
-            RuleError::AlreadyPublished { .. } | RuleError::Fenced { .. } | _ => internal(error),
+            RuleError::Fenced { .. } => Self::new(Code::Fenced, detail),
+            RuleError::AlreadyPublished { .. } | _ => internal(error),
         }
     }
 }
@@ -58,7 +61,9 @@ impl From<&AppendError> for Problem {
                 Self::new(Code::LogStopped, format!("a write failed: {cause}"))
                     .hint("nothing of this was published; look after the server's disk")
             }
-            AppendError::Conflict { .. } | _ => internal(error),
+            AppendError::Conflict { .. } => Self::new(Code::LaterRecords, detail)
+                .hint("read on from the position that you expected, and decide anew"),
+            AppendError::Refused(_) | _ => internal(error),
         }
     }
 }
@@ -107,6 +112,52 @@ impl From<&ReadError> for Problem {
                 Self::new(Code::ReadFailed, detail)
                     .hint("`arrwdb log verify` on the server's folder lists all damage")
             }
+        }
+    }
+}
+
+impl From<&ConsumerError> for Problem {
+    fn from(error: &ConsumerError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ConsumerError::Name { .. } | ConsumerError::Volatile { .. } => {
+                Self::new(Code::Consumer, detail)
+            }
+            ConsumerError::OtherFilter { .. } => Self::new(Code::OtherFilter, detail),
+            ConsumerError::Unknown { .. } => Self::new(Code::NoSuchConsumer, detail)
+                .hint("make it with `PUT /v1/consumers/{name}`"),
+            ConsumerError::Fenced { .. } => Self::new(Code::Fenced, detail),
+            ConsumerError::TooMany { .. } => Self::new(Code::TooManyNames, detail),
+            ConsumerError::Subscribe(error) => error.into(),
+            ConsumerError::Subscription(error) => error.into(),
+            ConsumerError::Append(error) => error.into(),
+            ConsumerError::Hold(_) | _ => internal(error),
+        }
+    }
+}
+
+impl From<&RetentionError> for Problem {
+    fn from(error: &RetentionError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RetentionError::Filter(_) => Self::new(Code::Filter, detail),
+            RetentionError::Topic(error) => error.into(),
+            RetentionError::Volatile { .. } => Self::new(Code::NoHistory, detail),
+            RetentionError::Rule(error) => error.into(),
+            RetentionError::Read(error) => error.into(),
+            RetentionError::Append(error) => error.into(),
+            RetentionError::Upkeep(_) | _ => internal(error),
+        }
+    }
+}
+
+impl From<&HistoryError> for Problem {
+    fn from(error: &HistoryError) -> Self {
+        match error {
+            HistoryError::Topic(error) => error.into(),
+            HistoryError::Volatile { .. } => Self::new(Code::NoHistory, error.to_string()),
+            HistoryError::Read(error) => error.into(),
+            _ => internal(error),
         }
     }
 }

@@ -16,7 +16,7 @@ fn a_live_server_says_so() {
 fn paths_and_methods_that_are_not_there_are_problems() {
     let server = Running::new();
     server.get("/v1/event").refused(404, "ARW0021", "did you mean `/v1/events`?");
-    server.get("/").refused(404, "ARW0021", "/livez");
+    server.get("/").refused(404, "ARW0021", "/openapi.json");
     let answer = server.ask("DELETE /v1/events", &[], b"");
     answer.refused(405, "ARW0022", "DELETE");
     let allow = answer.header("allow").unwrap();

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arrw_log::{AppendError, OpenError, ReadError, RepairError, RestoreError, UpkeepError};
-use arrw_server::{BindError, ClientError, ServeError};
+use arrw_server::{BindError, ClientError, KeysError, ServeError};
 
 /// How a command ended that did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Damaged,
     /// The disk failed under it: 74, `EX_IOERR`.
     DiskFailed,
+    /// The server answers and is not well: 1.
+    NotReady,
 }
 
 /// Codes of `sysexits.h`, which scripts can tell apart.
@@ -35,6 +37,7 @@ impl From<Exit> for ExitCode {
             Exit::Fine => 0,
             Exit::Damaged => DAMAGED,
             Exit::DiskFailed => DISK_FAILED,
+            Exit::NotReady => FAILED,
         })
     }
 }
@@ -86,17 +89,8 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
     if let Some(advice) = cause.downcast_ref::<Advised>() {
         return Some(Verdict { code: FAILED, help: Some(advice.help.clone().into()) });
     }
-    if let Some(error) = cause.downcast_ref::<ClientError>() {
-        return Some(judge_client(error));
-    }
-    if cause.is::<BindError>() {
-        let help = "stop the program that listens there, or choose another address with --listen";
-        return Some(Verdict { code: UNAVAILABLE, help: Some(help.into()) });
-    }
-    if let Some(ServeError::LogStopped(_)) = cause.downcast_ref::<ServeError>() {
-        return Some(disk(Some(
-            "look after the disk; the next start finds out what is in the log",
-        )));
+    if let Some(verdict) = judge_server(cause) {
+        return Some(verdict);
     }
     if let Some(error) = cause.downcast_ref::<RepairError>() {
         return match error {
@@ -148,6 +142,45 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
         return Some(Verdict { code: DAMAGED, help: None });
     }
     cause.is::<io::Error>().then(|| disk(None))
+}
+
+/// Failures of a server, or of asking one.
+fn judge_server(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
+    if let Some(error) = cause.downcast_ref::<ClientError>() {
+        return Some(judge_client(error));
+    }
+    if let Some(error) = cause.downcast_ref::<BindError>() {
+        let (code, help) = match error {
+            BindError::Listen { .. } => (
+                UNAVAILABLE,
+                "stop the program that listens there, or choose another address with --listen",
+            ),
+            BindError::NoKeys { .. } => (
+                FAILED,
+                "make one with `arrwdb key create NAME --scope admin`, or listen on 127.0.0.1",
+            ),
+            BindError::Keys(_) | _ => {
+                (FAILED, "name the file of keys with --keys, or put it right")
+            }
+        };
+        return Some(Verdict { code, help: Some(help.into()) });
+    }
+    if let Some(error) = cause.downcast_ref::<KeysError>() {
+        let help = match error {
+            KeysError::Unknown { .. } => {
+                Some("`arrwdb key list` shows which keys there are".into())
+            }
+            KeysError::Io { .. } | KeysError::Wrong { .. } | KeysError::Key { .. } | _ => None,
+        };
+        return Some(Verdict { code: FAILED, help });
+    }
+    if let Some(ServeError::LogStopped(_)) = cause.downcast_ref::<ServeError>() {
+        return Some(Verdict {
+            code: DISK_FAILED,
+            help: Some("look after the disk; the next start finds out what is in the log".into()),
+        });
+    }
+    None
 }
 
 fn judge_client(error: &ClientError) -> Verdict {

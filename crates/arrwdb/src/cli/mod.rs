@@ -2,9 +2,14 @@
 
 mod serve;
 
+mod consumer;
+mod export;
 mod import;
+mod key;
 mod publish;
+mod stats;
 mod tail;
+mod topic;
 
 mod bench;
 mod completions;
@@ -14,6 +19,7 @@ mod torture;
 mod exit;
 mod json;
 mod remote;
+mod table;
 mod text;
 
 use std::process::ExitCode;
@@ -53,6 +59,15 @@ enum Command {
     Pub(publish::Pub),
     Tail(tail::Tail),
     Import(import::Import),
+    Export(export::Export),
+    #[command(subcommand)]
+    Topic(topic::Command),
+    #[command(subcommand)]
+    Consumer(consumer::Command),
+    Stats(stats::Stats),
+    Check(stats::Check),
+    #[command(subcommand)]
+    Key(key::Command),
     #[command(subcommand)]
     Log(log::Command),
     #[command(subcommand)]
@@ -71,6 +86,12 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Pub(command)) => command.run(),
         Some(Command::Tail(command)) => command.run(),
         Some(Command::Import(command)) => command.run(),
+        Some(Command::Export(command)) => command.run(),
+        Some(Command::Topic(command)) => command.run(),
+        Some(Command::Consumer(command)) => command.run(),
+        Some(Command::Stats(command)) => command.run(),
+        Some(Command::Check(command)) => command.run(),
+        Some(Command::Key(command)) => command.run(),
         Some(Command::Log(command)) => command.run(),
         Some(Command::Bench(command)) => command.run(),
         Some(Command::Torture(command)) => command.run(),

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use arrw_server::Client;
 use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::runtime;
@@ -26,12 +28,39 @@ pub(crate) struct Remote {
         default_value = "http://127.0.0.1:7650"
     )]
     server: String,
+    /// File with the API key, if the server asks for one; or set `ARRWDB_KEY`
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
 }
+
+/// The environment's API key. It is no option, as other users of a machine see those.
+const KEY: &str = "ARRWDB_KEY";
 
 impl Remote {
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        Ok(Client::new(&self.server)?)
+        let client = Client::new(&self.server)?;
+        let key = match &self.key_file {
+            Some(file) => {
+                let key = std::fs::read_to_string(file);
+                Some(key.with_context(|| format!("cannot read the key in `{}`", file.display()))?)
+            }
+            None => key_of_environment(),
+        };
+        Ok(match key {
+            Some(key) => client.with_key(key.trim().to_owned()),
+            None => client,
+        })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a secret must not be an option of its own")]
+fn key_of_environment() -> Option<String> {
+    std::env::var(KEY).ok().filter(|key| !key.is_empty())
+}
+
+/// A part of a path or a query, with its escapes.
+pub(crate) fn escaped(text: &str) -> impl std::fmt::Display {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
 }
 
 /// Runs a command that waits for the network. Its own thread may read and print meanwhile.

@@ -13,15 +13,16 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::Exit;
-use super::text;
+use super::{key, text};
 
 /// Where a server listens when nothing else is said; its clients expect it there.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7650);
 
 /// Run the server; also what `arrwdb` does without a command
 ///
-/// Prints its address once it answers. Ends in order, with code 0, on SIGINT and SIGTERM. There is no
-/// authentication yet: whoever reaches the address may read and write everything.
+/// Prints its address once it answers. Ends in order, with code 0, on SIGINT and SIGTERM. Without API keys
+/// whoever reaches the address may read and write everything, so it listens on loopback only; `arrwdb key
+/// create` makes one.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
@@ -48,6 +49,9 @@ pub(crate) struct Settings {
     /// A name under which it may also be asked, such as that of a proxy before it
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
+    /// File of the API keys; when it has any, every client needs one
+    #[arg(long, value_name = "FILE", env = "ARRWDB_KEYS", default_value = key::FILE_DEFAULT)]
+    keys: PathBuf,
     /// Size of new segment files; only tests need another than the default
     #[arg(long, value_name = "BYTES", hide = true)]
     segment_bytes: Option<u64>,
@@ -84,6 +88,7 @@ impl Settings {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut options = arrw_server::Options::on(self.listen);
         options.hosts = self.hosts;
+        options.keys = Some(self.keys);
         let records = db.position().seq.get();
         let server = Server::bind(db, options).await?;
         let data = self.data.display().to_string();

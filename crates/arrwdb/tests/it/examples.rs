@@ -18,10 +18,27 @@ const COMMANDS: &[&[&str]] = &[
     &["torture", "writer"],
     &["torture", "check"],
     &["completions"],
+    &["key", "create"],
+    &["key", "list"],
 ];
 
 /// Commands whose examples need a server, in this order: the first ones publish.
-const ASKING: &[&[&str]] = &[&["pub"], &["import"], &["tail"]];
+const ASKING: &[&[&str]] = &[
+    &["pub"],
+    &["import"],
+    &["tail"],
+    &["export"],
+    &["topic", "list"],
+    &["topic", "show"],
+    &["topic", "retain"],
+    &["topic", "purge"],
+    &["consumer", "create"],
+    &["consumer", "list"],
+    &["consumer", "reset"],
+    &["consumer", "delete"],
+    &["stats"],
+    &["check"],
+];
 
 #[test]
 fn the_examples_in_the_help_work() {

@@ -8,6 +8,7 @@ mod examples;
 mod failed_write;
 mod kill;
 mod lines;
+mod operating;
 mod program;
 mod refusals;
 mod serve_kill;

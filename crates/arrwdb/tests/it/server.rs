@@ -42,7 +42,7 @@ impl Served {
     }
 
     /// Ends it by a signal, and returns its exit code.
-    fn end(&mut self, signal: &str) -> Option<i32> {
+    pub(crate) fn end(&mut self, signal: &str) -> Option<i32> {
         self.signal(signal);
         self.child.wait().unwrap().code()
     }

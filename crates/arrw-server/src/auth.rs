@@ -1,0 +1,300 @@
+//! Who may ask what: the key of a request, its scope, its topics.
+
+use std::sync::Arc;
+
+use arrw::{Clock, Filter, SystemClock, Timestamp};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::keys::{Grant, KeyScope};
+use crate::problem::{Code, Problem};
+use crate::routes::{ROUTES, Scope};
+
+/// Lets a request pass whose key is good for its route, with what else the key allows as an extension.
+pub(crate) async fn check(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // Paths and methods that are not there are answered as such: they are no secret.
+    let Some(scope) = scope_of(&request) else { return next.run(request).await };
+    match grant_of(&app, &request, scope) {
+        Ok(grant) => {
+            request.extensions_mut().insert(Arc::new(grant));
+            next.run(request).await
+        }
+        Err(problem) => {
+            let mut response = problem.into_response();
+            if response.status() == 401 {
+                let bearer = HeaderValue::from_static("Bearer realm=\"arrwdb\"");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+            }
+            response
+        }
+    }
+}
+
+fn scope_of(request: &Request) -> Option<Scope> {
+    let path = request.extensions().get::<MatchedPath>()?;
+    let method = match request.method().as_str() {
+        "HEAD" => "GET",
+        method => method,
+    };
+    let mut routes = ROUTES.iter();
+    let route = routes.find(|route| route.path == path.as_str() && route.method == method)?;
+    Some(route.scope)
+}
+
+fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem> {
+    let needed = match scope {
+        Scope::Open => return Ok(Grant::all()),
+        Scope::Read => KeyScope::Read,
+        Scope::Publish => KeyScope::Publish,
+        Scope::Admin => KeyScope::Admin,
+    };
+    if app.keys.is_empty() {
+        return Ok(Grant::all());
+    }
+    let key = request.headers().get(header::AUTHORIZATION).ok_or_else(|| {
+        Problem::new(Code::KeyMissing, "this server asks for a key")
+            .hint("send `authorization: Bearer <key>`; `arrwdb key create` makes one")
+    })?;
+    let wrong = || {
+        Problem::new(Code::KeyWrong, "the key is none of this server's, was revoked, or has ended")
+            .hint("send `authorization: Bearer <key>`; `arrwdb key list` shows which there are")
+    };
+    let text = key.to_str().ok().and_then(bearer).ok_or_else(wrong)?;
+    let grant = app.keys.grant(text, now()).ok_or_else(wrong)?;
+    if !grant.has(needed) {
+        let detail = format!("the key is not good for `{}`", scope.name());
+        return Err(Problem::new(Code::ScopeMissing, detail)
+            .hint(format!("use a key with the scope `{}`, or `admin`", scope.name())));
+    }
+    Ok(grant)
+}
+
+fn bearer(text: &str) -> Option<&str> {
+    let (scheme, key) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// The time by the clock on the wall, which is what ends a key.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+impl Grant {
+    /// Refuses a topic that the key does not cover.
+    pub(crate) fn check_topic(&self, topic: &str) -> Result<(), Problem> {
+        if self.covers_topic(topic) {
+            return Ok(());
+        }
+        Err(Problem::new(Code::TopicForbidden, format!("the key may not touch `{topic}`"))
+            .hint("use a key that names this topic, or none"))
+    }
+
+    /// Refuses a filter that wants more than the key covers.
+    pub(crate) fn check_filter(&self, filter: &Filter) -> Result<(), Problem> {
+        if self.covers(filter) {
+            return Ok(());
+        }
+        Err(Problem::new(Code::TopicForbidden, format!("the key may not see all of `{filter}`"))
+            .hint("ask for a filter that one of the key's topics covers"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrw::{Db, NewEvent};
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::guard::Hosts;
+    use crate::keys::{KeyFile, Keys, NewKey};
+    use crate::routes::{self, Route};
+
+    /// A server's router, and a key for each kind of client.
+    struct Ring {
+        app: Arc<App>,
+        file: KeyFile,
+        folder: std::path::PathBuf,
+    }
+
+    impl Drop for Ring {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.folder).unwrap();
+        }
+    }
+
+    impl Ring {
+        fn new(name: &str) -> Self {
+            let folder =
+                std::env::temp_dir().join(format!("arrw-keys-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).unwrap();
+            let path = folder.join("keys.json");
+            let file = KeyFile::load(&path).unwrap();
+            let db = Db::in_memory().unwrap();
+            db.bus().publish(NewEvent::new("a", b"1")).unwrap().wait().unwrap();
+            db.bus().create_consumer("c", "a", arrw::Start::Earliest).unwrap();
+            let address = "127.0.0.1:7650".parse().unwrap();
+            let keys = Keys::open(Some(path)).unwrap();
+            let app = Arc::new(App::new(db, Hosts::new(address, Vec::new()), keys));
+            Self { app, file, folder }
+        }
+
+        fn key(&mut self, scopes: &[KeyScope], topics: &[&str]) -> String {
+            let wanted = NewKey {
+                name: "test".to_owned(),
+                scopes: scopes.to_vec(),
+                topics: topics.iter().map(|it| (*it).to_owned()).collect(),
+                expires: None,
+                now: now(),
+            };
+            let (_, key) = self.file.create(wanted).unwrap();
+            self.app.keys.refresh().unwrap();
+            key
+        }
+
+        /// The status of a route, and the code if it refuses.
+        async fn ask(&self, route: &Route, authorization: Option<&str>) -> (u16, String) {
+            let path = route.path.replace("{topic}", "a").replace("{pattern}", "a");
+            let path = path.replace("{name}", "c");
+            let body = match (route.method, route.path) {
+                ("POST", "/v1/events") => r#"{"topic":"a","data":1}"#,
+                ("POST", "/v1/batch") => r#"{"events":[{"topic":"a","data":1}]}"#,
+                ("PUT", "/v1/consumers/{name}") => r#"{"filter":"a"}"#,
+                ("PUT", "/v1/retention/{pattern}") => r#"{"count_max":9}"#,
+                ("POST", "/v1/consumers/{name}/reset") => r#"{"after":"latest"}"#,
+                _ => "",
+            };
+            let path = if route.method == "GET" && route.scope == Scope::Read {
+                match route.path {
+                    "/v1/events" | "/v1/events/stream" | "/v1/topics" | "/v1/subscriptions" => {
+                        format!("{path}?filter=a")
+                    }
+                    "/v1/consumers/{name}/events" => format!("{path}?generation=1"),
+                    _ => path,
+                }
+            } else {
+                path
+            };
+            let mut request = Request::builder().method(route.method).uri(path);
+            request = request.header("host", "localhost");
+            request = request.header("content-type", "application/json");
+            if let Some(authorization) = authorization {
+                request = request.header("authorization", authorization);
+            }
+            let request = request.body(Body::from(body)).unwrap();
+            let response = routes::router(Arc::clone(&self.app)).oneshot(request).await.unwrap();
+            let status = response.status().as_u16();
+            if status < 400 {
+                return (status, String::new());
+            }
+            if status == 401 {
+                assert!(response.headers().contains_key(header::WWW_AUTHENTICATE));
+            }
+            let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            (status, problem["code"].as_str().unwrap().to_owned())
+        }
+    }
+
+    /// Routes that show nothing of a single topic, or only of those that the key covers.
+    const OF_NO_TOPIC: &[&str] = &["/metrics", "/v1/stats", "/v1/retention", "/v1/consumers"];
+
+    #[tokio::test]
+    async fn every_route_asks_for_its_scope_and_its_topics() {
+        let mut ring = Ring::new("matrix");
+        let read = ring.key(&[KeyScope::Read], &[]);
+        let publish = ring.key(&[KeyScope::Publish], &["a", "b.>"]);
+        let work = ring.key(&[KeyScope::Work], &[]);
+        let admin = ring.key(&[KeyScope::Admin], &["*"]);
+        let elsewhere = ring.key(&[KeyScope::Admin], &["b", "a.>"]);
+        let revoked = ring.key(&[KeyScope::Admin], &[]);
+        let id = revoked.split('_').nth(1).unwrap().to_owned();
+        ring.file.revoke(&id).unwrap();
+        assert!(ring.app.keys.refresh().unwrap());
+        let guessed = format!("{}x", &read[..read.len() - 1]);
+
+        let refused = |status: u16, code: &str| Some((status, code.to_owned()));
+        for route in ROUTES {
+            let is_open = route.scope == Scope::Open;
+            let scoped = |scope: Scope| {
+                if is_open || route.scope == scope { None } else { refused(403, "ARW0044") }
+            };
+            let closed = |code: &str| if is_open { None } else { refused(401, code) };
+            let is_of_topic =
+                !(is_open || route.method == "GET" && OF_NO_TOPIC.contains(&route.path));
+            let clients = [
+                ("no key", None, closed("ARW0042")),
+                ("wrong", Some(format!("Bearer {guessed}")), closed("ARW0043")),
+                ("basic", Some(format!("Basic {read}")), closed("ARW0043")),
+                ("revoked", Some(format!("Bearer {revoked}")), closed("ARW0043")),
+                ("read", Some(format!("Bearer {read}")), scoped(Scope::Read)),
+                ("publish", Some(format!("bearer {publish}")), scoped(Scope::Publish)),
+                (
+                    "work",
+                    Some(format!("Bearer {work}")),
+                    if is_open { None } else { refused(403, "ARW0044") },
+                ),
+                (
+                    "other topics",
+                    Some(format!("Bearer {elsewhere}")),
+                    if is_of_topic { refused(403, "ARW0045") } else { None },
+                ),
+                ("admin", Some(format!("Bearer {admin}")), None),
+            ];
+            for (name, authorization, expected) in clients {
+                let answer = ring.ask(route, authorization.as_deref()).await;
+                let case = format!("{} {} as {name}: {answer:?}", route.method, route.path);
+                match expected {
+                    Some(expected) => assert_eq!(answer, expected, "{case}"),
+                    None => assert!(
+                        ![401, 403, 404, 405, 500].contains(&answer.0) || route.method == "DELETE",
+                        "{case}"
+                    ),
+                }
+                // Deletions by who may leave the next client something to ask for.
+                ring.app.bus.create_consumer("c", "a", arrw::Start::Earliest).unwrap();
+                ring.app.bus.publish(NewEvent::new("a", b"1")).unwrap().wait().unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_ends_is_rotated_and_taken_away() {
+        let mut ring = Ring::new("life");
+        let events = ROUTES.iter().find(|route| route.path == "/v1/events").unwrap();
+        let open = ring.ask(events, None).await;
+        assert_eq!(open.0, 200, "without keys nobody needs one");
+        let first = ring.key(&[KeyScope::Read], &[]);
+        let id = first.split('_').nth(1).unwrap().to_owned();
+        let bearer = |key: &str| Some(format!("Bearer {key}"));
+        assert_eq!(ring.ask(events, None).await.0, 401);
+        let grant = ring.app.keys.grant(&first, now()).unwrap();
+
+        let later = Timestamp::from_micros(now().micros() + 3_600_000_000);
+        let second = ring.file.rotate(&id, later).unwrap();
+        assert!(ring.app.keys.refresh().unwrap());
+        for key in [&first, &second] {
+            assert_eq!(ring.ask(events, bearer(key).as_deref()).await.0, 200);
+        }
+        let third = ring.file.rotate(&id, now()).unwrap();
+        ring.app.keys.refresh().unwrap();
+        for (key, status) in [(&first, 401), (&second, 401), (&third, 200)] {
+            assert_eq!(ring.ask(events, bearer(key).as_deref()).await.0, status);
+        }
+        assert!(ring.app.keys.is_still_good(&grant, now()), "an open stream goes on");
+
+        // When the last key is gone the server stays closed, and streams end.
+        ring.file.revoke(&id).unwrap();
+        ring.app.keys.refresh().unwrap();
+        assert_eq!(ring.ask(events, bearer(&third).as_deref()).await.0, 401);
+        assert_eq!(ring.ask(events, None).await.0, 401);
+        ring.app.keys.wait_until_bad(&grant).await;
+    }
+}

@@ -1,0 +1,60 @@
+//! JSON bodies of the control routes, and JSON answers.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::body::Inflow;
+use crate::limits::CONTROL_BYTES_MAX;
+use crate::problem::{Code, Problem};
+
+/// The value of a small body. One that is empty is read as `{}`.
+pub(crate) async fn read<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    let given = headers.get(header::CONTENT_TYPE).map_or("", |it| it.to_str().unwrap_or("?"));
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if !essence.is_empty() && !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(Code::ContentType, format!("the content type is `{given}`"))
+            .hint("send `content-type: application/json`"));
+    }
+    let mut inflow = Inflow::new(body);
+    let read = match inflow.whole(headers, CONTROL_BYTES_MAX).await {
+        Ok(bytes) if bytes.trim_ascii().is_empty() => serde_json::from_slice(b"{}"),
+        Ok(bytes) => serde_json::from_slice(&bytes),
+        Err(problem) => {
+            inflow.discard().await;
+            return Err(problem);
+        }
+    };
+    read.map_err(|error| refusal(&error))
+}
+
+/// What is wrong with a body.
+pub(crate) fn refusal(error: &serde_json::Error) -> Problem {
+    match error.classify() {
+        Category::Data => Problem::new(Code::Body, error.to_string()),
+        Category::Syntax | Category::Eof | Category::Io => {
+            Problem::new(Code::NotJson, format!("this is not JSON: {error}"))
+        }
+    }
+}
+
+/// An answer that nobody may keep: the next one may differ.
+pub(crate) fn answer(value: &impl Serialize) -> Response {
+    let json = serde_json::to_vec(value).expect("texts and numbers are always JSON");
+    of_bytes(json)
+}
+
+/// An answer that is JSON already.
+pub(crate) fn of_bytes(json: Vec<u8>) -> Response {
+    let mut response = json.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,53 @@
+//! Tables for people.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+/// Rows whose columns stand below each other.
+#[derive(Debug)]
+pub(super) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(head: &[&str]) -> Self {
+        Self { rows: vec![head.iter().map(|it| (*it).to_owned()).collect()] }
+    }
+
+    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    /// Prints them, if there is more than the head.
+    pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.rows.len() < 2 {
+            return Ok(());
+        }
+        let width = |at: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(at));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.rows[0].len()).map(width).collect();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                line.push_str(cell);
+                line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+            }
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A text of an answer, without what would move the cursor.
+pub(super) fn text_of(value: &Value) -> String {
+    let text = value.as_str().unwrap_or("-");
+    text.chars().map(|char| if char.is_control() { '?' } else { char }).collect()
+}
+
+/// A number of an answer.
+pub(super) fn number(value: &Value) -> String {
+    value.as_u64().map_or_else(|| "-".to_owned(), |number| number.to_string())
+}

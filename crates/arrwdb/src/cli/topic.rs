@@ -1,0 +1,224 @@
+//! `arrwdb topic`: which topics there are, and what is kept of them.
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::exit::{Advised, Exit};
+use super::remote::{Remote, block_on, escaped};
+use super::table::{Table, number, text_of};
+
+/// Show topics, set how long they are kept, purge them
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(List),
+    Show(Show),
+    Retain(Retain),
+    Purge(Purge),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        match self {
+            Self::List(command) => command.run(),
+            Self::Show(command) => command.run(),
+            Self::Retain(command) => command.run(),
+            Self::Purge(command) => command.run(),
+        }
+    }
+}
+
+/// List topics by name
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb topic list
+  $ arrwdb topic list 'orders.>' --json"
+)]
+pub(crate) struct List {
+    /// Topics: `*` is one token, a final `>` the rest
+    #[arg(default_value = ">")]
+    filter: String,
+    /// Print one line of JSON a topic
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl List {
+    fn run(self) -> anyhow::Result<Exit> {
+        let mut client = self.remote.client()?;
+        block_on(async {
+            let mut out = io::stdout().lock();
+            let mut table = Table::new(&["TOPIC", "EVENTS EVER", "LAST SEQ"]);
+            let filter = escaped(&self.filter).to_string();
+            let mut after = String::new();
+            loop {
+                let target = format!("/v1/topics?filter={filter}&limit=1000{after}");
+                let page = client.call("GET", &target, None).await?;
+                for topic in page["topics"].as_array().into_iter().flatten() {
+                    if self.json {
+                        writeln!(out, "{topic}")?;
+                    } else {
+                        let name = text_of(&topic["topic"]);
+                        table.row([
+                            name,
+                            number(&topic["last_offset"]),
+                            number(&topic["last_seq"]),
+                        ]);
+                    }
+                }
+                match page["next"].as_str() {
+                    Some(next) => after = format!("&after_topic={}", escaped(next)),
+                    None => break,
+                }
+            }
+            table.print(&mut out)?;
+            Ok(Exit::Fine)
+        })
+    }
+}
+
+/// Show one topic and its last event
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb topic show orders.created
+  $ arrwdb topic show orders.created --json"
+)]
+pub(crate) struct Show {
+    /// The topic
+    topic: String,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Show {
+    fn run(self) -> anyhow::Result<Exit> {
+        let mut client = self.remote.client()?;
+        block_on(async {
+            let target = format!("/v1/topics/{}", escaped(&self.topic));
+            let topic = client.call("GET", &target, None).await?;
+            let mut out = io::stdout().lock();
+            if self.json {
+                writeln!(out, "{topic}")?;
+                return Ok(Exit::Fine);
+            }
+            writeln!(out, "topic      {}", text_of(&topic["topic"]))?;
+            writeln!(out, "kept       {} events", number(&topic["events"]))?;
+            writeln!(out, "ever       {} events", number(&topic["last_offset"]))?;
+            for (pattern, policy) in topic["retention"].as_object().into_iter().flatten() {
+                writeln!(out, "retention  {} {policy}", text_of(&json!(pattern)))?;
+            }
+            if topic["last"].is_object() {
+                writeln!(out, "last       {}", topic["last"])?;
+            }
+            Ok(Exit::Fine)
+        })
+    }
+}
+
+/// Set how long the topics of a pattern are kept
+///
+/// A topic is kept as long as each of its policies allows. Without any bound the policy is taken away.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb topic retain 'logs.>' --age-ms 86400000
+  $ arrwdb topic retain 'logs.>' --count 1000 --bytes 1048576"
+)]
+pub(crate) struct Retain {
+    /// Topics: `*` is one token, a final `>` the rest
+    pattern: String,
+    /// Milliseconds that an event is kept
+    #[arg(long, value_name = "MS")]
+    age_ms: Option<u64>,
+    /// Events of a topic that are kept
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// Bytes of a topic's events that are kept
+    #[arg(long, value_name = "N")]
+    bytes: Option<u64>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Retain {
+    fn run(self) -> anyhow::Result<Exit> {
+        let mut client = self.remote.client()?;
+        block_on(async {
+            let target = format!("/v1/retention/{}", escaped(&self.pattern));
+            let mut policy = serde_json::Map::new();
+            let bounds =
+                [("age_max_ms", self.age_ms), ("count_max", self.count), ("bytes_max", self.bytes)];
+            for (name, bound) in bounds {
+                if let Some(bound) = bound {
+                    policy.insert(name.to_owned(), bound.into());
+                }
+            }
+            let said = if policy.is_empty() {
+                client.call("DELETE", &target, None).await?;
+                format!("`{}` has no retention any more\n", self.pattern)
+            } else {
+                let policy = Value::Object(policy).to_string();
+                client.call("PUT", &target, Some(policy.clone())).await?;
+                format!("`{}` is kept to {policy}\n", self.pattern)
+            };
+            io::stdout().lock().write_all(said.as_bytes())?;
+            Ok(Exit::Fine)
+        })
+    }
+}
+
+/// Remove all events that a topic has now
+///
+/// Nobody sees them any more. The topic's offsets go on.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb topic purge logs.debug --yes
+  $ arrwdb topic purge 'sensors.7.raw' --yes"
+)]
+pub(crate) struct Purge {
+    /// The topic
+    topic: String,
+    /// Do it: it cannot be taken back
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Purge {
+    fn run(self) -> anyhow::Result<Exit> {
+        let mut client = self.remote.client()?;
+        block_on(async {
+            if !self.yes {
+                let target = format!("/v1/topics/{}", escaped(&self.topic));
+                let topic = client.call("GET", &target, None).await?;
+                let events = number(&topic["events"]);
+                let what = format!("this would remove {events} events of `{}`", self.topic);
+                let help = "say --yes to remove them".to_owned();
+                return Err(Advised { what, help }.into());
+            }
+            let target = format!("/v1/topics/{}/events", escaped(&self.topic));
+            client.call("DELETE", &target, None).await?;
+            let said = format!("`{}` is empty\n", self.topic);
+            io::stdout().lock().write_all(said.as_bytes())?;
+            Ok(Exit::Fine)
+        })
+    }
+}
