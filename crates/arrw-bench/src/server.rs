@@ -3,12 +3,17 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::Context;
 
 /// What stands before the address in the first line that a server prints.
 const BEFORE_ADDRESS: &str = "http://";
+/// Folder of its data, in the one that it runs in.
+pub(crate) const DATA: &str = "data";
+/// How the names of its settings in the environment begin.
+const ENVIRONMENT: &[u8] = b"ARRWDB_";
 
 /// A process that listens. It is killed when this is dropped.
 #[derive(Debug)]
@@ -50,10 +55,16 @@ impl Drop for Server {
     }
 }
 
-/// `PROGRAM serve` on any free port, with default settings.
-pub(crate) fn serve(program: &OsStr, data: &OsStr) -> Command {
+/// `PROGRAM serve` with its data in an empty folder, on any free port, with default settings:
+/// neither files of the folder that this runs in nor its environment change them.
+pub(crate) fn serve(program: &OsStr, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data", DATA]).current_dir(folder);
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(ENVIRONMENT) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

@@ -10,7 +10,7 @@ use crate::connection::Connection;
 
 /// What ours answers to one event, byte for byte but for the numbers.
 const ANSWER: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 68\r\n\
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 69\r\n\
     date: Mon, 01 Jan 2035 00:00:00 GMT\r\n\r\n\
     {\"epoch\":\"c3701b54f1b7a500\",\"first\":1000000,\"last\":1000000,\"count\":1}";
 

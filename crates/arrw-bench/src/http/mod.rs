@@ -78,9 +78,9 @@ fn runtime() -> anyhow::Result<Runtime> {
 }
 
 /// Starts the server that is measured.
-fn serve(plan: &Plan, data: &Path) -> anyhow::Result<Server> {
+fn serve(plan: &Plan, folder: &Path) -> anyhow::Result<Server> {
     let program = plan.child.first().context("no program to serve")?;
-    Server::start(&mut server::serve(program, data.as_os_str()))
+    Server::start(&mut server::serve(program, folder))
 }
 
 /// Starts the floor's server.
