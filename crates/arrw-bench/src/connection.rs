@@ -13,6 +13,8 @@ const READ_BYTES: usize = 16 * 1024;
 /// Bytes of a head, and of a body, that are taken in at most: more is an error.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of the line before a chunk.
+const CHUNK_LINE_MAX: usize = 64;
 
 /// A connection that is kept.
 #[derive(Debug)]
@@ -89,6 +91,33 @@ impl Connection {
         Ok(status(&self.buffer[head]))
     }
 
+    /// The next chunk of such a body; its end is an error. What it was waiting for is not lost when it is
+    /// given up.
+    pub(crate) async fn chunk(&mut self) -> io::Result<&[u8]> {
+        let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        self.make_room();
+        let line = loop {
+            match find(&self.buffer, b"\r\n") {
+                Some(line) => break line,
+                None if CHUNK_LINE_MAX < self.buffer.len() => return Err(invalid("no chunk")),
+                None => self.more().await?,
+            }
+        };
+        let size = str::from_utf8(&self.buffer[..line]).ok();
+        let size = size.and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size = size.filter(|size| *size <= BODY_BYTES_MAX);
+        let size = size.ok_or_else(|| invalid("the size of a chunk is no number, or too large"))?;
+        if size == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let bytes = line + 2..line + 2 + size;
+        while self.buffer.len() < bytes.end + 2 {
+            self.more().await?;
+        }
+        self.used = bytes.end + 2;
+        Ok(&self.buffer[bytes])
+    }
+
     /// What has come and was not used.
     pub(crate) fn buffered(&self) -> &[u8] {
         &self.buffer[self.used..]
@@ -145,19 +174,21 @@ pub(crate) fn number_behind(json: &[u8], name: &str) -> anyhow::Result<u64> {
     text.parse().with_context(missing)
 }
 
-/// A request with a body.
-pub(crate) fn request(address: SocketAddr, line: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
+/// The content types of a body that is one JSON value, and of lines.
+pub(crate) const JSON: &str = "content-type: application/json\r\n";
+pub(crate) const NDJSON: &str = "content-type: application/x-ndjson\r\n";
+
+/// A request with a body. Each of `headers` ends with a line break.
+pub(crate) fn request(address: SocketAddr, line: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let len = body.len();
-    let head = format!(
-        "{line} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {content_type}\r\n\
-         content-length: {len}\r\n\r\n"
-    );
+    let head =
+        format!("{line} HTTP/1.1\r\nhost: {address}\r\n{headers}content-length: {len}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }
 
 /// A request without one.
-pub(crate) fn get(address: SocketAddr, target: &str) -> Vec<u8> {
-    format!("GET {target} HTTP/1.1\r\nhost: {address}\r\n\r\n").into_bytes()
+pub(crate) fn get(address: SocketAddr, target: &str, headers: &str) -> Vec<u8> {
+    format!("GET {target} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n").into_bytes()
 }
 
 fn first_line(head: &[u8]) -> &[u8] {
@@ -192,7 +223,7 @@ mod tests {
     fn messages_are_told_apart_wherever_they_are_cut() {
         let first = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"count\":7}".to_vec();
         let second = b"HTTP/1.1 409 Conflict\r\ncontent-length: 2\r\n\r\nno".to_vec();
-        let third = b"HTTP/1.1 200 OK\r\n\r\nrest".to_vec();
+        let third = b"HTTP/1.1 200 OK\r\n\r\n4\r\nof a\r\nB\r\n long story\r\n".to_vec();
         let bytes = [first, second, third].concat();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         for cut in 0..bytes.len() {
@@ -213,10 +244,8 @@ mod tests {
                 assert_eq!((refused.status(), refused.body), (409, &b"no"[..]));
                 assert!(refused.success().is_err());
                 assert_eq!(reading.begin_stream().await.unwrap(), 200);
-                while reading.buffered().len() < 4 {
-                    reading.more().await.unwrap();
-                }
-                assert_eq!(reading.buffered(), b"rest");
+                assert_eq!(reading.chunk().await.unwrap(), b"of a");
+                assert_eq!(reading.chunk().await.unwrap(), b" long story");
                 drop(writing);
                 assert!(reading.more().await.is_err());
             });

@@ -1,12 +1,15 @@
 //! The server under load: the shipped binary as a process of its own.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+
+use crate::pace;
 
 /// What stands before the address in the first line that a server prints.
 const BEFORE_ADDRESS: &str = "http://";
@@ -47,12 +50,43 @@ impl Server {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Stops it where it is, until [`resume`](Self::resume).
+    pub(crate) fn freeze(&self) -> anyhow::Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) -> anyhow::Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        // The shell's own `kill`: there is a shell everywhere, and no program of that name in some containers.
+        let id = self.id().to_string();
+        let sent = Command::new("/bin/sh").args(["-c", r#"kill "$0" "$1""#, signal, &id]).status();
+        ensure!(sent.context("cannot start `/bin/sh`")?.success(), "cannot send {signal}");
+        Ok(())
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         end(&mut self.child);
     }
+}
+
+/// Starts a command and kills it after a time, whatever it has come to by then.
+pub(crate) fn start_and_kill(command: &mut Command, after: Duration) -> anyhow::Result<()> {
+    let mut child = spawn(command)?;
+    pace::wait(after);
+    end(&mut child);
+    Ok(())
 }
 
 /// `PROGRAM serve` with its data in an empty folder, on any free port, with default settings:

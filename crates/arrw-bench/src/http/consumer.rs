@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 
 use super::publish::{LINES, Publisher, latency};
 use super::{row, runtime, serve};
-use crate::connection::{Connection, find, get, number_behind, request};
+use crate::connection::{Connection, JSON, find, get, number_behind, request};
 use crate::disk::{self, WorkFolder};
 use crate::inflight::{self, Caller, Run};
 use crate::plan::{Load, Plan};
@@ -123,7 +123,7 @@ impl Consumer {
     }
 
     async fn ask(&mut self, line: &str, json: &[u8]) -> anyhow::Result<Vec<u8>> {
-        let request = request(self.address, line, "application/json", json);
+        let request = request(self.address, line, JSON, json);
         let answer = self.connection.ask(&request).await?;
         let (status, body) = (answer.status(), answer.body);
         ensure!(
@@ -140,7 +140,7 @@ impl Consumer {
         let after = self.after.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
         let target =
             format!("/v1/consumers/{name}/events?generation={generation}&limit={PAGE}{after}");
-        let body = self.connection.ask(&get(self.address, &target)).await?.success()?;
+        let body = self.connection.ask(&get(self.address, &target, "")).await?.success()?;
         // Each event is an object, whose data is a text; so is the page itself.
         let count = body.iter().filter(|byte| **byte == b'{').count() as u64 - 1;
         ensure!(count == PAGE, "a page has {count} events, not {PAGE}");

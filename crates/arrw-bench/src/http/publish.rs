@@ -9,7 +9,7 @@ use anyhow::ensure;
 use tokio::runtime::Runtime;
 
 use super::{event, row, runtime, serve, serve_floor};
-use crate::connection::{Connection, number_behind, request};
+use crate::connection::{Connection, JSON, NDJSON, number_behind, request};
 use crate::disk::{self, WorkFolder};
 use crate::inflight::{self, Caller, Run};
 use crate::plan::Plan;
@@ -41,14 +41,14 @@ impl Publisher {
         let mut lines = event(&format!("bench.{number}"));
         lines.push('\n');
         let body = lines.repeat(usize::try_from(LINES)?);
-        let request = request(address, "POST /v1/events", "application/x-ndjson", body.as_bytes());
+        let request = request(address, "POST /v1/events", NDJSON, body.as_bytes());
         let connection = Connection::open(address).await?;
         Ok(Self { connection, request: Arc::new(request), count: LINES })
     }
 
     async fn of_one(address: SocketAddr, number: usize) -> anyhow::Result<Self> {
         let body = event(&format!("bench.{number}"));
-        let request = request(address, "POST /v1/events", "application/json", body.as_bytes());
+        let request = request(address, "POST /v1/events", JSON, body.as_bytes());
         let connection = Connection::open(address).await?;
         Ok(Self { connection, request: Arc::new(request), count: 1 })
     }

@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use tokio::time::timeout;
 
 use super::{TEXT_BYTES, row, runtime, serve};
-use crate::connection::{Connection, find, get, request};
+use crate::connection::{Connection, JSON, find, get, request};
 use crate::disk::{self, WorkFolder, nanos};
 use crate::machine;
 use crate::pace;
@@ -162,7 +162,7 @@ fn publish(address: SocketAddr, timetable: Timetable) -> anyhow::Result<()> {
             let stamp = if timetable.now() < due + INTERVAL { timetable.now() } else { due };
             let text = stamped(number, stamp);
             let body = format!(r#"{{"topic":"{TOPIC}","data":"{text}"}}"#);
-            let request = request(address, "POST /v1/events", "application/json", body.as_bytes());
+            let request = request(address, "POST /v1/events", JSON, body.as_bytes());
             connection.ask(&request).await?.success()?;
         }
         Ok(())
@@ -187,7 +187,7 @@ impl Reader {
     /// Connects, and waits until the server said how far it is: what is published from then on comes.
     async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let mut connection = Connection::open(address).await?;
-        connection.send(&get(address, &format!("/v1/events/stream?filter={TOPIC}"))).await?;
+        connection.send(&get(address, &format!("/v1/events/stream?filter={TOPIC}"), "")).await?;
         let status = connection.begin_stream().await?;
         ensure!(status == 200, "a reader was answered {status}");
         while find(connection.buffered(), b"\n\n").is_none() {

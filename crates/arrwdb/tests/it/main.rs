@@ -11,6 +11,5 @@ mod lines;
 mod operating;
 mod program;
 mod refusals;
-mod serve_kill;
 mod server;
 mod strace;
