@@ -91,8 +91,7 @@ impl Connection {
         Ok(status(&self.buffer[head]))
     }
 
-    /// The next chunk of such a body; its end is an error. What it was waiting for is not lost when it is
-    /// given up.
+    /// The next chunk of such a body; its end is an error.
     pub(crate) async fn chunk(&mut self) -> io::Result<&[u8]> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         self.make_room();

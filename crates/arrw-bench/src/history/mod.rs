@@ -52,7 +52,7 @@ pub enum Form {
 }
 
 /// A write: events of one writer whose numbers follow each other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Sent {
     /// How they were published.
     pub form: Form,

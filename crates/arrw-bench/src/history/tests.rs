@@ -10,6 +10,8 @@ const CUT_LINES: usize = 2;
 const PRODUCER: usize = 4;
 const UNSENT: usize = 5;
 
+type Events = Vec<(u64, Written)>;
+
 fn written(writer: u32, number: u64) -> Written {
     Written { writer, number }
 }
@@ -63,7 +65,7 @@ fn planted(change: impl FnOnce(&mut History)) -> Fault {
 }
 
 /// Plants a fault in the log; all readers agree with it.
-fn planted_in_log(change: impl FnOnce(&mut Vec<(u64, Written)>)) -> Fault {
+fn planted_in_log(change: impl FnOnce(&mut Events)) -> Fault {
     planted(|history| {
         change(&mut history.log.events);
         for stream in &mut history.streams {
@@ -105,16 +107,16 @@ fn what_is_doubled_is_noticed() {
 
 #[test]
 fn what_is_moved_is_noticed() {
-    let moved = |change: &dyn Fn(&mut Vec<(u64, Written)>), part: &str| {
-        let fault = planted_in_log(|log| change(log));
+    let moved = |change: fn(&mut Events), part: &str| {
+        let fault = planted_in_log(change);
         assert!(matches!(fault, Fault::Moved { .. }), "{fault}");
         assert!(fault.to_string().contains(part), "{fault}");
     };
     // Not where its writer was told.
-    moved(&|log| log[0].0 -= 1, "was acknowledged");
+    moved(|log| log[0].0 -= 1, "was acknowledged");
     // Behind what its writer sent later.
     moved(
-        &|log| {
+        |log| {
             let (first, second) = (place(log, written(3, 2)), place(log, written(3, 5)));
             (log[first].1, log[second].1) = (log[second].1, log[first].1);
         },

@@ -13,3 +13,4 @@ mod program;
 mod refusals;
 mod server;
 mod strace;
+mod torture;
