@@ -119,7 +119,8 @@ fn end(child: &mut Child) {
 
 fn address(output: &mut impl BufRead) -> anyhow::Result<SocketAddr> {
     let mut line = String::new();
-    output.read_line(&mut line)?;
+    let bytes = output.read_line(&mut line)?;
+    ensure!(0 < bytes, "it ended without saying where it listens");
     address_in(&line).with_context(|| format!("`{}` names no address", line.trim_end()))
 }
 

@@ -158,8 +158,13 @@ fn publish(address: SocketAddr, timetable: Timetable) -> anyhow::Result<()> {
         let mut connection = Connection::open(address).await?;
         for number in 1..=timetable.events {
             let due = (number - 1) * INTERVAL;
-            pace::wait(Duration::from_nanos(due.saturating_sub(timetable.now())));
-            let stamp = if timetable.now() < due + INTERVAL { timetable.now() } else { due };
+            let now = timetable.now();
+            let stamp = if now < due {
+                pace::wait(Duration::from_nanos(due - now));
+                timetable.now()
+            } else {
+                due
+            };
             let text = stamped(number, stamp);
             let body = format!(r#"{{"topic":"{TOPIC}","data":"{text}"}}"#);
             let request = request(address, "POST /v1/events", JSON, body.as_bytes());

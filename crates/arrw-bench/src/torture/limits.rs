@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-/// Rounds, and acknowledged writes that each must have. All that the clients saw is in memory until it is
-/// checked, about 2 KiB a write; more is refused.
+/// Writes in all rounds together. What the clients saw of them is in memory until it is checked, about 2 KiB a
+/// write; more is refused.
+pub const WRITES_MAX: u64 = 2_000_000;
+
+/// Rounds; more is refused, as [`WRITES_MAX`] leaves each too few writes.
 pub const ROUNDS_MAX: u64 = 10_000;
-/// See [`ROUNDS_MAX`].
+
+/// Acknowledged writes that a round must have; more is refused, as they do not come in [`ROUND_TIME_MAX`].
 pub const ACKS_MIN_MAX: u64 = 100_000;
 
 /// How long a round may take to get its acknowledged writes. Then it ends, and the history is too thin.

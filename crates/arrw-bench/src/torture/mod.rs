@@ -19,6 +19,7 @@ use anyhow::{Context, ensure};
 use crate::history::{Fault, Summary};
 use crate::server::DATA;
 use driver::Driver;
+use limits::WRITES_MAX;
 
 /// All that clients saw, as lines of JSON.
 const EVIDENCE: &str = "history.ndjson";
@@ -32,11 +33,11 @@ pub struct Torture {
     pub program: OsString,
     /// Folder to work in: one that is empty, or not there yet.
     pub folder: PathBuf,
-    /// Kills, at most [`limits::ROUNDS_MAX`].
+    /// Kills.
     pub rounds: u64,
     /// From which sizes, texts and moments follow. What the scheduler does is its own.
     pub seed: u64,
-    /// Acknowledged writes in each round before the kill, at most [`limits::ACKS_MIN_MAX`].
+    /// Acknowledged writes in each round before the kill; at most [`limits::WRITES_MAX`] in all rounds.
     pub acks_min: u64,
     /// How long a round may take for them; by default [`limits::ROUND_TIME_MAX`].
     pub round_time_max: Duration,
@@ -73,8 +74,16 @@ pub enum Outcome {
 /// Tortures the server and checks what its clients saw. Blocks for about a second a round.
 ///
 /// # Errors
-/// When the folder is not empty, or the server cannot be started at all.
+/// When the folder is not empty, when more than [`limits::WRITES_MAX`] writes are asked for, or when the server
+/// cannot be started at all.
 pub fn torture(torture: &Torture, progress: &mut dyn Write) -> anyhow::Result<Outcome> {
+    let writes = torture.rounds.saturating_mul(torture.acks_min);
+    ensure!(
+        writes <= WRITES_MAX,
+        "{} rounds of {} writes are {writes}, and at most {WRITES_MAX} can be checked; ask for fewer",
+        torture.rounds,
+        torture.acks_min
+    );
     let folder = Folder::make(&torture.folder)?;
     let (history, fault) = Driver::new(torture, &folder.path)?.run(progress)?;
     let outcome = match (fault, history.check(&driver::demand(torture))) {
