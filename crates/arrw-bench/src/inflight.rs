@@ -50,7 +50,16 @@ pub(crate) fn run<C: Caller>(
     callers: Vec<C>,
     is_enough: impl Fn() -> bool + Send,
 ) -> anyhow::Result<Run> {
-    let runtime = runtime()?;
+    run_on(&runtime()?, load, callers, is_enough)
+}
+
+/// The same on an executor that the callers need, such as one for sockets.
+pub(crate) fn run_on<C: Caller>(
+    runtime: &Runtime,
+    load: Load,
+    callers: Vec<C>,
+    is_enough: impl Fn() -> bool + Send,
+) -> anyhow::Result<Run> {
     let phase = Arc::new(AtomicU8::new(WARMING));
     let pacing = Arc::clone(&phase);
     thread::scope(|scope| {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use anyhow::Context;
+
 use crate::runs::float;
 
 /// One line about the machine.
@@ -44,6 +46,23 @@ pub(crate) fn cpu_nanos() -> anyhow::Result<u64> {
         sum += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
     }
     Ok(sum)
+}
+
+/// Bytes of resident memory of a process, or of this one.
+pub(crate) fn rss(process: Option<u32>) -> anyhow::Result<u64> {
+    let process = process.map_or("self".to_owned(), |id| id.to_string());
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).context("no Rss there")?;
+    Ok(kib.parse::<u64>()? * 1024)
+}
+
+/// Files that this process, and those that it starts, may have open at once.
+pub(crate) fn files_max() -> anyhow::Result<u64> {
+    let limits = fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next()).context("no limit there")?;
+    Ok(soft.parse().unwrap_or(u64::MAX))
 }
 
 /// CPU time spent so far, in clock ticks: by the whole machine, and by this process and its children.

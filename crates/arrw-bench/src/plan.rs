@@ -52,7 +52,8 @@ pub struct Plan {
     /// File for the rows, as a JSON array.
     pub json: Option<PathBuf>,
     /// Program and first arguments of the part that runs in a process of its own:
-    /// [`fill_until_killed`](crate::fill_until_killed) for the group `log`, [`weigh`](crate::weigh) for `bus`.
+    /// [`fill_until_killed`](crate::fill_until_killed) for the group `log`, [`weigh`](crate::weigh) for `bus`,
+    /// [`answer_prepared`](crate::answer_prepared) for `http`, whose server is `PROGRAM serve`.
     pub child: Vec<OsString>,
     /// The command that was given, for the rows.
     pub command: String,

@@ -1,7 +1,6 @@
 //! The part of `bus.memory` that runs in a process of its own: does one thing and says what it weighs.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +12,7 @@ use anyhow::{Context as _, ensure};
 use arrw::{Bus, Db, Environment, FileStorage, NewEvent, Options, Publish, Start};
 
 use super::{PAYLOAD_BYTES, VOLATILE};
+use crate::machine;
 use crate::pace;
 use crate::runs::float;
 
@@ -67,21 +67,13 @@ pub fn weigh(folder: &Path, what: Weighed) -> anyhow::Result<f64> {
     }
 }
 
-/// Bytes of resident memory.
-fn rss() -> anyhow::Result<u64> {
-    let rollup = fs::read_to_string("/proc/self/smaps_rollup")?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()).context("no Rss there")?;
-    Ok(kib.parse::<u64>()? * 1024)
-}
-
 /// Half of them on volatile topics, half on durable ones: each with a filter of its own, and asleep.
 fn idle() -> anyhow::Result<f64> {
     let db = Db::in_memory()?;
     let bus = db.bus();
     let mut subscriptions = Vec::new();
     let mut context = Context::from_waker(Waker::noop());
-    let before = rss()?;
+    let before = machine::rss(None)?;
     for number in 0..SUBSCRIPTIONS {
         let place = if number.is_multiple_of(2) { "~." } else { "" };
         let filter = format!("{place}bench.device-{number}.moved");
@@ -89,7 +81,7 @@ fn idle() -> anyhow::Result<f64> {
         ensure!(subscription.poll_next(&mut context).is_pending(), "it has something to read");
         subscriptions.push(subscription);
     }
-    let after = rss()?;
+    let after = machine::rss(None)?;
     ensure!(subscriptions.len() == SUBSCRIPTIONS, "a subscription is gone");
     Ok(float(after.saturating_sub(before)) / float(SUBSCRIPTIONS as u64))
 }
@@ -98,24 +90,24 @@ fn idle() -> anyhow::Result<f64> {
 fn volatile(folder: &Path) -> anyhow::Result<f64> {
     let db = Db::open(folder)?;
     let bus = db.bus();
-    let before = rss()?;
+    let before = machine::rss(None)?;
     for _ in 0..FILL_BYTES / PAYLOAD_BYTES {
         bus.publish(NewEvent::new(VOLATILE, &[0x5A; PAYLOAD_BYTES]))?.wait()?;
     }
-    Ok(mib(rss()?.saturating_sub(before)))
+    Ok(mib(machine::rss(None)?.saturating_sub(before)))
 }
 
 /// Fills the memory of the log.
 fn durable(folder: &Path) -> anyhow::Result<f64> {
     let db = Db::open(folder)?;
     let bus = db.bus();
-    let before = rss()?;
+    let before = machine::rss(None)?;
     let mut in_flight = VecDeque::new();
     for _ in 0..FILL_BYTES / PAYLOAD_BYTES / BATCH_EVENTS {
         step(&bus, &mut in_flight)?;
     }
     drain(in_flight)?;
-    Ok(mib(rss()?.saturating_sub(before)))
+    Ok(mib(machine::rss(None)?.saturating_sub(before)))
 }
 
 fn mib(bytes: u64) -> f64 {
@@ -154,7 +146,7 @@ fn watch(bus: &Bus, time: Duration) -> anyhow::Result<Vec<(f64, f64)>> {
     let start = Instant::now();
     let mut points = Vec::new();
     while start.elapsed() < time {
-        points.push((start.elapsed().as_secs_f64() / 60.0, mib(rss()?)));
+        points.push((start.elapsed().as_secs_f64() / 60.0, mib(machine::rss(None)?)));
         pace::wait(LOOK_EVERY);
     }
     Ok(points)

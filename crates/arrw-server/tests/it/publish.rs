@@ -169,8 +169,8 @@ fn the_trace_of_a_request_is_kept_with_its_events() {
         let headers = ["content-type: application/json", trace.as_str()];
         server.ask("POST /v1/events", &headers, event.as_bytes()).fine().json()
     };
-    let first = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let second = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let first = "00-11112222333344445555666677778888-1234567812345678-01";
+    let second = "00-22223333444455556666777788889999-8765432187654321-01";
     let event = r#"{"topic":"a","id":"1","data":1}"#;
     let published = post(first, event);
     // Tried again within another trace it is still the same event.

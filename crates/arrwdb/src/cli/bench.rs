@@ -17,8 +17,10 @@ use super::exit::Exit;
 pub(crate) enum Command {
     Log(Log),
     Bus(Bus),
+    Http(Http),
     LogFill(LogFill),
     BusWeigh(BusWeigh),
+    HttpFloor(HttpFloor),
 }
 
 /// Measure the log: append, read, open
@@ -52,6 +54,24 @@ Examples:
   $ arrwdb bench bus --json figures.json --dir ./bench"
 )]
 pub(crate) struct Bus {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Measure the server: publish, follow, consumers, over HTTP
+///
+/// Starts this program as a server of its own, and loads it from here: both share the machine. Writes several
+/// GiB into a folder on a real disk and removes it at the end. Takes about eight minutes, with --quick about
+/// one. The table goes to the standard output, progress to the standard error.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb bench http --quick
+  $ arrwdb bench http --json figures.json --dir ./bench"
+)]
+pub(crate) struct Http {
     #[command(flatten)]
     settings: Settings,
 }
@@ -91,6 +111,11 @@ pub(crate) struct BusWeigh {
     seconds: u64,
 }
 
+/// Answer every request with prepared bytes until killed: the floor of `bench http`
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, hide = true)]
+pub(crate) struct HttpFloor {}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
     Idle,
@@ -104,6 +129,11 @@ impl Command {
         match self {
             Self::Log(Log { settings }) => settings.run(("log", "log-fill"), arrw_bench::log),
             Self::Bus(Bus { settings }) => settings.run(("bus", "bus-weigh"), arrw_bench::bus),
+            Self::Http(Http { settings }) => settings.run(("http", "http-floor"), arrw_bench::http),
+            Self::HttpFloor(HttpFloor {}) => {
+                arrw_bench::answer_prepared(&mut io::stdout())?;
+                Ok(Exit::Fine)
+            }
             Self::BusWeigh(BusWeigh { folder, what, seconds }) => {
                 let what = match what {
                     What::Idle => Weighed::Idle,

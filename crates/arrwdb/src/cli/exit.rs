@@ -18,11 +18,14 @@ pub(crate) enum Exit {
     Damaged,
     /// The disk failed under it: 74, `EX_IOERR`.
     DiskFailed,
+    /// Too little was seen to prove anything: 2, as when it is asked for what proves nothing.
+    Thin,
     /// The server answers and is not well: 1.
     NotReady,
 }
 
 /// Codes of `sysexits.h`, which scripts can tell apart.
+const THIN: u8 = 2;
 const DAMAGED: u8 = 65;
 const NO_LOG: u8 = 66;
 const UNAVAILABLE: u8 = 69;
@@ -42,6 +45,7 @@ impl From<Exit> for ExitCode {
             Exit::Fine => 0,
             Exit::Damaged => DAMAGED,
             Exit::DiskFailed => DISK_FAILED,
+            Exit::Thin => THIN,
             Exit::NotReady => FAILED,
         })
     }

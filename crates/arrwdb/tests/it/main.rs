@@ -12,7 +12,7 @@ mod logging;
 mod operating;
 mod program;
 mod refusals;
-mod serve_kill;
 mod server;
 mod settings;
 mod strace;
+mod torture;

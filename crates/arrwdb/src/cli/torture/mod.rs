@@ -1,19 +1,21 @@
-//! `arrwdb torture`: a writer to be killed, and a check of what it left.
+//! `arrwdb torture`: writers and servers to be killed, and checks of what they left.
 
 mod check;
 mod payload;
+mod server;
 mod writer;
 
 use clap::Subcommand;
 
 use super::exit::Exit;
 
-/// Write a log that will be killed, and check what is left of it
+/// Kill a server or a writer of the log, and check what is left
 ///
 /// For tests of durability on real machines and disks. Nothing else needs these commands.
 #[derive(Debug, Subcommand)]
 #[command(verbatim_doc_comment)]
 pub(crate) enum Command {
+    Server(server::Server),
     Writer(writer::Writer),
     Check(check::Check),
 }
@@ -21,6 +23,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         match self {
+            Self::Server(command) => command.run(),
             Self::Writer(command) => command.run(),
             Self::Check(command) => command.run(),
         }

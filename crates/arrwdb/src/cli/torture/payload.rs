@@ -1,5 +1,7 @@
 //! Payloads that tell where they belong and can be computed again from a seed.
 
+use arrw_bench::Random;
+
 /// Bytes before the random ones: writer, number, index, count and length.
 pub(super) const HEADER_BYTES: usize = 24;
 
@@ -24,10 +26,10 @@ impl Name {
 
     /// Numbers that depend on the seed and on this name alone.
     fn random(self, seed: u64) -> Random {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let place = u64::from(self.index) << 32 | u64::from(self.count);
         for part in [u64::from(self.writer), self.number, place] {
-            random = Random(random.next() ^ part);
+            random = Random::new(random.next() ^ part);
         }
         random
     }
@@ -47,7 +49,7 @@ impl Name {
         payload.extend_from_slice(&self.index.to_le_bytes());
         payload.extend_from_slice(&self.count.to_le_bytes());
         payload.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
-        let mut random = Random(!self.random(seed).next());
+        let mut random = Random::new(!self.random(seed).next());
         while payload.len() < len {
             payload.extend_from_slice(&random.next().to_le_bytes());
         }
@@ -72,24 +74,6 @@ impl Name {
     /// True when `payload` is, byte for byte, what this record was given.
     pub(super) fn fits(self, seed: u64, payload: &[u8]) -> bool {
         HEADER_BYTES <= payload.len() && payload == self.payload_of(seed, payload.len())
-    }
-}
-
-/// `SplitMix64`: small, and good enough to tell payloads apart.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`, which is above 0.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
     }
 }
 

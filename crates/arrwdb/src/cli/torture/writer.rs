@@ -7,11 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use arrw_bench::Random;
 use arrw_log::limits::{BATCH_RECORDS_MAX, RECORD_BYTES_MAX};
 use arrw_log::{AppendError, Batch, Environment, FileStorage, Log, NewRecord, Options, Outcome};
 use clap::Args;
 
-use super::payload::{HEADER_BYTES, Name, Random};
+use super::payload::{HEADER_BYTES, Name};
 use crate::cli::exit::Exit;
 
 /// Pause after an append that was refused, so that a full disk is not asked at full speed.
@@ -88,7 +89,7 @@ impl Writer {
 
     /// One writer: appends and reports until its records are there, or the log stops.
     fn write(&self, log: &Log, writer: u32) -> io::Result<()> {
-        let mut sizes = Random(self.seed ^ u64::from(writer) << 32);
+        let mut sizes = Random::new(self.seed ^ u64::from(writer) << 32);
         let (mut number, mut written) = (0, 0);
         while self.records == 0 || written < self.records {
             number += 1;

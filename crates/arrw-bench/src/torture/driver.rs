@@ -1,0 +1,268 @@
+//! Starts the server, lets clients at it, freezes and kills it, and gathers what they saw.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::limits::{ENDING_TIME_MAX, FROZEN_MS_MAX, SEGMENT_BYTES, START_CUT_MS_MAX, TICK};
+use super::lives::{Ground, Lives, Phase, Watch};
+use super::reader::{Reader, Way};
+use super::writer::{Writer, publish_one};
+use super::{SAID, Torture};
+use crate::history::{Demand, Form, History, Sent, Stream};
+use crate::pace;
+use crate::random::Random;
+use crate::server::{self, Server};
+
+/// What each writer writes: two of each form.
+const FORMS: [Form; 4] = [Form::Single, Form::Batch, Form::Lines, Form::Producer];
+const WRITERS: u32 = 8;
+/// How each reader reads.
+const WAYS: [Way; 5] = [Way::Follow, Way::Follow, Way::Follow, Way::Pages, Way::Pages];
+/// Writes the very last event.
+const LAST_WRITER: u32 = 1_000;
+/// Rounds between two lines of progress.
+const TOLD_EVERY: u64 = 10;
+
+/// What a history must hold.
+pub(super) fn demand(torture: &Torture) -> Demand {
+    Demand {
+        rounds: torture.rounds,
+        acknowledged: torture.acks_min,
+        streams: WAYS.len() as u64,
+        // A reader may be so far behind in a round that the kill meets it before it has seen something new.
+        resumed: torture.rounds / 2,
+    }
+}
+
+/// A torture under way.
+pub(super) struct Driver<'a> {
+    torture: &'a Torture,
+    folder: PathBuf,
+    random: Random,
+    ground: Arc<Ground>,
+    lives: Lives,
+    runtime: Runtime,
+    writers: Vec<JoinHandle<Vec<Sent>>>,
+    readers: Vec<JoinHandle<Stream>>,
+    streams: Vec<Stream>,
+    rounds: Vec<u64>,
+}
+
+impl<'a> Driver<'a> {
+    pub(super) fn new(torture: &'a Torture, folder: &Path) -> anyhow::Result<Self> {
+        // The clients have one thread; this one waits for processes.
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.context("cannot start the executor")?;
+        let mut driver = Self {
+            torture,
+            folder: folder.to_owned(),
+            random: Random::new(torture.seed),
+            ground: Arc::new(Ground::new(torture.seed)),
+            lives: Lives::new(),
+            runtime,
+            writers: Vec::new(),
+            readers: Vec::new(),
+            streams: Vec::new(),
+            rounds: Vec::new(),
+        };
+        driver.start_clients();
+        Ok(driver)
+    }
+
+    fn start_clients(&mut self) {
+        for (number, form) in (1..=WRITERS).zip(FORMS.into_iter().cycle()) {
+            let random = self.random.fork();
+            let (ground, watch) = (Arc::clone(&self.ground), self.lives.watch());
+            let writer = Writer { number, form, random, ground, watch };
+            self.writers.push(self.runtime.spawn(writer.run()));
+        }
+        for (number, way) in (1..).zip(WAYS) {
+            let watch = self.lives.watch();
+            let reader = self.reader(format!("reader {number}"), way, watch);
+            self.readers.push(self.runtime.spawn(reader.run()));
+        }
+    }
+
+    fn reader(&mut self, name: String, way: Way, watch: Watch) -> Reader {
+        let ground = (Arc::clone(&self.ground), watch);
+        Reader::new((name, way), self.random.fork(), ground, LAST_WRITER)
+    }
+
+    /// All rounds and the ending; answers what was seen, and what the server was seen to do that it must not.
+    pub(super) fn run(
+        mut self,
+        progress: &mut dyn Write,
+    ) -> anyhow::Result<(History, Option<String>)> {
+        let ended = self.all_rounds(progress).and_then(|()| self.ending());
+        let (mut writes, log) = match ended {
+            Ok(seen) => seen,
+            // It never was there.
+            Err(error) if self.rounds.is_empty() => return Err(error),
+            Err(error) => {
+                self.ground.accuse(format!("{error:#}"));
+                self.lives.give_up();
+                (Vec::new(), Stream::default())
+            }
+        };
+        writes.extend(self.join_writers());
+        self.join_readers();
+        let streams = self.streams;
+        let fault = self.ground.fault();
+        Ok((History { writes, streams, log, rounds: self.rounds }, fault))
+    }
+
+    fn all_rounds(&mut self, progress: &mut dyn Write) -> anyhow::Result<()> {
+        for round in 1..=self.torture.rounds {
+            self.cut_off_a_start()?;
+            let is_enough = self.round()?;
+            if round.is_multiple_of(TOLD_EVERY) || round == self.torture.rounds {
+                let acknowledged = self.ground.acknowledged();
+                writeln!(progress, "round {round}: {acknowledged} writes acknowledged so far")?;
+            }
+            if !is_enough {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last life of the server: all that is open is written and read to its end, then the log as a whole.
+    fn ending(&mut self) -> anyhow::Result<(Vec<Sent>, Stream)> {
+        let server = self.start(Phase::Ending)?;
+        if self.ground.fault().is_some() {
+            self.lives.give_up();
+        }
+        let mut writes = self.join_writers();
+        // Clients that gave up do not stand in the way of these.
+        let alone = Lives::new();
+        alone.begin(server.address(), Phase::Ending);
+        let watch = alone.watch();
+        let last = publish_one(server.address(), &self.ground, &watch, LAST_WRITER);
+        match self.runtime.block_on(last) {
+            Ok(sent) => writes.push(sent),
+            Err(_) => self.ground.accuse("the last event could not be published".to_owned()),
+        }
+        // Those who never see it are told apart from the log by the check.
+        self.join_readers();
+        let log = self.reader("the log".to_owned(), Way::Pages, watch).run();
+        let log = self.runtime.block_on(async { timeout(ENDING_TIME_MAX, log).await });
+        if log.is_err() {
+            self.ground.accuse("the log could not be read to its end in time".to_owned());
+        }
+        Ok((writes, log.unwrap_or_default()))
+    }
+
+    /// `serve` in the folder of this torture; what it says is kept.
+    fn command(&self) -> anyhow::Result<Command> {
+        let said = self.folder.join(SAID);
+        let open = OpenOptions::new().create(true).append(true).open(&said);
+        let said: File = open.with_context(|| format!("cannot open `{}`", said.display()))?;
+        let mut command = server::serve(&self.torture.program, &self.folder);
+        command.args(["--segment-bytes", &SEGMENT_BYTES.to_string()]).stderr(Stdio::from(said));
+        Ok(command)
+    }
+
+    /// Starts the server and tells all clients.
+    fn start(&self, phase: Phase) -> anyhow::Result<Server> {
+        let server = Server::start(&mut self.command()?);
+        let server = server.with_context(|| {
+            let folder = self.folder.display();
+            format!("the server does not start; `{folder}` has its data and what it said")
+        })?;
+        self.lives.begin(server.address(), phase);
+        Ok(server)
+    }
+
+    /// In every fourth round: kills the server while it still opens its log.
+    fn cut_off_a_start(&mut self) -> anyhow::Result<()> {
+        if self.random.below(4) == 0 {
+            let after = Duration::from_millis(self.random.below(START_CUT_MS_MAX + 1));
+            server::start_and_kill(&mut self.command()?, after)?;
+        }
+        Ok(())
+    }
+
+    /// One life of the server; false when that was not as it should be.
+    fn round(&mut self) -> anyhow::Result<bool> {
+        let before = self.ground.acknowledged();
+        let enough = self.torture.acks_min + self.random.below(self.torture.acks_min / 8 + 2);
+        let freezes = self.random.below(3);
+        let mut freezes: Vec<u64> = (0..freezes).map(|_| self.random.below(enough)).collect();
+        freezes.sort_unstable();
+        let mut freezes = freezes.into_iter().peekable();
+        let mut server = self.start(Phase::Torture)?;
+        let begun = Instant::now();
+        let acknowledged = |driver: &Self| driver.ground.acknowledged() - before;
+        while acknowledged(self) < enough && begun.elapsed() < self.torture.round_time_max {
+            if self.ground.fault().is_some() {
+                break;
+            }
+            if let Some(status) = server.ended()? {
+                self.ground.accuse(format!("the server ended by itself: {status}"));
+                break;
+            }
+            if freezes.next_if(|at| *at <= acknowledged(self)).is_some() {
+                self.freeze(&server)?;
+            }
+            pace::wait(TICK);
+        }
+        // The kill meets it at any moment of a commit, and now and then while it stands still.
+        pace::wait(Duration::from_micros(self.random.below(10_000)));
+        if self.random.below(4) == 0 {
+            server.freeze()?;
+        }
+        let count = acknowledged(self);
+        drop(server);
+        self.rounds.push(count);
+        Ok(self.torture.acks_min <= count && self.ground.fault().is_none())
+    }
+
+    fn freeze(&mut self, server: &Server) -> anyhow::Result<()> {
+        server.freeze()?;
+        pace::wait(Duration::from_millis(self.random.up_to(FROZEN_MS_MAX)));
+        server.resume()
+    }
+
+    fn join_writers(&mut self) -> Vec<Sent> {
+        let tasks = std::mem::take(&mut self.writers);
+        let until = Instant::now() + ENDING_TIME_MAX;
+        let writes = self.join(tasks).into_iter().flatten().collect();
+        if until < Instant::now() {
+            self.ground.accuse("a writer was not answered to its end in time".to_owned());
+        }
+        writes
+    }
+
+    fn join_readers(&mut self) {
+        let tasks = std::mem::take(&mut self.readers);
+        self.streams.extend(self.join(tasks));
+    }
+
+    /// What the clients saw. Those that do not end in time are told to give up.
+    fn join<T: Send + 'static>(&self, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+        let until = Instant::now() + ENDING_TIME_MAX;
+        let mut all = Vec::new();
+        for mut task in tasks {
+            let left = until.saturating_duration_since(Instant::now());
+            let ended = self.runtime.block_on(async { timeout(left, &mut task).await });
+            let ended = ended.unwrap_or_else(|_| {
+                self.lives.give_up();
+                self.runtime.block_on(task)
+            });
+            match ended {
+                Ok(seen) => all.push(seen),
+                Err(error) => self.ground.accuse(format!("a client: {error}")),
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,148 @@
+//! What writers and readers know of the server: where it lives now, and what they are to do.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch::{Receiver, Sender, channel};
+use tokio::time::timeout;
+
+use super::limits::{ANSWER_TIME_MAX, LOOK_EVERY};
+use crate::disk::nanos;
+
+/// What the clients are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Write and read.
+    Torture,
+    /// Write no more, read to the end.
+    Ending,
+    /// Stop at once: something is wrong.
+    GivenUp,
+}
+
+/// One life of the server, from a start to a kill.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life {
+    /// From 1; 0 before the first.
+    pub(super) number: u64,
+    pub(super) address: SocketAddr,
+    pub(super) phase: Phase,
+}
+
+/// Tells the clients of each life.
+#[derive(Debug)]
+pub(super) struct Lives(Sender<Life>);
+
+impl Lives {
+    pub(super) fn new() -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self(channel(Life { number: 0, address, phase: Phase::Torture }).0)
+    }
+
+    /// Begins the next one.
+    pub(super) fn begin(&self, address: SocketAddr, phase: Phase) {
+        self.0.send_modify(|life| *life = Life { number: life.number + 1, address, phase });
+    }
+
+    /// Tells all to stop.
+    pub(super) fn give_up(&self) {
+        self.0.send_modify(|life| life.phase = Phase::GivenUp);
+    }
+
+    pub(super) fn watch(&self) -> Watch {
+        Watch(self.0.subscribe())
+    }
+}
+
+/// How a client knows of it.
+#[derive(Clone, Debug)]
+pub(super) struct Watch(Receiver<Life>);
+
+/// Why a client gets no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// The connection ended, as it does at a kill.
+    Cut,
+    /// It was there all the time, and said nothing.
+    Silent,
+    /// The torture was given up.
+    GivenUp,
+}
+
+impl Watch {
+    /// The first life behind this one; `None` when there will be none.
+    pub(super) async fn behind(&mut self, number: u64) -> Option<Life> {
+        let next = |life: &Life| number < life.number || life.phase == Phase::GivenUp;
+        let life = *self.0.wait_for(next).await.ok()?;
+        (life.phase != Phase::GivenUp).then_some(life)
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.0.borrow().phase
+    }
+
+    /// Waits for the server, but not for ever.
+    pub(super) async fn wait<T>(
+        &self,
+        answer: impl Future<Output = io::Result<T>>,
+    ) -> Result<T, NoAnswer> {
+        let (begun, mut answer) = (Instant::now(), pin!(answer));
+        loop {
+            match timeout(LOOK_EVERY, answer.as_mut()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(_)) => return Err(NoAnswer::Cut),
+                Err(_) if self.phase() == Phase::GivenUp => return Err(NoAnswer::GivenUp),
+                Err(_) if ANSWER_TIME_MAX < begun.elapsed() => return Err(NoAnswer::Silent),
+                Err(_) => (),
+            }
+        }
+    }
+}
+
+/// What all who take part have in common.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) seed: u64,
+    start: Instant,
+    acknowledged: AtomicU64,
+    fault: Mutex<Option<String>>,
+}
+
+impl Ground {
+    pub(super) fn new(seed: u64) -> Self {
+        let (acknowledged, fault) = (AtomicU64::new(0), Mutex::new(None));
+        Self { seed, start: Instant::now(), acknowledged, fault }
+    }
+
+    /// Nanoseconds since the start.
+    pub(super) fn now(&self) -> u64 {
+        nanos(self.start.elapsed())
+    }
+
+    /// Counts an acknowledged write.
+    pub(super) fn acknowledge(&self) {
+        self.acknowledged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Says that the server did what it must not; the first one counts.
+    pub(super) fn accuse(&self, fault: String) {
+        self.lock().get_or_insert(fault);
+    }
+
+    pub(super) fn fault(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,141 @@
+//! The real server under writers and readers, frozen and killed at moments from a seed, again and again.
+
+mod driver;
+mod event;
+mod evidence;
+pub mod limits;
+mod lives;
+mod reader;
+mod writer;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use crate::history::{Fault, Summary};
+use crate::server::DATA;
+use driver::Driver;
+use limits::WRITES_MAX;
+
+/// All that clients saw, as lines of JSON.
+const EVIDENCE: &str = "history.ndjson";
+/// What the server said on its standard error, in all its lives.
+const SAID: &str = "server.txt";
+
+/// A torture that was asked for.
+#[derive(Clone, Debug)]
+pub struct Torture {
+    /// The program whose `serve` is the server.
+    pub program: OsString,
+    /// Folder to work in: one that is empty, or not there yet.
+    pub folder: PathBuf,
+    /// Kills.
+    pub rounds: u64,
+    /// From which sizes, texts and moments follow. What the scheduler does is its own.
+    pub seed: u64,
+    /// Acknowledged writes in each round before the kill; at most [`limits::WRITES_MAX`] in all rounds.
+    pub acks_min: u64,
+    /// How long a round may take for them; by default [`limits::ROUND_TIME_MAX`].
+    pub round_time_max: Duration,
+    /// Whether folder and evidence stay when nothing is wrong.
+    pub keep: Keep,
+}
+
+/// When what a torture leaves is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// When there was a fault, or too little was seen.
+    Faults,
+    /// Always.
+    Always,
+}
+
+/// What a torture came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All that was seen can be true.
+    Sound(Summary),
+    /// The server did what it must not.
+    Faulty {
+        /// What that was.
+        fault: String,
+    },
+    /// Too little was seen to prove anything.
+    Thin {
+        /// What there was too little of.
+        what: String,
+    },
+}
+
+/// Tortures the server and checks what its clients saw. Blocks for about a second a round.
+///
+/// # Errors
+/// When the folder is not empty, when more than [`limits::WRITES_MAX`] writes are asked for, or when the server
+/// cannot be started at all.
+pub fn torture(torture: &Torture, progress: &mut dyn Write) -> anyhow::Result<Outcome> {
+    let writes = torture.rounds.saturating_mul(torture.acks_min);
+    ensure!(
+        writes <= WRITES_MAX,
+        "{} rounds of {} writes are {writes}, and at most {WRITES_MAX} can be checked; ask for fewer",
+        torture.rounds,
+        torture.acks_min
+    );
+    let folder = Folder::make(&torture.folder)?;
+    let (history, fault) = Driver::new(torture, &folder.path)?.run(progress)?;
+    let outcome = match (fault, history.check(&driver::demand(torture))) {
+        // What the server was seen to do comes before what it cut off.
+        (Some(fault), Ok(_) | Err(_)) => Outcome::Faulty { fault },
+        (None, Ok(summary)) => Outcome::Sound(summary),
+        (None, Err(fault @ Fault::Thin { .. })) => Outcome::Thin { what: fault.to_string() },
+        (None, Err(fault)) => Outcome::Faulty { fault: fault.to_string() },
+    };
+    let fault = match &outcome {
+        Outcome::Sound(_) if torture.keep == Keep::Faults => {
+            folder.remove()?;
+            return Ok(outcome);
+        }
+        Outcome::Sound(_) => "none",
+        Outcome::Faulty { fault: what } | Outcome::Thin { what } => what,
+    };
+    let path = folder.path.join(EVIDENCE);
+    evidence::write(&path, torture.seed, fault, &history)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(outcome)
+}
+
+/// Where the server and the evidence are.
+struct Folder {
+    path: PathBuf,
+    /// Whether it was there, empty.
+    was_there: bool,
+}
+
+impl Folder {
+    fn make(path: &Path) -> anyhow::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let was_there = path.exists();
+        if was_there {
+            let mut inside = fs::read_dir(&path)
+                .with_context(|| format!("cannot read the folder `{}`", path.display()))?;
+            ensure!(inside.next().is_none(), "the folder `{}` is not empty", path.display());
+        } else {
+            fs::create_dir_all(&path)
+                .with_context(|| format!("cannot make the folder `{}`", path.display()))?;
+        }
+        Ok(Self { path, was_there })
+    }
+
+    /// Removes what was put there.
+    fn remove(&self) -> anyhow::Result<()> {
+        fs::remove_dir_all(self.path.join(DATA))?;
+        fs::remove_file(self.path.join(SAID))?;
+        if !self.was_there {
+            fs::remove_dir(&self.path)?;
+        }
+        Ok(())
+    }
+}

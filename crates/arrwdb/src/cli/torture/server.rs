@@ -1,0 +1,91 @@
+//! `arrwdb torture server`: the server under clients, killed again and again.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use arrw_bench::history::Summary;
+use arrw_bench::torture_limits::{ACKS_MIN_MAX, ROUND_TIME_MAX, ROUNDS_MAX};
+use arrw_bench::{Keep, Outcome, Torture};
+use clap::Args;
+
+use crate::cli::exit::Exit;
+
+/// Run the server under clients, kill it again and again, and check what they saw
+///
+/// Starts this program as a server and lets 8 writers (single events, arrays, lines, numbered lines of a
+/// producer) and 5 readers (streams and pages, each resuming where it was cut off) at it. At moments from the
+/// seed it is frozen (SIGSTOP), killed (SIGKILL), also while it starts, and started again. At the end all that
+/// the clients noted is checked: every acknowledged event is there once, where its writer was told; all
+/// readers saw one order without gap or repeat, which agrees with time; nothing is there that nobody sent.
+///
+/// Ends with 65 when something is wrong, and with 2 when too little was seen to prove anything. Then the
+/// folder stays: the server's data, what it said, and history.ndjson, which is all that the clients noted.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb torture server --rounds 20
+  $ arrwdb torture server --rounds 1000 --seed 7 --data ./torture --keep"
+)]
+pub(crate) struct Server {
+    /// Kills
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=ROUNDS_MAX))]
+    rounds: u64,
+    /// Seed of sizes, texts and moments; what the scheduler does is its own [default: a new one, which is printed]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Folder to work in, empty or not there yet
+    #[arg(long, value_name = "FOLDER", default_value = "./arrwdb-torture")]
+    data: PathBuf,
+    /// Acknowledged writes in each round before the kill
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=ACKS_MIN_MAX))]
+    acks_min: u64,
+    /// Keep the folder also when nothing is wrong
+    #[arg(long)]
+    keep: bool,
+    /// Milliseconds that a round may take for its writes; only tests need another than the default
+    #[arg(long, hide = true)]
+    round_ms_max: Option<u64>,
+}
+
+impl Server {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let torture = Torture {
+            program: program.into_os_string(),
+            folder: self.data,
+            rounds: self.rounds,
+            seed: self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
+            acks_min: self.acks_min,
+            round_time_max: self.round_ms_max.map_or(ROUND_TIME_MAX, Duration::from_millis),
+            keep: if self.keep { Keep::Always } else { Keep::Faults },
+        };
+        writeln!(io::stderr(), "seed {}", torture.seed)?;
+        let outcome = arrw_bench::torture(&torture, &mut io::stderr())?;
+        let (said, exit) = match outcome {
+            Outcome::Sound(summary) => (sound(&torture, summary), Exit::Fine),
+            Outcome::Faulty { fault } => (fault, Exit::Damaged),
+            Outcome::Thin { what } => (what, Exit::Thin),
+        };
+        writeln!(io::stdout(), "{said}")?;
+        if exit != Exit::Fine || torture.keep == Keep::Always {
+            let folder = torture.folder.display();
+            writeln!(io::stdout(), "seed {}; data and evidence are in `{folder}`", torture.seed)?;
+        }
+        Ok(exit)
+    }
+}
+
+fn sound(torture: &Torture, summary: Summary) -> String {
+    let Summary { acknowledged, events, unanswered } = summary;
+    format!(
+        "{} kills: {acknowledged} writes acknowledged, {events} events, {unanswered} of them of \
+         writes that were never answered; all once, in one order, seen by all readers",
+        torture.rounds
+    )
+}

@@ -1,0 +1,46 @@
+//! The server under writers and readers, frozen and killed again and again: what its clients saw is checked.
+
+use crate::program::Folder;
+
+#[test]
+fn a_server_that_is_killed_again_and_again_keeps_its_word() {
+    let folder = Folder::new();
+    let arguments = ["torture", "server", "--rounds", "15", "--data", "t", "--keep"];
+    let ran = folder.run(&[&arguments[..], &["--acks-min", "300"]].concat()).ended_with(0);
+    assert!(ran.out.starts_with("15 kills: "), "{ran:?}");
+    let acknowledged = ran.out.split(' ').nth(2).unwrap().parse::<u64>().unwrap();
+    assert!(15 * 300 <= acknowledged, "{ran:?}");
+    assert!(ran.err.starts_with("seed ") && ran.out.contains("\nseed "), "{ran:?}");
+    folder.run(&["log", "verify", "t/data"]).ended_with(0);
+    let files = std::fs::read_dir(folder.path().join("t/data")).unwrap().count();
+    assert!(5 <= files, "too few segments were filled: {files} files");
+    // A folder in which something is may be somebody's.
+    let again = folder.run(&arguments).ended_with(1);
+    assert!(again.err.contains("is not empty"), "{again:?}");
+}
+
+#[test]
+fn a_history_that_is_too_thin_proves_nothing() {
+    let folder = Folder::new();
+    let arguments = ["torture", "server", "--rounds", "2", "--seed", "7", "--data", "t"];
+    let thin = ["--acks-min", "100000", "--round-ms-max", "1"];
+    let ran = folder.run(&[&arguments[..], &thin].concat()).ended_with(2);
+    assert!(ran.out.starts_with("too thin: ") && ran.out.contains("in `t`"), "{ran:?}");
+    let history = std::fs::read_to_string(folder.path().join("t/history.ndjson")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        history.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&lines[0]["seed"], lines[0]["fault"].as_str()),
+        (&7.into(), ran.out.lines().next())
+    );
+    // The last event is there whatever happens, and all five readers and the log have it.
+    assert_eq!(lines.iter().filter(|line| line["saw"]["event"]["writer"] == 1000).count(), 6);
+    // More than can be checked is not begun.
+    let more = ["torture", "server", "--rounds", "10000", "--acks-min", "100000", "--data", "v"];
+    assert!(folder.run(&more).ended_with(1).err.contains("ask for fewer"));
+    assert!(!folder.path().join("v").exists());
+    // What is sound leaves nothing.
+    let sound = ["--acks-min", "10", "--data", "u"];
+    folder.run(&[&arguments[..6], &sound].concat()).ended_with(0);
+    assert!(!folder.path().join("u").exists());
+}
