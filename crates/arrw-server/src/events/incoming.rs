@@ -30,11 +30,14 @@ pub(crate) struct Incoming<'a> {
     key: Cow<'a, str>,
     content_type: Option<Cow<'a, str>>,
     id: Option<Cow<'a, str>>,
-    headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    headers: Headers<'a>,
     payload: Cow<'a, [u8]>,
 }
 
-/// Names and values of the headers of one event, as the engine takes them.
+/// Names and values of the headers of one event.
+pub(super) type Headers<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// The same, as the engine takes them.
 pub(crate) type HeaderRefs<'a> = Vec<(&'a str, &'a [u8])>;
 
 impl<'a> Incoming<'a> {
@@ -42,6 +45,28 @@ impl<'a> Incoming<'a> {
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Problem> {
         let fields: Fields<'a> = serde_json::from_slice(json).map_err(|error| not_json(&error))?;
         fields.into_event()
+    }
+
+    /// An event of its parts: topic, key and id, what it carries and of which type, and its headers.
+    pub(super) fn of_parts(
+        (topic, key, id): (String, String, String),
+        content_type: Option<String>,
+        headers: Headers<'a>,
+        payload: Cow<'a, [u8]>,
+    ) -> Result<Self, Problem> {
+        check_headers(headers.len())?;
+        Ok(Self {
+            topic: topic.into(),
+            key: key.into(),
+            content_type: content_type.map(Cow::from),
+            id: Some(id.into()),
+            headers,
+            payload,
+        })
+    }
+
+    pub(super) fn set_payload(&mut self, payload: &'a [u8]) {
+        self.payload = payload.into();
     }
 
     pub(crate) fn topic(&self) -> &str {
@@ -78,6 +103,14 @@ pub(crate) fn elements(json: &[u8]) -> Result<Vec<&RawValue>, Problem> {
     serde_json::from_slice(json).map_err(|error| not_json(&error))
 }
 
+fn check_headers(count: usize) -> Result<(), Problem> {
+    if count <= EVENT_HEADERS_MAX {
+        return Ok(());
+    }
+    let detail = format!("it has {count} headers, and may have {EVENT_HEADERS_MAX}");
+    Err(Problem::new(Code::Event, detail))
+}
+
 /// One JSON value.
 pub(crate) fn whole_value(json: &[u8]) -> Result<&RawValue, Problem> {
     serde_json::from_slice(json).map_err(|error| not_json(&error))
@@ -98,7 +131,7 @@ struct Fields<'a> {
     topic: Option<Text<'a>>,
     key: Option<Text<'a>>,
     data: Option<&'a RawValue>,
-    headers: Option<Headers<'a>>,
+    headers: Option<HeadersIn<'a>>,
     id: Option<Text<'a>>,
     content_type: Option<Text<'a>>,
     data_base64: Option<Text<'a>>,
@@ -139,12 +172,7 @@ impl<'a> Fields<'a> {
             }
         };
         let headers = self.headers.unwrap_or_default().0;
-        if EVENT_HEADERS_MAX < headers.len() {
-            let count = headers.len();
-            return Err(wrong(&format!(
-                "it has {count} headers, and may have {EVENT_HEADERS_MAX}"
-            )));
-        }
+        check_headers(headers.len())?;
         Ok(Incoming {
             topic,
             key: self.key.unwrap_or_default().0,
@@ -237,9 +265,9 @@ impl<'de> Visitor<'de> for TextVisitor {
 
 /// An object of strings, in its order.
 #[derive(Debug, Default)]
-struct Headers<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+struct HeadersIn<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Headers<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for HeadersIn<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(HeadersVisitor)
     }
@@ -248,13 +276,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Headers<'a> {
 struct HeadersVisitor;
 
 impl<'de> Visitor<'de> for HeadersVisitor {
-    type Value = Headers<'de>;
+    type Value = HeadersIn<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object whose values are strings")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeadersIn<'de>, A::Error> {
         let mut headers: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
         while let Some((name, value)) = map.next_entry::<Text<'de>, Text<'de>>()? {
             if headers.iter().any(|(known, _)| *known == name.0) {
@@ -262,7 +290,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
             }
             headers.push((name.0, value.0));
         }
-        Ok(Headers(headers))
+        Ok(HeadersIn(headers))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `/v1/events`: publish, read a page, follow.
 
+mod cloud;
 mod follow;
 mod incoming;
 mod lines;

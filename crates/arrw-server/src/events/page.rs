@@ -6,11 +6,12 @@ use std::time::Duration;
 use arrw::{Events, Policy, Position, Seq, Start, Subscription, SubscriptionError};
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::cloud;
 use super::outgoing::Encoder;
 use crate::app::App;
 use crate::keys::Grant;
@@ -23,6 +24,12 @@ const PARAMETERS: &[&str] = &["filter", "after", "limit", "wait_ms"];
 
 /// In answers of lines: where the next page starts.
 const NEXT: &str = "arrw-next";
+
+/// In answers of CloudEvents: the gaps.
+const GAPS: &str = "arrw-gaps";
+
+/// The content type of an array of CloudEvents.
+const CLOUD_BATCH: &str = "application/cloudevents-batch+json";
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -80,6 +87,8 @@ async fn collect(
 enum Form {
     Json,
     Lines,
+    /// An array of CloudEvents.
+    Cloud,
 }
 
 impl Form {
@@ -90,7 +99,13 @@ impl Form {
                 .iter()
                 .any(|it| accept.contains(it))
         });
-        if wants_lines { Self::Lines } else { Self::Json }
+        let mut accepts = headers.get_all(header::ACCEPT).iter();
+        let is_cloud = |it: &HeaderValue| it.to_str().is_ok_and(|it| it.contains(CLOUD_BATCH));
+        match (wants_lines, accepts.any(is_cloud)) {
+            (true, _) => Self::Lines,
+            (false, true) => Self::Cloud,
+            (false, false) => Self::Json,
+        }
     }
 }
 
@@ -146,10 +161,17 @@ impl Page {
                 self.cut = last.map(|seq| Position { epoch: events.epoch(), seq });
                 return;
             }
-            if self.form == Form::Json && 0 < self.count {
+            if self.form != Form::Lines && 0 < self.count {
                 self.out.push(b',');
             }
-            self.encoder.of(events.epoch()).event(&event, &mut self.out);
+            let encoder = self.encoder.of(events.epoch());
+            if self.form == Form::Cloud {
+                let mut position = Vec::new();
+                encoder.position(event.seq(), &mut position);
+                cloud::write(&event, &String::from_utf8_lossy(&position), &mut self.out);
+            } else {
+                encoder.event(&event, &mut self.out);
+            }
             if self.form == Form::Lines {
                 self.out.push(b'\n');
             }
@@ -161,6 +183,21 @@ impl Page {
     fn into_response(self, position: Position) -> Response {
         let next = self.cut.unwrap_or(position).to_string();
         let no_store = (header::CACHE_CONTROL, "no-store".to_owned());
+        if self.form == Form::Cloud {
+            let mut json = vec![b'['];
+            json.extend_from_slice(&self.out);
+            json.push(b']');
+            let content_type = (header::CONTENT_TYPE, CLOUD_BATCH.to_owned());
+            let mut response = ([content_type, no_store], json).into_response();
+            let headers = response.headers_mut();
+            headers.insert(NEXT, next.parse().expect("a position is plain text"));
+            if !self.gaps.is_empty() {
+                let gaps = self.gaps.iter().map(|(first, last)| format!("{first}-{last}"));
+                let gaps = gaps.collect::<Vec<_>>().join(",");
+                headers.insert(GAPS, gaps.parse().expect("numbers are plain text"));
+            }
+            return response;
+        }
         if self.form == Form::Lines {
             let content_type = (header::CONTENT_TYPE, "application/x-ndjson".to_owned());
             let mut response = ([content_type, no_store], self.out).into_response();

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 
+use super::cloud;
 use super::incoming::{HeaderRefs, Incoming, elements, whole_value};
 use super::lines::{self, OnError};
 use super::taking::{Taking, nth};
@@ -69,6 +70,10 @@ const EXPECT_LAST: &str = "arrw-expect-last";
 enum Form {
     Json,
     Lines,
+    /// A CloudEvent, several of them, or one whose attributes are headers.
+    Cloud,
+    CloudBatch,
+    CloudBinary,
 }
 
 pub(crate) async fn publish(
@@ -97,6 +102,10 @@ pub(crate) async fn publish(
                 OnError::Continue => tally.into_response_with(&faults.to_json()),
             })
         }
+        Ok(form @ (Form::Cloud | Form::CloudBatch | Form::CloudBinary)) => {
+            let tally = cloud_events(&app, taking, (&form, &head.headers), &mut inflow).await;
+            tally.map(Tally::into_response)
+        }
         Err(problem) => Err(problem),
     };
     match answered {
@@ -112,6 +121,9 @@ fn form(headers: &HeaderMap) -> Result<Form, Problem> {
     let given = headers.get(header::CONTENT_TYPE).map_or("", |it| it.to_str().unwrap_or("?"));
     let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
+        _ if cloud::is_binary(headers) => Ok(Form::CloudBinary),
+        "application/cloudevents+json" => Ok(Form::Cloud),
+        "application/cloudevents-batch+json" => Ok(Form::CloudBatch),
         "application/json" => Ok(Form::Json),
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Form::Lines),
         _ => Err(Problem::new(Code::ContentType, format!("the content type is `{given}`")).hint(
@@ -119,6 +131,35 @@ fn form(headers: &HeaderMap) -> Result<Form, Problem> {
              `application/x-ndjson` for one event a line",
         )),
     }
+}
+
+/// Publishes CloudEvents; several of them as one batch.
+async fn cloud_events(
+    app: &App,
+    taking: Taking<'_>,
+    (form, headers): (&Form, &HeaderMap),
+    inflow: &mut Inflow,
+) -> Result<Tally, Problem> {
+    let body = inflow.whole(headers, app.limits.json_bytes).await?;
+    let mut tally = Tally::default();
+    let publish = if matches!(form, Form::CloudBatch) {
+        let events = cloud::batched(&body)?.into_iter().enumerate();
+        let events = events
+            .map(|(at, event)| taking.admit(event).map_err(|problem| problem.within(&nth(at))));
+        let events: Vec<Incoming<'_>> = events.collect::<Result<_, _>>()?;
+        publish_all(app, &events).map_err(|(at, problem)| problem.within(&nth(at)))?
+    } else {
+        let event = match form {
+            Form::CloudBinary => cloud::binary(headers, &body)?,
+            Form::Json | Form::Lines | Form::Cloud | Form::CloudBatch => cloud::structured(&body)?,
+        };
+        let event = taking.admit(event)?;
+        let headers = event.header_refs();
+        app.bus.publish(event.new_event(&headers)).map_err(|error| Problem::from(&error))?
+    };
+    let committed = commit(app, publish).await;
+    tally.add(&committed.map_err(|error| Problem::from(&error))?);
+    Ok(tally)
 }
 
 /// Publishes a body that is one JSON value.

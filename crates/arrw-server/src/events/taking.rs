@@ -25,7 +25,11 @@ impl<'a> Taking<'a> {
 
     /// Reads an event that may be published.
     pub(crate) fn event<'b>(&self, json: &'b [u8]) -> Result<Incoming<'b>, Problem> {
-        let mut event = Incoming::parse(json)?;
+        self.admit(Incoming::parse(json)?)
+    }
+
+    /// Looks whether an event may be published, and adds the trace.
+    pub(super) fn admit<'b>(&self, mut event: Incoming<'b>) -> Result<Incoming<'b>, Problem> {
         self.grant.check_topic(event.topic())?;
         if let Some(trace) = self.trace {
             event.add_header(TRACE, trace);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod asking;
+mod cloud;
 mod consumers;
 mod encodings;
 mod guard;

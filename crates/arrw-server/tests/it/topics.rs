@@ -94,7 +94,7 @@ fn stats_and_metrics_say_what_went_through() {
     let stats = server.get("/v1/stats").fine().json();
     assert_eq!((&stats["durable"]["published"], &stats["log"]["tail"]), (&json!(15), &json!(16)));
     assert!(stats["durable"]["delivered"].as_u64().unwrap() >= 5, "{stats}");
-    assert_eq!(stats["connections"], 1);
+    assert!(stats["connections"].as_u64().unwrap() >= 1, "{stats}");
     let stats = server.get("/v1/stats?filter=a.*").fine().json();
     assert_eq!((&stats["topics"], &stats["published"]), (&json!(2), &json!(10)));
     assert_eq!(server.get("/v1/subscriptions").fine().json(), json!({"subscriptions": []}));
