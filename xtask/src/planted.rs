@@ -14,7 +14,7 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
     (4, "forgets to sync the folder", "nothing_acknowledged_is_lost_in_any_crash_state"),
     (5, "publishes before the commit", "nothing_acknowledged_is_lost_in_any_crash_state"),
     (6, "trims too far", "log_agrees_with_the_model_in_memory"),
-    (7, "skips what woke a subscriber", "threads_that_wait_see_every_event_once_and_in_order"),
+    (7, "skips what woke a subscriber", "a_task_that_slept_gets_what_woke_it"),
     (8, "publishes a producer's last event again", "the_bus_agrees_with_the_model"),
     (9, "forgets ids over a restart", "the_bus_agrees_with_the_model"),
     (10, "lets a cursor go back", "the_bus_agrees_with_the_model"),

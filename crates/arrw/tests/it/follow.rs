@@ -117,6 +117,24 @@ impl Wake for Count {
 }
 
 #[test]
+fn a_task_that_slept_gets_what_woke_it() {
+    for topic in ["wanted", "~.wanted"] {
+        let db = Db::in_memory().unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut subscription = db.bus().subscribe(topic, Start::Latest).unwrap();
+        for number in 1..=3 {
+            assert!(subscription.poll_next(&mut context).is_pending());
+            publish(&db, topic, "x");
+            let Poll::Ready(Ok(Some(events))) = subscription.poll_next(&mut context) else {
+                panic!("{topic}: event {number} is not there");
+            };
+            let seqs: Vec<u64> = events.iter().map(|event| event.seq().get()).collect();
+            assert_eq!(seqs, [number]);
+        }
+    }
+}
+
+#[test]
 fn a_task_is_woken_for_what_it_wants_and_for_nothing_else() {
     let db = Db::in_memory().unwrap();
     let count = Arc::new(Count::default());
