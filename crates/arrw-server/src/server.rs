@@ -152,22 +152,13 @@ async fn stopped_log(app: &App) -> ServeError {
     let mut ticks = interval(HEALTH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_alarmed = false;
+    let refused = Seldom::default();
     loop {
         tokio::select! {
             _ = ticks.tick() => (),
             () = app.poisoned() => (),
         }
-        match app.tls.as_ref().map_or(Ok(false), Tls::refresh) {
-            Ok(true) => tracing::info!("read the certificate again"),
-            Ok(false) => (),
-            Err(error) => tracing::error!(%error, "cannot read the certificate again"),
-        }
-        match app.keys.refresh() {
-            Ok(true) => tracing::info!("read the keys again"),
-            Ok(false) => (),
-            // It is tried again with the next tick; the keys stay as they were.
-            Err(error) => tracing::warn!(%error, "cannot read the keys again"),
-        }
+        refresh(app, &refused);
         if let Some(alarm) = app.db.alarm().filter(|_| !is_alarmed) {
             is_alarmed = true;
             tracing::error!(%alarm, "an alarm was raised");
@@ -177,6 +168,29 @@ async fn stopped_log(app: &App) -> ServeError {
             return ServeError::LogStopped(cause);
         }
     }
+}
+
+/// Reads files again that have changed. One that cannot be read is tried again with the next tick; until then all
+/// stays as it was.
+fn refresh(app: &App, refused: &Seldom) {
+    let certificate = app.tls.as_ref().map_or(Ok(false), Tls::refresh);
+    let certificate = certificate.map_err(anything);
+    let keys = app.keys.refresh().map_err(anything);
+    for (what, read) in [("certificate", certificate), ("keys", keys)] {
+        match read {
+            Ok(true) => tracing::info!(what, "read a changed file again"),
+            Ok(false) => (),
+            Err(error) => {
+                if let Some(count) = refused.count() {
+                    tracing::error!(what, %error, count, "cannot read a changed file");
+                }
+            }
+        }
+    }
+}
+
+fn anything(error: impl std::error::Error + 'static) -> Box<dyn std::error::Error> {
+    Box::new(error)
 }
 
 async fn accept_all(

@@ -78,11 +78,9 @@ impl Tls {
         if self.present.read().unwrap_or_else(PoisonError::into_inner).changed == changed {
             return Ok(false);
         }
-        let config = load(&self.files);
-        let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
-        // Also what is wrong is tried again only when it has changed.
-        present.changed = changed;
-        present.config = config?;
+        // What is wrong, or half written, is tried again, whether or not it seems to have changed by then.
+        let config = load(&self.files)?;
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Present { config, changed };
         Ok(true)
     }
 }
