@@ -5,8 +5,8 @@ use std::task::Waker;
 
 use arrw_log::{Frame, Seq};
 
-use crate::limits::{DISPATCH_RECORDS, LISTED_AT_ONCE, SUBSCRIPTIONS_MAX};
-use crate::registry::{Listed, Registry, Rest, SubscriberId, Wakes};
+use crate::limits::{DISPATCH_RECORDS, SUBSCRIPTIONS_MAX};
+use crate::registry::{Listed, Registry, Rest, SubscriberId, Wakes, show_all};
 use crate::subscriber::{Delivered, Subscriber};
 
 /// The subscribers of durable topics. Frames are noted here in the order of the log, by one at a time.
@@ -41,12 +41,8 @@ impl Dispatch {
 
     /// Shows all subscribers to `each`, some at a time, and answers what those were handed who are gone. Who
     /// comes or goes meanwhile may or may not be shown.
-    pub fn list(&self, mut each: impl FnMut(Listed)) -> Delivered {
-        let (mut from, mut some) = (Some(0), Vec::new());
-        while let Some(at) = from {
-            from = self.lock().list(at, LISTED_AT_ONCE, &mut some);
-            some.drain(..).for_each(&mut each);
-        }
+    pub fn list(&self, each: impl FnMut(Listed)) -> Delivered {
+        show_all(|at, some| self.lock().list(at, some), each);
         self.lock().gone()
     }
 

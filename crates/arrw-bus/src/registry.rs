@@ -19,6 +19,7 @@ use std::task::Waker;
 use arrw_log::Seq;
 
 use crate::index::FilterIndex;
+use crate::limits::LISTED_AT_ONCE;
 use crate::planted::{Bug, is_planted};
 use crate::subscriber::{Delivered, Subscriber};
 
@@ -89,6 +90,18 @@ pub(crate) struct Registry {
 /// A subscriber and the record that it waits for or will read next.
 pub type Listed = (Arc<Subscriber>, Seq);
 
+/// Shows all subscribers to `each`, some at a time: `list` locks their registry and lists from a number on.
+pub(crate) fn show_all(
+    mut list: impl FnMut(usize, &mut Vec<Listed>) -> Option<usize>,
+    mut each: impl FnMut(Listed),
+) {
+    let (mut from, mut some) = (Some(0), Vec::new());
+    while let Some(at) = from {
+        from = list(at, &mut some);
+        some.drain(..).for_each(&mut each);
+    }
+}
+
 impl Registry {
     /// Without subscribers, for an order that ends before `next`.
     pub(crate) fn new(next: Seq, seed: u64) -> Self {
@@ -150,9 +163,9 @@ impl Registry {
         self.gone
     }
 
-    /// Lists `max` numbers from `from` on into `out`, the free ones left out; answers where to go on.
-    pub(crate) fn list(&self, from: usize, max: usize, out: &mut Vec<Listed>) -> Option<usize> {
-        let end = self.slots.len().min(from.saturating_add(max));
+    /// Lists [`LISTED_AT_ONCE`] numbers from `from` on into `out`, the free ones left out; answers where to go on.
+    pub(crate) fn list(&self, from: usize, out: &mut Vec<Listed>) -> Option<usize> {
+        let end = self.slots.len().min(from.saturating_add(LISTED_AT_ONCE));
         for slot in self.slots.get(from..end).unwrap_or_default() {
             let Some(subscriber) = &slot.subscriber else { continue };
             let next = match slot.state {

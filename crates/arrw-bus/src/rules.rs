@@ -33,7 +33,7 @@ pub const FLOOR: Kind = Kind(4);
 /// What a batch asks the [`Rules`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// Has any of these events been published before? Made by [`ids`](Self::ids).
+    /// Has any of these events been published before?
     Ids(IdAsks),
     /// Which of these events, from number `first` of a producer on, are new? A control record with the number
     /// of the last follows them.
@@ -91,17 +91,9 @@ pub struct IdAsks {
     repeated: Option<String>,
 }
 
-impl Ask {
+impl IdAsks {
     /// Whether any of these events has been published before. Looks here, and not where the place of the batch
     /// is decided, whether two of them are the same.
-    #[must_use]
-    pub fn ids(asks: impl IntoIterator<Item = IdAsk>) -> Self {
-        Self::Ids(IdAsks::new(asks))
-    }
-}
-
-impl IdAsks {
-    /// What these events ask.
     #[must_use]
     pub fn new(asks: impl IntoIterator<Item = IdAsk>) -> Self {
         let asks: Vec<IdAsk> = asks.into_iter().collect();

@@ -11,10 +11,10 @@ use arrw_log::{Batch, Epoch, Frame, Position, Seq, Timestamp};
 
 use crate::event::{EventError, NewEvent};
 use crate::limits::{
-    LISTED_AT_ONCE, LOCK_TRIES, SUBSCRIPTIONS_MAX, TAIL_BATCH_BYTES, TAIL_BATCH_MICROS,
-    TAIL_FRAMES_MAX, TAIL_FRAMES_READ, TOPICS_COUNTED_MAX,
+    LOCK_TRIES, SUBSCRIPTIONS_MAX, TAIL_BATCH_BYTES, TAIL_BATCH_MICROS, TAIL_FRAMES_MAX,
+    TAIL_FRAMES_READ, TOPICS_COUNTED_MAX,
 };
-use crate::registry::{Listed, Registry, Rest, SubscriberId, Wakes};
+use crate::registry::{Listed, Registry, Rest, SubscriberId, Wakes, show_all};
 use crate::subscriber::{Delivered, Subscriber};
 
 /// The order of all volatile events since the start: its seqs are its own, and its epoch is of this start
@@ -168,12 +168,8 @@ impl Tail {
 
     /// Shows all subscribers to `each`, some at a time, and answers what those were handed who are gone. Who
     /// comes or goes meanwhile may or may not be shown.
-    pub fn list(&self, mut each: impl FnMut(Listed)) -> Delivered {
-        let (mut from, mut some) = (Some(0), Vec::new());
-        while let Some(at) = from {
-            from = self.lock().registry.list(at, LISTED_AT_ONCE, &mut some);
-            some.drain(..).for_each(&mut each);
-        }
+    pub fn list(&self, each: impl FnMut(Listed)) -> Delivered {
+        show_all(|at, some| self.lock().registry.list(at, some), each);
         self.lock().registry.gone()
     }
 

@@ -58,6 +58,11 @@ impl Admission {
         Ok(Place { _place: place, _peer: peer })
     }
 
+    /// Connections there are.
+    pub(crate) fn count(&self) -> usize {
+        (self.places_max as usize).saturating_sub(self.places.available_permits())
+    }
+
     /// Waits until every place is free.
     pub(crate) async fn all_gone(&self) {
         drop(self.places.acquire_many(self.places_max).await);

@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use arrw::{AppendError, Bus, ConsumerError, Db, PublishError, RetentionError};
+use arrw::{Bus, Db};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::admission::Admission;
 use crate::events::Sharing;
 use crate::guard::Hosts;
 use crate::keys::Keys;
@@ -27,7 +27,7 @@ pub(crate) struct App {
     pub(crate) sharing: Arc<Sharing>,
     pub(crate) counters: Counters,
     pub(crate) started: Instant,
-    connections: AtomicUsize,
+    pub(crate) admission: Admission,
     pub(crate) limits: Limits,
     /// Places for streams of events.
     streams: Arc<Semaphore>,
@@ -47,14 +47,14 @@ impl App {
             hosts,
             keys,
             tls: None,
-            limits,
             streams,
             started: Instant::now(),
             sharing: Arc::default(),
             counters: Counters::default(),
-            connections: AtomicUsize::new(0),
+            admission: Admission::new(limits.clone()),
             closing: watch::Sender::default(),
             poisoned: Notify::default(),
+            limits,
         }
     }
 
@@ -91,59 +91,20 @@ impl App {
         *self.closing.borrow()
     }
 
-    /// Connections there are.
-    pub(crate) fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-
-    /// Counts a connection until what this answers is dropped.
-    pub(crate) fn connected(self: &Arc<Self>) -> Connected {
-        self.counters.connected();
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        Connected(Arc::clone(self))
-    }
-
-    /// Looks whether a publish failed because the log has stopped, which ends the server.
-    pub(crate) fn watch(&self, error: &PublishError) {
-        if let PublishError::Append(error) = error {
-            self.watch_append(error);
-        }
-    }
-
-    /// The refusal of a call for a consumer; a log that has stopped ends the server.
-    pub(crate) fn refuse_consumer(&self, error: &ConsumerError) -> Problem {
-        if let ConsumerError::Append(error) = error {
-            self.watch_append(error);
-        }
-        error.into()
-    }
-
-    /// The refusal of a call for retention; a log that has stopped ends the server.
-    pub(crate) fn refuse_retention(&self, error: &RetentionError) -> Problem {
-        if let RetentionError::Append(error) = error {
-            self.watch_append(error);
-        }
-        error.into()
-    }
-
-    fn watch_append(&self, error: &AppendError) {
-        if let AppendError::Poisoned(_) | AppendError::Unknown(_) = error {
+    /// What a client is told of an error; a log that has stopped ends the server.
+    pub(crate) fn refuse<'e, E>(&self, error: &'e E) -> Problem
+    where
+        Problem: From<&'e E>,
+    {
+        let problem = Problem::from(error);
+        if let Code::LogStopped | Code::OutcomeUnknown = problem.code() {
             self.poisoned.notify_one();
         }
+        problem
     }
 
     /// Waits until a publish found that the log has stopped.
     pub(crate) async fn poisoned(&self) {
         self.poisoned.notified().await;
-    }
-}
-
-/// A connection that is counted.
-#[derive(Debug)]
-pub(crate) struct Connected(Arc<App>);
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

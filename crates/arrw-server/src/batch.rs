@@ -51,12 +51,10 @@ pub(crate) async fn commit(
             return Err(problem);
         }
     };
-    let form: Form<'_> = serde_json::from_slice(&body).map_err(|error| json::refusal(&error))?;
+    let form: Form<'_> =
+        serde_json::from_slice(&body).map_err(|error| json::refusal(Code::Body, &error))?;
     let committed = hand_over(&app, Taking::of(&grant, &head.headers), &form)?.await;
-    let published = committed.map_err(|error| {
-        app.watch(&error);
-        Problem::from(&error)
-    })?;
+    let published = committed.map_err(|error| app.refuse(&error))?;
     let mut tally = Tally::default();
     tally.add(&published);
     Ok(tally.into_response())

@@ -163,7 +163,7 @@ pub(crate) async fn acknowledge(
     let Ack { generation, position } = json::read(&app, &headers, request.into_body()).await?;
     let position = parse_position(&position)?;
     let acknowledged = async { app.bus.acknowledge(&name, generation, position)?.await };
-    acknowledged.await.map_err(|error: ConsumerError| app.refuse_consumer(&error))?;
+    acknowledged.await.map_err(|error: ConsumerError| app.refuse(&error))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -176,7 +176,7 @@ pub(crate) async fn delete(
     let deleted = blocking(app, move |app| match app.bus.delete_consumer(&name) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Problem::from(&ConsumerError::Unknown { name })),
-        Err(error) => Err(app.refuse_consumer(&error)),
+        Err(error) => Err(app.refuse(&error)),
     });
     deleted.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -203,7 +203,7 @@ async fn changed(
     app: Arc<App>,
     change: impl FnOnce(&App) -> Result<ConsumerStatus, ConsumerError> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let status = blocking(app, |app| change(app).map_err(|error| app.refuse_consumer(&error)));
+    let status = blocking(app, |app| change(app).map_err(|error| app.refuse(&error)));
     Ok(json::answer(&ConsumerOut::from(status.await?)))
 }
 

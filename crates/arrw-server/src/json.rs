@@ -19,8 +19,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
     body: Body,
 ) -> Result<T, Problem> {
     let given = headers.get(header::CONTENT_TYPE).map_or("", |it| it.to_str().unwrap_or("?"));
-    let essence = given.split(';').next().unwrap_or_default().trim();
-    if !essence.is_empty() && !essence.eq_ignore_ascii_case("application/json") {
+    if !["", "application/json"].contains(&essence(given).as_str()) {
         return Err(Problem::new(Code::ContentType, format!("the content type is `{given}`"))
             .hint("send `content-type: application/json`"));
     }
@@ -33,13 +32,18 @@ pub(crate) async fn read<T: DeserializeOwned>(
             return Err(problem);
         }
     };
-    read.map_err(|error| refusal(&error))
+    read.map_err(|error| refusal(Code::Body, &error))
 }
 
-/// What is wrong with a body.
-pub(crate) fn refusal(error: &serde_json::Error) -> Problem {
+/// A content type without its parameters, in small letters.
+pub(crate) fn essence(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// What is wrong with a text: it is not JSON, or JSON of another form, which has its code.
+pub(crate) fn refusal(code: Code, error: &serde_json::Error) -> Problem {
     match error.classify() {
-        Category::Data => Problem::new(Code::Body, error.to_string()),
+        Category::Data => Problem::new(code, error.to_string()),
         Category::Syntax | Category::Eof | Category::Io => {
             Problem::new(Code::NotJson, format!("this is not JSON: {error}"))
         }

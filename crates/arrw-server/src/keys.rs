@@ -10,19 +10,19 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use arrw::{Filter, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::auth::now;
+use crate::hash::sha256;
 use crate::limits::{KEY_LOOK_EVERY, KEY_PATTERNS_MAX, KEYS_MAX};
 use crate::nearest::nearest;
 use crate::rfc3339::{self, rfc3339};
+use crate::stamp::Stamp;
 
 /// Characters of the id of a key.
 const ID_CHARS: usize = 12;
@@ -309,7 +309,7 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
 }
 
 fn hash_of(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(&[secret.as_bytes()])
 }
 
 /// Random letters and digits.
@@ -361,11 +361,27 @@ impl Grant {
 /// The keys of a running server.
 pub(crate) struct Keys {
     path: Option<PathBuf>,
-    state: RwLock<BTreeMap<String, StoredKey>>,
-    /// When the file was last changed, as far as is known.
-    changed: RwLock<Option<(SystemTime, u64)>>,
+    state: RwLock<State>,
     /// Counts how often the keys changed: streams look again then.
     version: watch::Sender<u64>,
+}
+
+/// What the file held when it was read.
+struct State {
+    keys: BTreeMap<String, StoredKey>,
+    stamp: Option<Stamp>,
+    /// True from the first key on, also when the last one is taken away.
+    is_needed: bool,
+}
+
+impl State {
+    fn read(path: Option<&PathBuf>) -> Result<Self, KeysError> {
+        let stamp = path.map(|path| Stamp::of(path));
+        let keys = path.map_or(Ok(BTreeMap::new()), |path| Ok(KeyFile::load(path)?.keys));
+        let keys: BTreeMap<String, StoredKey> = keys?;
+        let is_needed = !keys.is_empty();
+        Ok(Self { keys, stamp, is_needed })
+    }
 }
 
 impl fmt::Debug for Keys {
@@ -377,17 +393,17 @@ impl fmt::Debug for Keys {
 impl Keys {
     /// Those of a file; none at all without a file.
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self, KeysError> {
-        let (state, changed) = match &path {
-            Some(path) => (KeyFile::load(path)?.keys, stamp(path)),
-            None => (BTreeMap::new(), None),
-        };
-        let (state, changed) = (RwLock::new(state), RwLock::new(changed));
-        Ok(Self { path, state, changed, version: watch::Sender::new(0) })
+        let state = RwLock::new(State::read(path.as_ref())?);
+        Ok(Self { path, state, version: watch::Sender::new(0) })
     }
 
-    /// True when nobody needs a key, as there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    /// True when a request needs a key.
+    pub(crate) fn are_needed(&self) -> bool {
+        self.lock().is_needed
+    }
+
+    fn lock(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until what a grant came from is not good any more. One that ends by itself does so on the minute.
@@ -402,22 +418,15 @@ impl Keys {
     /// Reads the file again if it changed. One that cannot be read changes nothing: the keys stay as they were.
     pub(crate) fn refresh(&self) -> Result<bool, KeysError> {
         let Some(path) = &self.path else { return Ok(false) };
-        let now = stamp(path);
-        if now == *self.changed.read().unwrap_or_else(PoisonError::into_inner) {
+        let before = self.lock().stamp;
+        if before == Some(Stamp::of(path)) {
             return Ok(false);
         }
-        let keys = KeyFile::load(path)?.keys;
-        // A server that needed keys keeps needing one when the last was taken away.
-        let is_locked = !self.is_empty() && keys.is_empty();
-        if !is_locked {
-            *self.state.write().unwrap_or_else(PoisonError::into_inner) = keys;
-        } else {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            state
-                .values_mut()
-                .for_each(|key| key.expires = Some(rfc3339(Timestamp::from_micros(0))));
-        }
-        *self.changed.write().unwrap_or_else(PoisonError::into_inner) = now;
+        let read = State::read(Some(path))?;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let is_needed = state.is_needed || read.is_needed;
+        *state = State { is_needed, ..read };
+        drop(state);
         self.version.send_modify(|version| *version += 1);
         Ok(true)
     }
@@ -425,16 +434,15 @@ impl Keys {
     /// What a key is good for now; `None` when it is none of ours.
     pub(crate) fn grant(&self, text: &str, now: Timestamp) -> Option<Grant> {
         let (id, secret) = text.strip_prefix("arrw_")?.split_once('_')?;
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let key = state.get(id)?;
+        let state = self.lock();
+        let key = state.keys.get(id)?;
         key.takes(secret, now).then(|| Self::grant_of(id, key))
     }
 
     /// What the key that a grant came from is good for now.
     pub(crate) fn is_still_good(&self, grant: &Grant, now: Timestamp) -> bool {
-        let Some(id) = &grant.key else { return self.is_empty() };
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.get(&**id).is_some_and(|key| {
+        let Some(id) = &grant.key else { return !self.are_needed() };
+        self.lock().keys.get(&**id).is_some_and(|key| {
             let end = key.expires.as_deref().and_then(rfc3339::parse);
             end.is_none_or(|end| now < end) && Self::grant_of(id, key) == *grant
         })
@@ -446,9 +454,4 @@ impl Keys {
         let topics = (!topics.is_empty()).then(|| topics.into());
         Grant { key: Some(id.into()), scopes: key.scopes.clone(), topics }
     }
-}
-
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, std::os::unix::fs::MetadataExt::ino(&metadata)))
 }

@@ -34,11 +34,13 @@ mod admission;
 mod app;
 mod auth;
 mod guard;
+mod hash;
 mod keys;
 mod patient;
 mod request_id;
 mod routes;
 mod seldom;
+mod stamp;
 
 mod batch;
 mod body;

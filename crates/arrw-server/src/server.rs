@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::admission::{Admission, Place, turn_away};
+use crate::admission::{Place, turn_away};
 use crate::app::App;
 use crate::guard::Hosts;
 use crate::keys::{Keys, KeysError};
@@ -106,7 +106,7 @@ impl Server {
         let failed = |source| BindError::Listen { listen, source };
         let keys = Keys::open(keys)?;
         let tls = tls.map(Tls::open).transpose()?;
-        if keys.is_empty() && !listen.ip().is_loopback() {
+        if !keys.are_needed() && !listen.ip().is_loopback() {
             return Err(BindError::NoKeys { listen });
         }
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
@@ -128,11 +128,10 @@ impl Server {
     /// When the log has stopped.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
         let Self { listener, app, .. } = self;
-        let admission = Admission::new(app.limits.clone());
         let named = from_fn_with_state(Arc::<RequestIds>::default(), request_id::name);
         let router = routes::router(Arc::clone(&app)).layer(named);
         let ended = {
-            let accepting = accept_all(&listener, &app, &router, &admission);
+            let accepting = accept_all(&listener, &app, &router);
             tokio::select! {
                 () = shutdown => Ok(()),
                 error = stopped_log(&app) => Err(error),
@@ -142,7 +141,7 @@ impl Server {
         drop(listener);
         app.close();
         // Whoever is not done by then is cut off when the runtime ends.
-        drop(timeout(app.limits.drain, admission.all_gone()).await);
+        drop(timeout(app.limits.drain, app.admission.all_gone()).await);
         ended
     }
 }
@@ -193,16 +192,11 @@ fn anything(error: impl std::error::Error + 'static) -> Box<dyn std::error::Erro
     Box::new(error)
 }
 
-async fn accept_all(
-    listener: &TcpListener,
-    app: &Arc<App>,
-    router: &Router,
-    admission: &Admission,
-) {
+async fn accept_all(listener: &TcpListener, app: &Arc<App>, router: &Router) {
     let (turned_away, not_accepted) = (Seldom::default(), Seldom::default());
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => match admission.admit(peer.ip()) {
+            Ok((stream, peer)) => match app.admission.admit(peer.ip()) {
                 Ok(place) => {
                     drop(tokio::spawn(connection(stream, Arc::clone(app), router.clone(), place)));
                 }
@@ -233,7 +227,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Answers one connection's requests until it ends.
 async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Place) {
-    let _counted = app.connected();
+    app.counters.connected();
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
     let stream = Patient::new(stream, app.limits.write_stall);

@@ -118,7 +118,7 @@ impl StatsOut {
             volatile: bus.volatile.into(),
             refused: bus.refused,
             consumers: app.bus.count_consumers(),
-            connections: app.connections(),
+            connections: app.admission.count(),
             alarm: bus.alarm.map(|alarm| alarm.to_string()),
         })
     }

@@ -1,15 +1,15 @@
 //! TLS: a certificate and its key from two files, which are read again when they change.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::stamp::Stamp;
 
 /// Where the certificate and its key are, both in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,14 +54,14 @@ pub(crate) struct Tls {
 #[derive(Debug)]
 struct Present {
     config: Arc<ServerConfig>,
-    /// When each file was changed last, as far as is known.
-    changed: [Option<SystemTime>; 2],
+    /// Those of the files that it was read from.
+    stamps: [Stamp; 2],
 }
 
 impl Tls {
     pub(crate) fn open(files: TlsFiles) -> Result<Self, TlsError> {
-        let changed = stamps(&files);
-        let present = RwLock::new(Present { config: load(&files)?, changed });
+        let stamps = stamps(&files);
+        let present = RwLock::new(Present { config: load(&files)?, stamps });
         Ok(Self { files, present })
     }
 
@@ -74,13 +74,13 @@ impl Tls {
     /// Reads the files again if they changed; true when that brought something new. On an error new connections
     /// go on with what was there before.
     pub(crate) fn refresh(&self) -> Result<bool, TlsError> {
-        let changed = stamps(&self.files);
-        if self.present.read().unwrap_or_else(PoisonError::into_inner).changed == changed {
+        let stamps = stamps(&self.files);
+        if self.present.read().unwrap_or_else(PoisonError::into_inner).stamps == stamps {
             return Ok(false);
         }
         // What is wrong, or half written, is tried again, whether or not it seems to have changed by then.
         let config = load(&self.files)?;
-        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Present { config, changed };
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Present { config, stamps };
         Ok(true)
     }
 }
@@ -121,6 +121,6 @@ pub(crate) fn connector(file: &Path) -> Result<TlsConnector, TlsError> {
     Ok(Arc::new(config).into())
 }
 
-fn stamps(files: &TlsFiles) -> [Option<SystemTime>; 2] {
-    [&files.certificate, &files.key].map(|file| fs::metadata(file).ok()?.modified().ok())
+fn stamps(files: &TlsFiles) -> [Stamp; 2] {
+    [&files.certificate, &files.key].map(|file| Stamp::of(file))
 }

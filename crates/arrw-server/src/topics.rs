@@ -148,9 +148,8 @@ pub(crate) async fn purge(
     Path(topic): Path<String>,
 ) -> Result<Response, Problem> {
     grant.check_topic(&topic)?;
-    let purged = blocking(app, move |app| {
-        app.bus.purge(&topic).map_err(|error| app.refuse_retention(&error))
-    });
+    let purged =
+        blocking(app, move |app| app.bus.purge(&topic).map_err(|error| app.refuse(&error)));
     purged.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -254,7 +253,7 @@ async fn store_retention(
     policy: Option<TopicRetention>,
 ) -> Result<(), Problem> {
     let stored = blocking(app, move |app| {
-        app.bus.set_retention(&pattern, policy).map_err(|error| app.refuse_retention(&error))
+        app.bus.set_retention(&pattern, policy).map_err(|error| app.refuse(&error))
     });
     stored.await
 }

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use arrw_bus::{Acknowledgement, Ask, BatchAsk, IdAsk, IdAsks, NewEvent};
+use arrw_bus::{Acknowledgement, Ask, BatchAsk, NewEvent};
 use arrw_log::{Position, ReadError, Seq};
 
-use crate::bus::refuse_volatile;
+use crate::bus::{records_of, refuse_volatile};
 use crate::consumer::{Consumer, push_acknowledgement};
 use crate::db::Shared;
 use crate::error::{PublishError, other_epoch};
@@ -76,14 +76,7 @@ impl<'a> Batch<'a> {
     /// records than those expected, is the answer's to say. Then nothing of it happens.
     pub fn commit(self) -> Result<Commit, PublishError> {
         refuse_volatile(&self.events)?;
-        let mut batch = arrw_log::Batch::new();
-        for event in &self.events {
-            event.push_to(&mut batch)?;
-        }
-        let with_record = self.events.iter().zip(&batch);
-        let ids = with_record.filter_map(|(event, record)| IdAsk::of(event, &record));
-        let ids: Vec<IdAsk> = ids.collect();
-        let ids = (!ids.is_empty()).then(|| IdAsks::new(ids));
+        let (mut batch, ids) = records_of(&self.events)?;
         let mut acknowledgements = Vec::with_capacity(self.acknowledged.len());
         for (name, generation, position) in self.acknowledged {
             let seq = self.shared.seq_of(position)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrw_bus::limits::NAME_BYTES_MAX;
-use arrw_bus::{Ask, EventError, Filter, IdAsk, NewEvent, TopicRetention, producer_record};
+use arrw_bus::{Ask, EventError, Filter, IdAsk, IdAsks, NewEvent, TopicRetention, producer_record};
 use arrw_log::{Batch, Position, ReadError, Seq};
 
 use crate::consumer::{self, Acknowledge, Consumer, ConsumerStatus};
@@ -353,16 +353,25 @@ impl Bus {
 }
 
 fn batch_of(events: &[NewEvent<'_>]) -> Result<Batch, PublishError> {
+    let (batch, ids) = records_of(events)?;
+    Ok(match ids {
+        Some(ids) => batch.asking(Arc::new(Ask::Ids(ids))),
+        None => batch,
+    })
+}
+
+/// The records of events, and what these ask if any has an id.
+pub(crate) fn records_of(events: &[NewEvent<'_>]) -> Result<(Batch, Option<IdAsks>), PublishError> {
     let mut batch = Batch::new();
     for event in events {
         event.push_to(&mut batch)?;
     }
     if events.iter().all(|event| event.id.is_none()) {
-        return Ok(batch);
+        return Ok((batch, None));
     }
     let ids = events.iter().zip(&batch).filter_map(|(event, record)| IdAsk::of(event, &record));
-    let ask = Ask::ids(ids);
-    Ok(batch.asking(Arc::new(ask)))
+    let ids = IdAsks::new(ids);
+    Ok((batch, Some(ids)))
 }
 
 pub(crate) fn refuse_volatile(events: &[NewEvent<'_>]) -> Result<(), PublishError> {

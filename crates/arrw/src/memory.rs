@@ -191,7 +191,7 @@ impl Due {
 
 #[cfg(test)]
 mod tests {
-    use arrw_bus::{Ask, IdAsk, NewEvent, Rules};
+    use arrw_bus::{Ask, IdAsk, IdAsks, NewEvent, Rules};
     use arrw_log::{Batch, Environment, Epoch, Frame, MemoryStorage, Timestamp};
 
     use super::*;
@@ -200,7 +200,9 @@ mod tests {
         let event = NewEvent { id: Some(id), ..NewEvent::new("orders", b"{}") };
         let mut batch = Batch::new();
         event.push_to(&mut batch).unwrap();
-        let ask = Ask::ids(batch.into_iter().filter_map(|record| IdAsk::of(&event, &record)));
+        let ask = Ask::Ids(IdAsks::new(
+            batch.into_iter().filter_map(|record| IdAsk::of(&event, &record)),
+        ));
         batch.asking(Arc::new(ask))
     }
 

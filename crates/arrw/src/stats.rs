@@ -111,20 +111,14 @@ pub(crate) fn of_pattern(shared: &Shared, pattern: &Filter) -> Result<PatternSta
         }
     };
     let mut sum = Sum::default();
-    let within = |listed: Listed| {
-        if listed.0.filter().is_within(pattern) {
-            sum.add(&listed);
-        }
-    };
     if pattern.is_volatile() {
         let all = shared.tail.published_by_topic();
         all.iter().for_each(|(topic, events)| count(topic, *events));
-        shared.tail.list(within);
     } else {
         let all = shared.log.topics();
         all.iter().for_each(|(topic, end)| count(topic, end.last_offset));
-        shared.dispatch.list(within);
     }
+    list_within(shared, pattern, |listed| sum.add(&listed));
     let published = (pattern.is_volatile(), published);
     Ok(PatternStats { topics, traffic: sum.traffic(shared, published, Delivered::default())? })
 }
@@ -135,13 +129,22 @@ pub(crate) fn of_subscriptions(
     limit: usize,
 ) -> Result<Vec<SubscriptionStats>, ReadError> {
     let mut all = Vec::new();
+    list_within(shared, pattern, |listed| {
+        all.push(listed);
+        // Now and then only those are kept that are still in question.
+        if limit.saturating_mul(2).max(1_024) < all.len() {
+            keep_slowest(&mut all, limit);
+        }
+    });
+    keep_slowest(&mut all, limit);
+    all.iter().map(|listed| of_subscription(shared, listed)).collect()
+}
+
+/// Shows the subscriptions to `each` that want nothing but what a pattern matches.
+fn list_within(shared: &Shared, pattern: &Filter, mut each: impl FnMut(Listed)) {
     let within = |listed: Listed| {
         if listed.0.filter().is_within(pattern) {
-            all.push(listed);
-            // Now and then only those are kept that are still in question.
-            if limit.saturating_mul(2).max(1_024) < all.len() {
-                keep_slowest(&mut all, limit);
-            }
+            each(listed);
         }
     };
     if pattern.is_volatile() {
@@ -149,8 +152,6 @@ pub(crate) fn of_subscriptions(
     } else {
         shared.dispatch.list(within);
     }
-    keep_slowest(&mut all, limit);
-    all.iter().map(|listed| of_subscription(shared, listed)).collect()
 }
 
 fn keep_slowest(all: &mut Vec<Listed>, limit: usize) {

@@ -13,9 +13,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use super::incoming::{Headers, Incoming};
+use crate::hash::sha256;
 use crate::json;
 use crate::problem::{Code, Problem};
 use crate::rfc3339::{self, rfc3339};
@@ -52,14 +52,14 @@ struct Attributes<'a> {
 
 /// Reads one event in structured mode.
 pub(super) fn structured(body: &[u8]) -> Result<Incoming<'_>, Problem> {
-    let fields = serde_json::from_slice(body).map_err(|error| json::refusal(&error))?;
+    let fields = serde_json::from_slice(body).map_err(|error| json::refusal(Code::Body, &error))?;
     attributes(fields)?.into_event()
 }
 
 /// Reads a batch in structured mode.
 pub(super) fn batched(body: &[u8]) -> Result<Vec<Incoming<'_>>, Problem> {
     let all: Vec<BTreeMap<Cow<'_, str>, &RawValue>> =
-        serde_json::from_slice(body).map_err(|error| json::refusal(&error))?;
+        serde_json::from_slice(body).map_err(|error| json::refusal(Code::Body, &error))?;
     let event = |(at, fields)| {
         let event = attributes(fields).and_then(Attributes::into_event);
         event.map_err(|problem| problem.within(&super::taking::nth(at)))
@@ -88,7 +88,8 @@ pub(super) fn binary<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Incoming
     }
     let content_type = attributes.texts.get("datacontenttype").map(String::as_str);
     if is_json(content_type) && !body.is_empty() {
-        let data = serde_json::from_slice(body).map_err(|error| json::refusal(&error))?;
+        let data =
+            serde_json::from_slice(body).map_err(|error| json::refusal(Code::Body, &error))?;
         attributes.data = Some(data);
         return attributes.into_event();
     }
@@ -111,7 +112,7 @@ fn attributes<'a>(fields: BTreeMap<Cow<'a, str>, &'a RawValue>) -> Result<Attrib
             continue;
         }
         let value: Value =
-            serde_json::from_str(raw.get()).map_err(|error| json::refusal(&error))?;
+            serde_json::from_str(raw.get()).map_err(|error| json::refusal(Code::Body, &error))?;
         let text = match value {
             Value::Null => continue,
             Value::String(text) => text,
@@ -137,7 +138,7 @@ fn attributes<'a>(fields: BTreeMap<Cow<'a, str>, &'a RawValue>) -> Result<Attrib
 /// Whether what has this content type is JSON.
 fn is_json(content_type: Option<&str>) -> bool {
     let Some(content_type) = content_type else { return true };
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = json::essence(content_type);
     essence == CONTENT_TYPE_DEFAULT || essence.ends_with("+json")
 }
 
@@ -194,11 +195,7 @@ fn id_of(source: &str, id: &str) -> String {
     if both.len() <= ID_MAX && both.bytes().all(|it| it.is_ascii_graphic()) {
         return both;
     }
-    let mut hash = Sha256::new();
-    hash.update(source.as_bytes());
-    hash.update([0]);
-    hash.update(id.as_bytes());
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(&[source.as_bytes(), &[0], id.as_bytes()])
 }
 
 /// Appends an event in structured mode. One that was not published so is of the source `arrwdb` and has its

@@ -7,9 +7,9 @@ use arrw::NewEvent;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use crate::json::refusal;
 use crate::limits::EVENT_HEADERS_MAX;
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
@@ -43,7 +43,8 @@ pub(crate) type HeaderRefs<'a> = Vec<(&'a str, &'a [u8])>;
 impl<'a> Incoming<'a> {
     /// Reads one JSON object.
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Problem> {
-        let fields: Fields<'a> = serde_json::from_slice(json).map_err(|error| not_json(&error))?;
+        let fields: Fields<'a> =
+            serde_json::from_slice(json).map_err(|error| refusal(Code::Event, &error))?;
         fields.into_event()
     }
 
@@ -100,7 +101,7 @@ impl<'a> Incoming<'a> {
 
 /// Splits a JSON array into its elements.
 pub(crate) fn elements(json: &[u8]) -> Result<Vec<&RawValue>, Problem> {
-    serde_json::from_slice(json).map_err(|error| not_json(&error))
+    serde_json::from_slice(json).map_err(|error| refusal(Code::Event, &error))
 }
 
 fn check_headers(count: usize) -> Result<(), Problem> {
@@ -113,16 +114,7 @@ fn check_headers(count: usize) -> Result<(), Problem> {
 
 /// One JSON value.
 pub(crate) fn whole_value(json: &[u8]) -> Result<&RawValue, Problem> {
-    serde_json::from_slice(json).map_err(|error| not_json(&error))
-}
-
-fn not_json(error: &serde_json::Error) -> Problem {
-    match error.classify() {
-        Category::Data => Problem::new(Code::Event, error.to_string()),
-        Category::Syntax | Category::Eof | Category::Io => {
-            Problem::new(Code::NotJson, format!("this is not JSON: {error}"))
-        }
-    }
+    serde_json::from_slice(json).map_err(|error| refusal(Code::Event, &error))
 }
 
 /// What an object has, before it is looked at as an event.

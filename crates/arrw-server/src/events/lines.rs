@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
 
 use super::incoming::Incoming;
-use super::publish::{Tally, commit, first_fault, publish_all, with_events};
+use super::publish::{Tally, first_fault, publish_all, with_events};
 use super::taking::Taking;
 use crate::app::App;
 use crate::body::Inflow;
@@ -256,7 +256,7 @@ impl Upload<'_> {
             }),
         };
         let publish = publish.map_err(|(at, problem)| Failed::Event(at, problem))?;
-        match commit(self.app, publish).await {
+        match publish.await {
             Ok(published) => {
                 self.tally.add(&published);
                 if let Some(producer) = &mut self.producer {
@@ -269,7 +269,7 @@ impl Upload<'_> {
                 | RuleError::PartlyPublished { .. }
                 | RuleError::RepeatedId { .. }),
             )) => Err(Failed::Together(Problem::from(&error))),
-            Err(error) => Err(Failed::Whole(Problem::from(&error))),
+            Err(error) => Err(Failed::Whole(self.app.refuse(&error))),
         }
     }
 }

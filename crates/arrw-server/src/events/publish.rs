@@ -17,6 +17,7 @@ use super::lines::{self, OnError};
 use super::taking::{Taking, nth};
 use crate::app::App;
 use crate::body::Inflow;
+use crate::json;
 use crate::keys::Grant;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
@@ -119,8 +120,7 @@ pub(crate) async fn publish(
 
 fn form(headers: &HeaderMap) -> Result<Form, Problem> {
     let given = headers.get(header::CONTENT_TYPE).map_or("", |it| it.to_str().unwrap_or("?"));
-    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
+    match json::essence(given).as_str() {
         _ if cloud::is_binary(headers) => Ok(Form::CloudBinary),
         "application/cloudevents+json" => Ok(Form::Cloud),
         "application/cloudevents-batch+json" => Ok(Form::CloudBatch),
@@ -157,8 +157,7 @@ async fn cloud_events(
         let headers = event.header_refs();
         app.bus.publish(event.new_event(&headers)).map_err(|error| Problem::from(&error))?
     };
-    let committed = commit(app, publish).await;
-    tally.add(&committed.map_err(|error| Problem::from(&error))?);
+    tally.add(&publish.await.map_err(|error| app.refuse(&error))?);
     Ok(tally)
 }
 
@@ -179,20 +178,13 @@ async fn whole(
                 Problem::new(Code::Query, format!("`{EXPECT_LAST}`: {error}"))
             })?;
             let elements = if is_array { elements(&body)? } else { vec![whole_value(&body)?] };
-            publish_expecting(app, taking, last, &elements)?
-                .await
-                .inspect_err(|error| app.watch(error))
+            publish_expecting(app, taking, last, &elements)?.await
         }
-        None if is_array => commit(app, publish_array(app, taking, &body)?).await,
-        None => commit(app, publish_one(app, taking, &body)?).await,
+        None if is_array => publish_array(app, taking, &body)?.await,
+        None => publish_one(app, taking, &body)?.await,
     };
-    tally.add(&committed.map_err(|error| Problem::from(&error))?);
+    tally.add(&committed.map_err(|error| app.refuse(&error))?);
     Ok(tally)
-}
-
-/// Waits for a publish; a log that has stopped ends the server.
-pub(super) async fn commit(app: &App, publish: Publish) -> Result<Published, PublishError> {
-    publish.await.inspect_err(|error| app.watch(error))
 }
 
 fn publish_one(app: &App, taking: Taking<'_>, json: &[u8]) -> Result<Publish, Problem> {
