@@ -1,15 +1,18 @@
-//! Who is let in: connections in all, and from one address.
+//! Who is let in: connections in all, and connections and requests of one address.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::Limits;
+use crate::counters::Limit;
+use crate::limits::{ADDRESSES_MAX, Limits};
 use crate::problem::{Code, Problem};
+use crate::rates::{Bucket, Rate};
 
 /// Counts connections.
 #[derive(Debug)]
@@ -17,14 +20,32 @@ pub(crate) struct Admission {
     limits: Limits,
     places_max: u32,
     places: Arc<Semaphore>,
-    peers: Arc<Peers>,
+    callers: Arc<Callers>,
+    remote: Rate,
+    loopback: Rate,
 }
 
 /// A connection's place, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     _place: OwnedSemaphorePermit,
-    _peer: Peer,
+    connection: Connection,
+}
+
+/// Whoever asks by one connection.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    caller: Arc<Caller>,
+    /// The connection has paid for the first request.
+    has_paid: AtomicBool,
+}
+
+/// Whoever asks from one address.
+#[derive(Debug)]
+struct Caller {
+    address: IpAddr,
+    rate: Rate,
+    used: Bucket,
 }
 
 /// Why a connection is turned away.
@@ -34,13 +55,52 @@ pub(crate) enum NoRoom {
     InAll { max: usize },
     #[error("there are as many connections from `{address}` as there may be: {max}")]
     FromAddress { max: usize, address: IpAddr },
+    #[error("connections come from as many addresses as there may be: {ADDRESSES_MAX}")]
+    Addresses,
+    #[error("`{address}` asks more often than {max} times a second")]
+    TooOften { max: usize, address: IpAddr, wait: Duration },
+}
+
+impl NoRoom {
+    /// What the client is told.
+    pub(crate) fn problem(self) -> Problem {
+        let (code, limit) = match self {
+            Self::InAll { .. } => (Code::TooManyConnections, Some(Limit::Connections)),
+            Self::FromAddress { address, .. } if address.is_loopback() => {
+                (Code::TooManyConnections, Some(Limit::ConnectionsPerLoopback))
+            }
+            Self::FromAddress { .. } => {
+                (Code::TooManyConnections, Some(Limit::ConnectionsPerAddress))
+            }
+            Self::Addresses => (Code::TooManyConnections, None),
+            Self::TooOften { address, .. } if address.is_loopback() => {
+                (Code::TooManyRequests, Some(Limit::RequestsPerLoopback))
+            }
+            Self::TooOften { .. } => (Code::TooManyRequests, Some(Limit::RequestsPerAddress)),
+        };
+        let problem = Problem::new(code, self.to_string());
+        let problem = match self {
+            Self::TooOften { wait, .. } => problem
+                .wait(wait)
+                .hint("ask less often, or send many events at once (an array, or lines of NDJSON)"),
+            Self::InAll { .. } | Self::FromAddress { .. } | Self::Addresses => {
+                problem.hint("end some, or try later")
+            }
+        };
+        match limit {
+            Some(limit) => problem.at_limit(limit),
+            None => problem,
+        }
+    }
 }
 
 impl Admission {
     pub(crate) fn new(limits: Limits) -> Self {
         let places_max = u32::try_from(limits.connections).unwrap_or(u32::MAX);
         let places = Arc::new(Semaphore::new(places_max as usize));
-        Self { limits, places_max, places, peers: Arc::default() }
+        let remote = Rate::new(limits.requests_per_address);
+        let loopback = Rate::new(limits.requests_per_loopback);
+        Self { limits, places_max, places, callers: Arc::default(), remote, loopback }
     }
 
     /// A place for a connection from there.
@@ -48,14 +108,13 @@ impl Admission {
         let in_all = |_none_left| NoRoom::InAll { max: self.limits.connections };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(in_all)?;
         let address = address.to_canonical();
-        let max = if address.is_loopback() {
-            self.limits.connections_per_loopback
+        let (max, rate) = if address.is_loopback() {
+            (self.limits.connections_per_loopback, self.loopback)
         } else {
-            self.limits.connections_per_address
+            (self.limits.connections_per_address, self.remote)
         };
-        let peer = self.peers.enter(client(address), max);
-        let peer = peer.ok_or(NoRoom::FromAddress { max, address })?;
-        Ok(Place { _place: place, _peer: peer })
+        let connection = self.callers.enter(address, max, rate)?;
+        Ok(Place { _place: place, connection })
     }
 
     /// Connections there are.
@@ -67,16 +126,42 @@ impl Admission {
     pub(crate) async fn all_gone(&self) {
         drop(self.places.acquire_many(self.places_max).await);
     }
+
+    /// Forgets addresses of which there is nothing left to know.
+    pub(crate) fn forget_idle(&self) {
+        self.callers.lock().retain(|_, known| !known.is_idle());
+    }
+}
+
+impl Place {
+    pub(crate) fn visitor(&self) -> Visitor {
+        let caller = Arc::clone(&self.connection.caller);
+        Visitor { caller, has_paid: AtomicBool::new(true) }
+    }
+}
+
+impl Visitor {
+    /// Counts a request, if there may be one more now.
+    pub(crate) fn ask(&self) -> Result<(), NoRoom> {
+        if self.has_paid.swap(false, Ordering::Relaxed) { Ok(()) } else { self.caller.ask() }
+    }
+}
+
+impl Caller {
+    fn ask(&self) -> Result<(), NoRoom> {
+        let (max, address) = (self.rate.per_second(), self.address);
+        self.rate.take(&self.used).map_err(|wait| NoRoom::TooOften { max, address, wait })
+    }
 }
 
 /// Says that there is no room, if that can be said at once.
-pub(crate) fn turn_away(stream: &TcpStream, why: NoRoom) {
-    let problem =
-        Problem::new(Code::TooManyConnections, why.to_string()).hint("end some, or try later");
+pub(crate) fn turn_away(stream: &TcpStream, problem: &Problem) {
     let body = problem.to_json();
     let mut answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         connection: close\r\nretry-after: 1\r\ncontent-length: {}\r\n\r\n",
+        "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\n\
+         connection: close\r\nretry-after: {}\r\ncontent-length: {}\r\n\r\n",
+        problem.code().status_code(),
+        problem.retry_after().unwrap_or(1),
         body.len()
     )
     .into_bytes();
@@ -93,43 +178,72 @@ fn client(address: IpAddr) -> IpAddr {
     }
 }
 
-/// How many connections each client has; as many clients as there are connections at most.
+/// The clients that are known, at most [`ADDRESSES_MAX`].
 #[derive(Debug, Default)]
-struct Peers {
-    counts: Mutex<BTreeMap<IpAddr, usize>>,
+struct Callers {
+    known: Mutex<BTreeMap<IpAddr, Known>>,
+}
+
+/// What is known of a client.
+#[derive(Debug)]
+struct Known {
+    connections: usize,
+    caller: Arc<Caller>,
+}
+
+impl Known {
+    fn is_idle(&self) -> bool {
+        self.connections == 0 && self.caller.rate.is_full(&self.caller.used)
+    }
 }
 
 /// One connection of a client.
 #[derive(Debug)]
-struct Peer {
-    peers: Arc<Peers>,
+struct Connection {
+    callers: Arc<Callers>,
     client: IpAddr,
+    caller: Arc<Caller>,
 }
 
-impl Peers {
-    fn enter(self: &Arc<Self>, client: IpAddr, max: usize) -> Option<Peer> {
-        let mut counts = self.lock();
-        let count = counts.get(&client).copied().unwrap_or_default();
-        if max <= count {
-            return None;
+impl Callers {
+    /// Counts a connection, and its first request, if there may be one more.
+    fn enter(
+        self: &Arc<Self>,
+        address: IpAddr,
+        max: usize,
+        rate: Rate,
+    ) -> Result<Connection, NoRoom> {
+        let client = client(address);
+        let mut all = self.lock();
+        if ADDRESSES_MAX <= all.len() && !all.contains_key(&client) {
+            return Err(NoRoom::Addresses);
         }
-        counts.insert(client, count + 1);
-        drop(counts);
-        Some(Peer { peers: Arc::clone(self), client })
+        let known = all.entry(client).or_insert_with(|| {
+            let caller = Arc::new(Caller { address, rate, used: Bucket::default() });
+            Known { connections: 0, caller }
+        });
+        if max <= known.connections {
+            return Err(NoRoom::FromAddress { max, address });
+        }
+        known.caller.ask()?;
+        known.connections += 1;
+        let caller = Arc::clone(&known.caller);
+        drop(all);
+        Ok(Connection { callers: Arc::clone(self), client, caller })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<IpAddr, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Peer {
+impl Drop for Connection {
     fn drop(&mut self) {
-        let mut counts = self.peers.lock();
-        if let Entry::Occupied(mut count) = counts.entry(self.client) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
+        let mut all = self.callers.lock();
+        if let Some(known) = all.get_mut(&self.client) {
+            known.connections -= 1;
+            if known.is_idle() {
+                all.remove(&self.client);
             }
         }
     }
@@ -137,6 +251,8 @@ impl Drop for Peer {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::*;
 
     fn admission(connections: usize, connections_per_address: usize) -> Admission {
@@ -147,8 +263,8 @@ mod tests {
         admission.admit(address.parse().unwrap())
     }
 
-    #[test]
-    fn one_address_does_not_take_the_place_of_others() {
+    #[tokio::test(start_paused = true)]
+    async fn one_address_does_not_take_the_place_of_others() {
         let admission = admission(10, 2);
         let mut places = vec![
             admit(&admission, "10.0.0.7").unwrap(),
@@ -167,7 +283,37 @@ mod tests {
         places.remove(0);
         places.push(admit(&admission, "10.0.0.7").unwrap());
         drop(places);
-        assert!(admission.peers.lock().is_empty());
+        assert_eq!(admission.callers.lock().len(), 5, "they have used up some of their rate");
+        admission.forget_idle();
+        assert_eq!(admission.callers.lock().len(), 5);
+        advance(Duration::from_secs(1)).await;
+        admission.forget_idle();
+        assert!(admission.callers.lock().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_address_asks_as_often_as_it_may() {
+        let limits = Limits { requests_per_address: 2, ..Limits::default() };
+        let admission = Admission::new(limits);
+        let place = admit(&admission, "10.0.0.7").unwrap();
+        let both = admit(&admission, "10.0.0.7").unwrap();
+        let [one, other] = [place.visitor(), both.visitor()];
+        for visitor in [&one, &other, &one, &other] {
+            visitor.ask().unwrap();
+        }
+        let (max, address) = (2, "10.0.0.7".parse().unwrap());
+        let too_often =
+            |millis| NoRoom::TooOften { max, address, wait: Duration::from_millis(millis) };
+        assert_eq!(one.ask(), Err(too_often(500)));
+        drop((place, both));
+        let refused = admit(&admission, "10.0.0.7").unwrap_err();
+        assert_eq!(refused, too_often(500), "a new connection does not help");
+        admit(&admission, "10.0.0.8").unwrap();
+        admit(&admission, "127.0.0.1").unwrap();
+        advance(Duration::from_millis(500)).await;
+        admit(&admission, "10.0.0.7").unwrap();
+        let problem = refused.problem();
+        assert_eq!((problem.code(), problem.retry_after()), (Code::TooManyRequests, Some(1)));
     }
 
     #[test]

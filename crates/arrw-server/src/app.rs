@@ -8,12 +8,13 @@ use arrw::{Bus, Db};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::admission::Admission;
+use crate::counters::{Counters, Limit};
 use crate::events::Sharing;
-use crate::guard::Hosts;
+use crate::guard::Sites;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::problem::{Code, Problem};
-use crate::stats::Counters;
+use crate::rates::Rate;
 use crate::tls::Tls;
 
 /// The database, who may ask, and how the server is.
@@ -21,13 +22,15 @@ use crate::tls::Tls;
 pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) bus: Bus,
-    pub(crate) hosts: Hosts,
+    pub(crate) sites: Sites,
     pub(crate) keys: Keys,
     pub(crate) tls: Option<Tls>,
     pub(crate) sharing: Arc<Sharing>,
     pub(crate) counters: Counters,
     pub(crate) started: Instant,
     pub(crate) admission: Admission,
+    /// Of requests with one key.
+    pub(crate) key_rate: Rate,
     pub(crate) limits: Limits,
     /// Places for streams of events.
     streams: Arc<Semaphore>,
@@ -38,13 +41,13 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(db: Db, hosts: Hosts, keys: Keys, limits: Limits) -> Self {
+    pub(crate) fn new(db: Db, sites: Sites, keys: Keys, limits: Limits) -> Self {
         let bus = db.bus();
         let streams = Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS)));
         Self {
             db,
             bus,
-            hosts,
+            sites,
             keys,
             tls: None,
             streams,
@@ -52,6 +55,7 @@ impl App {
             sharing: Arc::default(),
             counters: Counters::default(),
             admission: Admission::new(limits.clone()),
+            key_rate: Rate::new(limits.requests_per_key),
             closing: watch::Sender::default(),
             poisoned: Notify::default(),
             limits,
@@ -70,6 +74,7 @@ impl App {
             let max = self.limits.streams;
             let detail = format!("there are as many streams of events as there may be: {max}");
             Problem::new(Code::TooManySubscriptions, detail)
+                .at_limit(Limit::Streams)
                 .hint("end some, or start the server with a larger `limits.streams`")
         })
     }

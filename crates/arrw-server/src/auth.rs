@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::counters::Limit;
 use crate::keys::{Grant, KeyScope};
 use crate::problem::{Code, Problem};
 use crate::routes::{ROUTES, Scope};
@@ -73,6 +74,16 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
         return Err(Problem::new(Code::ScopeMissing, detail)
             .hint(format!("use a key with the scope `{}`, or `admin`", scope.name())));
     }
+    app.keys.ask(&grant, &app.key_rate).map_err(|wait| {
+        let max = app.key_rate.per_second();
+        Problem::new(
+            Code::TooManyRequests,
+            format!("the key is used more often than {max} times a second"),
+        )
+        .at_limit(Limit::RequestsPerKey)
+        .wait(wait)
+        .hint("ask less often, or send many events at once (an array, or lines of NDJSON)")
+    })?;
     Ok(grant)
 }
 
@@ -113,7 +124,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::guard::Hosts;
+    use crate::guard::Sites;
     use crate::keys::{KeyFile, Keys, NewKey};
     use crate::limits::Limits;
     use crate::routes::{self, Route};
@@ -133,6 +144,10 @@ mod tests {
 
     impl Ring {
         fn new(name: &str) -> Self {
+            Self::with(name, Limits::default())
+        }
+
+        fn with(name: &str, limits: Limits) -> Self {
             let folder =
                 std::env::temp_dir().join(format!("arrw-keys-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&folder).unwrap();
@@ -144,7 +159,7 @@ mod tests {
             let address = "127.0.0.1:7650".parse().unwrap();
             let keys = Keys::open(Some(path)).unwrap();
             let app =
-                Arc::new(App::new(db, Hosts::new(address, Vec::new()), keys, Limits::default()));
+                Arc::new(App::new(db, Sites::new(address, Vec::new(), Vec::new()), keys, limits));
             Self { app, file, folder }
         }
 
@@ -266,6 +281,25 @@ mod tests {
                 ring.app.bus.publish(NewEvent::new("a", b"1")).unwrap().wait().unwrap();
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_used_as_often_as_it_may() {
+        let limits = Limits { requests_per_key: 2, ..Limits::default() };
+        let mut ring = Ring::with("rate", limits);
+        let [one, other] = [(); 2].map(|()| ring.key(&[KeyScope::Read], &[]));
+        let stats = ROUTES.iter().find(|route| route.path == "/v1/retention").unwrap();
+        let [one, other] = [one, other].map(|key| format!("Bearer {key}"));
+        let refused = (429, "ARW0046".to_owned());
+        for _ in 0..4 {
+            assert_eq!(ring.ask(stats, Some(&one)).await.0, 200);
+        }
+        assert_eq!(ring.ask(stats, Some(&one)).await, refused);
+        assert_eq!(ring.ask(stats, Some(&other)).await.0, 200);
+        ring.key(&[KeyScope::Read], &[]);
+        assert_eq!(ring.ask(stats, Some(&one)).await, refused, "also when the keys change");
+        tokio::time::advance(std::time::Duration::from_millis(500)).await;
+        assert_eq!(ring.ask(stats, Some(&one)).await.0, 200);
     }
 
     #[tokio::test]

@@ -44,7 +44,7 @@ pub(crate) async fn commit(
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let mut inflow = Inflow::new(body, app.limits.body_idle);
-    let body = match inflow.whole(&head.headers, app.limits.json_bytes).await {
+    let body = match inflow.json(&head.headers, &app.limits).await {
         Ok(body) => body,
         Err(problem) => {
             inflow.discard().await;

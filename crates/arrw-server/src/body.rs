@@ -11,7 +11,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame};
 use tokio::time::timeout;
 
-use crate::limits::{DISCARD_BYTES_MAX, DISCARD_TIME_MAX};
+use crate::counters::Limit;
+use crate::limits::{DISCARD_BYTES_MAX, DISCARD_TIME_MAX, Limits};
 use crate::problem::{Code, Problem};
 
 /// A body that is being read.
@@ -32,7 +33,7 @@ impl Inflow {
         loop {
             let Ok(frame) = timeout(self.idle_max, self.body.frame()).await else {
                 let detail = format!("nothing came for {} ms", self.idle_max.as_millis());
-                return Err(Problem::new(Code::BodyTooSlow, detail));
+                return Err(Problem::new(Code::BodyTooSlow, detail).at_limit(Limit::BodyIdleMs));
             };
             match frame.map(data).transpose()? {
                 None => return Ok(None),
@@ -52,16 +53,30 @@ impl Inflow {
         }
     }
 
+    /// All of it, if it is as large as one JSON value may be.
+    pub(crate) async fn json(
+        &mut self,
+        headers: &HeaderMap,
+        limits: &Limits,
+    ) -> Result<Bytes, Problem> {
+        self.whole(headers, limits.json_bytes).await.map_err(|problem| {
+            if problem.code() != Code::TooLarge {
+                return problem;
+            }
+            problem
+                .at_limit(Limit::JsonBytes)
+                .hint("send NDJSON (`content-type: application/x-ndjson`), which has no such bound")
+        })
+    }
+
     /// All of it, if that is at most `bytes_max`.
     pub(crate) async fn whole(
         &mut self,
         headers: &HeaderMap,
         bytes_max: usize,
     ) -> Result<Bytes, Problem> {
-        let too_large = || {
-            Problem::new(Code::TooLarge, format!("the body has more than {bytes_max} bytes"))
-                .hint("send NDJSON (`content-type: application/x-ndjson`), which has no such bound")
-        };
+        let too_large =
+            || Problem::new(Code::TooLarge, format!("the body has more than {bytes_max} bytes"));
         let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         if length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| {
             usize::try_from(length).map_or(true, |length| bytes_max < length)

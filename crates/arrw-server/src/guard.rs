@@ -11,19 +11,21 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::cors::{Origin, Origins};
 use crate::problem::{Code, Problem};
 
-/// Names under which the server may be asked.
+/// Names under which the server may be asked, and other sites whose pages may ask.
 #[derive(Debug)]
-pub(crate) struct Hosts {
+pub(crate) struct Sites {
     listen: IpAddr,
     names: Vec<String>,
+    pub(crate) origins: Origins,
 }
 
-impl Hosts {
-    pub(crate) fn new(address: SocketAddr, mut names: Vec<String>) -> Self {
+impl Sites {
+    pub(crate) fn new(address: SocketAddr, mut names: Vec<String>, origins: Vec<Origin>) -> Self {
         names.iter_mut().for_each(|name| name.make_ascii_lowercase());
-        Self { listen: address.ip(), names }
+        Self { listen: address.ip(), names, origins: Origins::new(origins) }
     }
 
     /// True when `authority`, a host with or without a port, is one of ours.
@@ -46,14 +48,14 @@ pub(crate) async fn check(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    check_host(&app.hosts, &request)?;
+    check_host(&app.sites, &request)?;
     if ![Method::GET, Method::HEAD].contains(request.method()) {
-        check_site(&app.hosts, request.headers())?;
+        check_site(&app.sites, request.headers())?;
     }
     Ok(next.run(request).await)
 }
 
-fn check_host(hosts: &Hosts, request: &Request) -> Result<(), Problem> {
+fn check_host(sites: &Sites, request: &Request) -> Result<(), Problem> {
     let mut named = request.headers().get_all(header::HOST).iter();
     let host = match (named.next(), named.next()) {
         (Some(host), None) => host.to_str().ok(),
@@ -61,7 +63,7 @@ fn check_host(hosts: &Hosts, request: &Request) -> Result<(), Problem> {
         (Some(_), Some(_)) => None,
     };
     match host {
-        Some(host) if hosts.allow(host) => Ok(()),
+        Some(host) if sites.allow(host) => Ok(()),
         Some(host) => {
             let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
             Err(Problem::new(Code::Host, format!("`{host}` is not a name of this server"))
@@ -71,18 +73,21 @@ fn check_host(hosts: &Hosts, request: &Request) -> Result<(), Problem> {
     }
 }
 
-fn check_site(hosts: &Hosts, headers: &HeaderMap) -> Result<(), Problem> {
+fn check_site(sites: &Sites, headers: &HeaderMap) -> Result<(), Problem> {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let origin = headers.get(header::ORIGIN);
+    if origin.is_some_and(|origin| sites.origins.allow(origin)) {
+        return Ok(());
+    }
     let is_ours = origin.is_none_or(|origin| {
         let origin = origin.to_str().unwrap_or_default();
-        origin.split_once("://").is_some_and(|(_, authority)| hosts.allow(authority))
+        origin.split_once("://").is_some_and(|(_, authority)| sites.allow(authority))
     });
     if site != Some(b"cross-site") && is_ours {
         return Ok(());
     }
     Err(Problem::new(Code::CrossSite, "a page of another site may not write here")
-        .hint("send it from your server, or start arrwDB with `--host` and the page's host"))
+        .hint("send it from your server, or start arrwDB with `--origin` and the page's origin"))
 }
 
 #[cfg(test)]
@@ -92,12 +97,13 @@ mod tests {
     #[test]
     fn only_our_own_names_are_allowed() {
         let check = |listen: &str, allowed: &[&str], refused: &[&str]| {
-            let hosts = Hosts::new(listen.parse().unwrap(), vec!["Db.example".to_owned()]);
+            let names = vec!["Db.example".to_owned()];
+            let sites = Sites::new(listen.parse().unwrap(), names, Vec::new());
             for host in allowed {
-                assert!(hosts.allow(host), "{listen}: {host}");
+                assert!(sites.allow(host), "{listen}: {host}");
             }
             for host in refused {
-                assert!(!hosts.allow(host), "{listen}: {host}");
+                assert!(!sites.allow(host), "{listen}: {host}");
             }
         };
         let ours = ["localhost", "LOCALHOST:7650", "127.0.0.1:1", "[::1]:7650", "db.example:80"];

@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use arrw::{Filter, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use crate::auth::now;
 use crate::hash::sha256;
 use crate::limits::{KEY_LOOK_EVERY, KEY_PATTERNS_MAX, KEYS_MAX};
 use crate::nearest::nearest;
+use crate::rates::{Bucket, Rate};
 use crate::rfc3339::{self, rfc3339};
 use crate::stamp::Stamp;
 
@@ -369,6 +371,8 @@ pub(crate) struct Keys {
 /// What the file held when it was read.
 struct State {
     keys: BTreeMap<String, StoredKey>,
+    /// How much of its rate each has used up.
+    used: BTreeMap<String, Bucket>,
     stamp: Option<Stamp>,
     /// True from the first key on, also when the last one is taken away.
     is_needed: bool,
@@ -379,8 +383,9 @@ impl State {
         let stamp = path.map(|path| Stamp::of(path));
         let keys = path.map_or(Ok(BTreeMap::new()), |path| Ok(KeyFile::load(path)?.keys));
         let keys: BTreeMap<String, StoredKey> = keys?;
+        let used = keys.keys().map(|id| (id.clone(), Bucket::default())).collect();
         let is_needed = !keys.is_empty();
-        Ok(Self { keys, stamp, is_needed })
+        Ok(Self { keys, used, stamp, is_needed })
     }
 }
 
@@ -422,8 +427,11 @@ impl Keys {
         if before == Some(Stamp::of(path)) {
             return Ok(false);
         }
-        let read = State::read(Some(path))?;
+        let mut read = State::read(Some(path))?;
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        for (id, used) in &mut read.used {
+            *used = state.used.remove(id).unwrap_or_default();
+        }
         let is_needed = state.is_needed || read.is_needed;
         *state = State { is_needed, ..read };
         drop(state);
@@ -437,6 +445,12 @@ impl Keys {
         let state = self.lock();
         let key = state.keys.get(id)?;
         key.takes(secret, now).then(|| Self::grant_of(id, key))
+    }
+
+    /// Counts a request with the key that a grant came from; else, how long to wait for the next.
+    pub(crate) fn ask(&self, grant: &Grant, rate: &Rate) -> Result<(), Duration> {
+        let Some(id) = &grant.key else { return Ok(()) };
+        self.lock().used.get(&**id).map_or(Ok(()), |used| rate.take(used))
     }
 
     /// What the key that a grant came from is good for now.

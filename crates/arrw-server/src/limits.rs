@@ -14,6 +14,12 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Default [`LOOPBACK_CONNECTIONS_MAX`].
     pub connections_per_loopback: usize,
+    /// Default [`ADDRESS_RATE_MAX`].
+    pub requests_per_address: usize,
+    /// Default [`LOOPBACK_RATE_MAX`].
+    pub requests_per_loopback: usize,
+    /// Default [`KEY_RATE_MAX`].
+    pub requests_per_key: usize,
     /// Default [`STREAMS_MAX`].
     pub streams: usize,
     /// Default [`HEAD_TIME_MAX`].
@@ -40,6 +46,9 @@ impl Default for Limits {
             connections: CONNECTIONS_MAX,
             connections_per_address: ADDRESS_CONNECTIONS_MAX,
             connections_per_loopback: LOOPBACK_CONNECTIONS_MAX,
+            requests_per_address: ADDRESS_RATE_MAX,
+            requests_per_loopback: LOOPBACK_RATE_MAX,
+            requests_per_key: KEY_RATE_MAX,
             streams: STREAMS_MAX,
             head: HEAD_TIME_MAX,
             body_idle: BODY_IDLE_MAX,
@@ -63,6 +72,23 @@ pub const ADDRESS_CONNECTIONS_MAX: usize = 1_024;
 /// Connections at once from one loopback address: a proxy on this machine brings those of all clients, so by
 /// itself it is no bound below that of all connections. One more is answered 503 and closed.
 pub const LOOPBACK_CONNECTIONS_MAX: usize = 1_000_000;
+
+/// Requests a second from one remote address, which are counted as its connections are. A connection pays
+/// for its first request. Whoever asks more often is answered 429 with the time to wait.
+pub const ADDRESS_RATE_MAX: usize = 10_000;
+
+/// The same for each loopback address, behind which may be a proxy with all clients: more than one can do.
+pub const LOOPBACK_RATE_MAX: usize = 1_000_000;
+
+/// Requests a second with one key, from wherever. Whoever asks more often is answered 429 with the time to wait.
+pub const KEY_RATE_MAX: usize = 100_000;
+
+/// How long a client that does not ask saves up for a burst.
+pub const RATE_BURST: Duration = Duration::from_secs(2);
+
+/// Addresses that are known at once: those with connections, and those that have used up some of their rate. One
+/// takes about 200 bytes. One more is turned away.
+pub const ADDRESSES_MAX: usize = 100_000;
 
 /// Streams of events at once. One has a connection of its own and holds a chunk and a subscription. One more
 /// is answered 503.
@@ -90,6 +116,9 @@ pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How long to wait before the next try to accept, when the system has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a browser keeps what it was told about the pages that may ask here.
+pub const PREFLIGHT_KEPT: Duration = Duration::from_secs(3600);
 
 /// How often is looked whether the log still takes writes, in case nobody publishes.
 pub const HEALTH_EVERY: Duration = Duration::from_secs(1);

@@ -3,9 +3,13 @@
 //! The codes are an append-only list: a number never gets another meaning. `docs/errors.md` has a paragraph
 //! for each, and a test that both agree.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+
+use crate::counters::{Limit, Refused};
 
 /// Whether the same request may succeed later, unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,7 @@ pub enum Code {
     KeyWrong,
     ScopeMissing,
     TopicForbidden,
+    TooManyRequests,
 }
 
 /// What is declared about a code.
@@ -94,6 +99,11 @@ impl Code {
     #[must_use]
     pub fn status(self) -> u16 {
         self.facts().status.as_u16()
+    }
+
+    /// The same with its words.
+    pub(crate) fn status_code(self) -> StatusCode {
+        self.facts().status
     }
 
     /// Whether trying again helps.
@@ -223,6 +233,13 @@ const FACTS: &[Facts] = &[
     facts(Code::KeyWrong, "ARW0043", StatusCode::UNAUTHORIZED, Never, "wrong key"),
     facts(Code::ScopeMissing, "ARW0044", StatusCode::FORBIDDEN, Never, "key not good for this"),
     facts(Code::TopicForbidden, "ARW0045", StatusCode::FORBIDDEN, Never, "topic not allowed"),
+    facts(
+        Code::TooManyRequests,
+        "ARW0046",
+        StatusCode::TOO_MANY_REQUESTS,
+        Later,
+        "too many requests",
+    ),
 ];
 
 const fn facts(
@@ -243,6 +260,10 @@ pub(crate) struct Problem {
     hint: Option<String>,
     line: Option<u64>,
     count: Option<u64>,
+    /// The limit that was reached, if it was one.
+    limit: Option<Limit>,
+    /// Seconds to wait before the next try.
+    retry_after: Option<u64>,
 }
 
 /// Its body.
@@ -264,7 +285,17 @@ struct Members<'a> {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: None, line: None, count: None }
+        let status = code.facts().status;
+        let is_for_now = status == StatusCode::SERVICE_UNAVAILABLE && code.retry() == Later;
+        Self {
+            code,
+            detail: detail.into(),
+            hint: None,
+            line: None,
+            count: None,
+            limit: None,
+            retry_after: is_for_now.then_some(1),
+        }
     }
 
     /// Says what to do about it.
@@ -289,6 +320,29 @@ impl Problem {
     pub(crate) fn count(mut self, count: u64) -> Self {
         self.count = Some(count);
         self
+    }
+
+    /// Says which limit was reached.
+    pub(crate) fn at_limit(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Says how long to wait before the next try.
+    pub(crate) fn wait(mut self, wait: Duration) -> Self {
+        let begun = u64::from(0 < wait.subsec_nanos());
+        self.retry_after = Some((wait.as_secs() + begun).max(1));
+        self
+    }
+
+    /// Seconds to wait before the next try.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// What is counted of it.
+    pub(crate) fn refused(&self) -> Refused {
+        Refused { code: self.code, limit: self.limit }
     }
 
     pub(crate) fn code(&self) -> Code {
@@ -323,6 +377,10 @@ impl IntoResponse for Problem {
         let mut response = self.to_json().into_response();
         *response.status_mut() = self.code.facts().status;
         response.headers_mut().insert(header::CONTENT_TYPE, json);
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response.extensions_mut().insert(self.refused());
         response
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arrw::{Filter, Order, Position, Start};
 use percent_encoding::percent_decode_str;
 
+use crate::counters::Limit;
 use crate::limits::{Limits, PAGE_EVENTS_DEFAULT};
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
@@ -51,10 +52,11 @@ impl Query {
         let mut take = |name: &str| given.remove(name);
         let filter = take("filter").unwrap_or_else(|| ">".to_owned());
         let wait_max = u64::try_from(limits.page_wait.as_millis()).unwrap_or(u64::MAX);
-        let limit = number("limit", take("limit"), (1, limits.page_events as u64))?;
+        let events_max = limits.page_events as u64;
+        let limit = settable("limit", take("limit"), (1, events_max), Limit::PageEvents)?;
         let limit = limit.and_then(|limit| usize::try_from(limit).ok());
         let limit = limit.unwrap_or_else(|| PAGE_EVENTS_DEFAULT.min(limits.page_events));
-        let wait_ms = number("wait_ms", take("wait_ms"), (0, wait_max))?.unwrap_or(0);
+        let wait_ms = settable("wait_ms", take("wait_ms"), (0, wait_max), Limit::PageWaitMs)?;
         Ok(Self {
             filter: Filter::parse(&filter)
                 .map_err(|error| Problem::new(Code::Filter, error.to_string()))?,
@@ -65,7 +67,7 @@ impl Query {
             order: order(take("order").as_deref())?,
             goes_on: goes_on(take("on_error").as_deref())?,
             limit,
-            wait: Duration::from_millis(wait_ms),
+            wait: Duration::from_millis(wait_ms.unwrap_or(0)),
         })
     }
 }
@@ -117,6 +119,19 @@ fn number(
             Err(Problem::new(Code::Query, detail))
         }
     }
+}
+
+/// A number whose largest value is a limit that can be set.
+fn settable(
+    name: &str,
+    value: Option<String>,
+    (min, max): (u64, u64),
+    limit: Limit,
+) -> Result<Option<u64>, Problem> {
+    let is_beyond =
+        value.as_ref().is_some_and(|value| value.parse().is_ok_and(|number: u64| max < number));
+    let number = number(name, value, (min, max));
+    number.map_err(|problem| if is_beyond { problem.at_limit(limit) } else { problem })
 }
 
 fn unknown(name: &str, known: &[&str]) -> Problem {

@@ -15,7 +15,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use crate::app::App;
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
-use crate::{auth, batch, consumers, events, guard, json, stats, topics};
+use crate::{auth, batch, consumers, events, guard, json, metrics, rates, stats, topics};
 
 /// What a key must be good for to ask a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/livez", Scope::Open, || get(livez)),
     route("GET", "/readyz", Scope::Open, || get(stats::readyz)),
     route("GET", "/openapi.json", Scope::Open, || get(openapi)),
-    route("GET", "/metrics", Scope::Read, || get(stats::metrics)),
+    route("GET", "/metrics", Scope::Read, || get(metrics::metrics)),
     route("GET", "/v1/events", Scope::Read, || get(events::list)),
     route("POST", "/v1/events", Scope::Publish, || post(events::publish)),
     route("GET", "/v1/events/stream", Scope::Read, || get(events::stream)),
@@ -89,7 +89,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let routes = ROUTES
         .iter()
         .fold(Router::new(), |router, Route { path, answer, .. }| router.route(path, answer()));
-    routes
+    let routes = routes
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&app), auth::check))
@@ -97,8 +97,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(from_fn(known_encoding))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(Arc::clone(&app), guard::check))
-        .layer(from_fn_with_state(Arc::clone(&app), count))
-        .with_state(app)
+        .layer(from_fn(rates::check));
+    // Outside of what refuses, so that a page that may ask sees why it was refused.
+    let routes = match app.sites.origins.layer() {
+        Some(layer) => routes.layer(layer),
+        None => routes,
+    };
+    routes.layer(from_fn_with_state(Arc::clone(&app), count)).with_state(app)
 }
 
 /// The description of this interface.
@@ -135,6 +140,9 @@ async fn known_encoding(mut request: Request, next: Next) -> Result<Response, Pr
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     app.counters.answered(response.status().as_u16());
+    if let Some(refused) = response.extensions().get() {
+        app.counters.refused(*refused);
+    }
     response
 }
 

@@ -1,5 +1,7 @@
 //! The server: accepts connections, and stops in order.
 
+use std::convert::Infallible;
+use std::error::Error as _;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -10,16 +12,22 @@ use std::sync::Arc;
 use arrw::Db;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tower::{Service, ServiceExt};
 
 use crate::admission::{Place, turn_away};
 use crate::app::App;
-use crate::guard::Hosts;
+use crate::cors::Origin;
+use crate::counters::Limit;
+use crate::guard::Sites;
 use crate::keys::{Keys, KeysError};
 use crate::limits::{ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits};
 use crate::patient::Patient;
@@ -36,6 +44,8 @@ pub struct Options {
     /// Names under which it may be asked, besides `localhost` and the address. A browser that was led here
     /// under another name is refused.
     pub hosts: Vec<String>,
+    /// Pages of which other sites may read and write here, with a key if one is needed. None, unless said.
+    pub origins: Vec<Origin>,
     /// File of the API keys, made by [`KeyFile`](crate::KeyFile). When it has any, every request needs one.
     pub keys: Option<PathBuf>,
     /// With what connections are encrypted, if they are.
@@ -48,7 +58,14 @@ impl Options {
     /// Listens there, with everything else at its default.
     #[must_use]
     pub fn on(listen: SocketAddr) -> Self {
-        Self { listen, hosts: Vec::new(), keys: None, tls: None, limits: Limits::default() }
+        Self {
+            listen,
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            keys: None,
+            tls: None,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -102,7 +119,7 @@ impl Server {
     /// # Errors
     /// [`BindError`].
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts, keys, tls, limits } = options;
+        let Options { listen, hosts, origins, keys, tls, limits } = options;
         let failed = |source| BindError::Listen { listen, source };
         let keys = Keys::open(keys)?;
         let tls = tls.map(Tls::open).transpose()?;
@@ -111,7 +128,8 @@ impl Server {
         }
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let app = Arc::new(App::new(db, Hosts::new(address, hosts), keys, limits).with_tls(tls));
+        let app =
+            Arc::new(App::new(db, Sites::new(address, hosts, origins), keys, limits).with_tls(tls));
         Ok(Self { listener, address, app })
     }
 
@@ -141,7 +159,13 @@ impl Server {
         drop(listener);
         app.close();
         // Whoever is not done by then is cut off when the runtime ends.
-        drop(timeout(app.limits.drain, app.admission.all_gone()).await);
+        if timeout(app.limits.drain, app.admission.all_gone()).await.is_err() {
+            let connections = app.admission.count();
+            tracing::warn!(
+                connections,
+                "cut off connections that were not done in `limits.drain_ms`"
+            );
+        }
         ended
     }
 }
@@ -158,6 +182,7 @@ async fn stopped_log(app: &App) -> ServeError {
             () = app.poisoned() => (),
         }
         refresh(app, &refused);
+        app.admission.forget_idle();
         if let Some(alarm) = app.db.alarm().filter(|_| !is_alarmed) {
             is_alarmed = true;
             tracing::error!(%alarm, "an alarm was raised");
@@ -201,8 +226,9 @@ async fn accept_all(listener: &TcpListener, app: &Arc<App>, router: &Router) {
                     drop(tokio::spawn(connection(stream, Arc::clone(app), router.clone(), place)));
                 }
                 Err(why) => {
-                    app.counters.turned_away();
-                    turn_away(&stream, why);
+                    let problem = why.problem();
+                    app.counters.turned_away(problem.refused());
+                    turn_away(&stream, &problem);
                     if let Some(count) = turned_away.count() {
                         tracing::warn!(%why, count, "turned connections away");
                     }
@@ -231,21 +257,30 @@ async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Pla
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
     let stream = Patient::new(stream, app.limits.write_stall);
+    let visitor = Arc::new(place.visitor());
+    let router = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&visitor));
+        request
+    });
     match &app.tls {
         None => answer(stream, &app, router).await,
         Some(tls) => {
             // Who does not greet in time, or not in TLS, is let go without a word.
-            if let Ok(Ok(stream)) = timeout(app.limits.head, tls.acceptor().accept(stream)).await {
-                answer(stream, &app, router).await;
+            match timeout(app.limits.head, tls.acceptor().accept(stream)).await {
+                Ok(Ok(stream)) => answer(stream, &app, router).await,
+                Ok(Err(_not_tls)) => (),
+                Err(_too_late) => app.counters.reached(Limit::HeadMs),
             }
         }
     }
     drop(place);
 }
 
-async fn answer<S>(stream: S, app: &App, router: Router)
+async fn answer<S, R>(stream: S, app: &App, router: R)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone,
+    R::Future: Send + 'static,
 {
     let io = TokioIo::new(stream);
     let connection = http1::Builder::new()
@@ -255,12 +290,31 @@ where
         .max_headers(HEADERS_MAX)
         .serve_connection(io, TowerToHyperService::new(router));
     let mut connection = pin!(connection);
-    // How a connection ends is its client's business.
-    tokio::select! {
-        _ended = connection.as_mut() => (),
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
         () = app.closing() => {
             connection.as_mut().graceful_shutdown();
-            let _ended = connection.await;
+            connection.await
         }
+    };
+    // Otherwise, how a connection ends is its client's business.
+    if let Some(limit) = ended.err().and_then(|error| limit_of(&error)) {
+        app.counters.reached(limit);
     }
+}
+
+/// The limit that ended a connection, if it was one.
+fn limit_of(error: &hyper::Error) -> Option<Limit> {
+    if error.is_timeout() {
+        return Some(Limit::HeadMs);
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            return Some(Limit::WriteStallMs);
+        }
+        cause = error.source();
+    }
+    None
 }

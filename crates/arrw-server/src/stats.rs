@@ -1,14 +1,11 @@
-//! `/v1/stats`, `/v1/subscriptions`, `/metrics` and `/readyz`: how the server is.
+//! `/v1/stats`, `/v1/subscriptions` and `/readyz`: how the server is.
 
-use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrw::{BusStats, Filter, Pending, SubscriptionStats, Traffic};
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 
 use crate::app::App;
@@ -18,38 +15,11 @@ use crate::keys::Grant;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
 
-/// What is counted while the server runs.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    /// Requests by the class of their answer: 1xx to 5xx.
-    answers: [AtomicU64; 5],
-    connections: AtomicU64,
-    turned_away: AtomicU64,
-}
-
-impl Counters {
-    /// A request was answered with this status.
-    pub(crate) fn answered(&self, status: u16) {
-        let class = usize::from(status / 100).clamp(1, 5) - 1;
-        self.answers[class].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A connection was accepted.
-    pub(crate) fn connected(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A connection found no room.
-    pub(crate) fn turned_away(&self) {
-        self.turned_away.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 #[derive(Debug, Serialize)]
 pub(crate) struct PendingOut {
-    records: u64,
-    bytes: u64,
-    age_ms: u64,
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+    pub(crate) age_ms: u64,
 }
 
 impl From<Pending> for PendingOut {
@@ -60,12 +30,12 @@ impl From<Pending> for PendingOut {
 }
 
 #[derive(Debug, Serialize)]
-struct TrafficOut {
-    published: u64,
-    delivered: u64,
-    errors: u64,
-    subscriptions: u64,
-    pending: PendingOut,
+pub(crate) struct TrafficOut {
+    pub(crate) published: u64,
+    pub(crate) delivered: u64,
+    pub(crate) errors: u64,
+    pub(crate) subscriptions: u64,
+    pub(crate) pending: PendingOut,
 }
 
 impl From<Traffic> for TrafficOut {
@@ -76,31 +46,31 @@ impl From<Traffic> for TrafficOut {
 }
 
 #[derive(Debug, Serialize)]
-struct LogOut {
-    epoch: String,
-    first: u64,
-    tail: u64,
-    bytes: u64,
-    segments: u64,
-    disk_full: bool,
+pub(crate) struct LogOut {
+    pub(crate) epoch: String,
+    pub(crate) first: u64,
+    pub(crate) tail: u64,
+    pub(crate) bytes: u64,
+    pub(crate) segments: u64,
+    pub(crate) disk_full: bool,
 }
 
 #[derive(Debug, Serialize)]
-struct StatsOut {
-    version: &'static str,
-    uptime_ms: u64,
-    log: LogOut,
-    durable: TrafficOut,
-    volatile: TrafficOut,
-    refused: u64,
-    consumers: usize,
-    connections: usize,
+pub(crate) struct StatsOut {
+    pub(crate) version: &'static str,
+    pub(crate) uptime_ms: u64,
+    pub(crate) log: LogOut,
+    pub(crate) durable: TrafficOut,
+    pub(crate) volatile: TrafficOut,
+    pub(crate) refused: u64,
+    pub(crate) consumers: usize,
+    pub(crate) connections: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    alarm: Option<String>,
+    pub(crate) alarm: Option<String>,
 }
 
 impl StatsOut {
-    fn of(app: &App) -> Result<Self, Problem> {
+    pub(crate) fn of(app: &App) -> Result<Self, Problem> {
         let bus: BusStats = app.bus.stats().map_err(|error| Problem::from(&error))?;
         let log = app.db.log_stats();
         Ok(Self {
@@ -203,70 +173,4 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
             .hint("publishing goes on by itself when there is space again"));
     }
     Ok("ready")
-}
-
-/// The same for Prometheus, in its text format.
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let text = blocking(app, |app| StatsOut::of(app).map(|stats| text_of(&stats, &app.counters)));
-    let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, content_type)], text.await?).into_response())
-}
-
-fn text_of(stats: &StatsOut, counters: &Counters) -> String {
-    let mut out = String::with_capacity(4096);
-    let mut family = |name: &str, kind: &str, help: &str, samples: &[(&str, f64)]| {
-        // Writing to a string cannot fail.
-        let _fine = writeln!(out, "# HELP arrwdb_{name} {help}\n# TYPE arrwdb_{name} {kind}");
-        for (labels, value) in samples {
-            let _fine = writeln!(out, "arrwdb_{name}{labels} {value}");
-        }
-    };
-    #[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
-    let number = |number: u64| number as f64;
-    let both = |of: fn(&TrafficOut) -> u64| {
-        [
-            ("{class=\"durable\"}", number(of(&stats.durable))),
-            ("{class=\"volatile\"}", number(of(&stats.volatile))),
-        ]
-    };
-    let version = format!("{{version=\"{}\"}}", stats.version);
-    family("build_info", "gauge", "Version of the server.", &[(&version, 1.0)]);
-    let seconds = number(stats.uptime_ms) / 1000.0;
-    family("uptime_seconds", "gauge", "Time since the start.", &[("", seconds)]);
-    family("events_published_total", "counter", "Events published.", &both(|it| it.published));
-    let help = "Events handed to subscribers, each counted once a subscriber.";
-    family("events_delivered_total", "counter", help, &both(|it| it.delivered));
-    let help = "Gaps, ends of slow subscribers and failed reads.";
-    family("delivery_errors_total", "counter", help, &both(|it| it.errors));
-    family("subscriptions", "gauge", "Subscriptions.", &both(|it| it.subscriptions));
-    let help = "Records that the slowest subscription has not read.";
-    family("pending_records", "gauge", help, &both(|it| it.pending.records));
-    let help = "Bytes that the slowest subscription has not read.";
-    family("pending_bytes", "gauge", help, &both(|it| it.pending.bytes));
-    let ages = both(|it| it.pending.age_ms).map(|(labels, ms)| (labels, ms / 1000.0));
-    family("pending_seconds", "gauge", "Age of the oldest of them.", &ages);
-    let one = |value: u64| [("", number(value))];
-    family("refused_total", "counter", "Batches that the rules refused.", &one(stats.refused));
-    family("consumers", "gauge", "Named consumers.", &one(stats.consumers as u64));
-    family("log_bytes", "gauge", "Bytes of the log on the disk.", &one(stats.log.bytes));
-    family("log_segments", "gauge", "Segment files.", &one(stats.log.segments));
-    family("log_first_seq", "gauge", "The oldest record.", &one(stats.log.first));
-    family("log_next_seq", "gauge", "The seq of the next record.", &one(stats.log.tail));
-    let full = one(u64::from(stats.log.disk_full));
-    family("disk_full", "gauge", "1 while appends are refused for want of space.", &full);
-    let alarm = one(u64::from(stats.alarm.is_some()));
-    family("alarm", "gauge", "1 when an operator must look: see /v1/stats.", &alarm);
-    family("connections", "gauge", "Connections now.", &one(stats.connections as u64));
-    let accepted = one(counters.connections.load(Ordering::Relaxed));
-    family("connections_total", "counter", "Connections accepted.", &accepted);
-    let turned_away = one(counters.turned_away.load(Ordering::Relaxed));
-    family("connections_turned_away_total", "counter", "Connections without room.", &turned_away);
-    let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| format!("{{code=\"{class}\"}}"));
-    let answers: Vec<(&str, f64)> = classes
-        .iter()
-        .zip(&counters.answers)
-        .map(|(labels, count)| (labels.as_str(), number(count.load(Ordering::Relaxed))))
-        .collect();
-    family("http_requests_total", "counter", "Requests by the class of their answer.", &answers);
-    out
 }

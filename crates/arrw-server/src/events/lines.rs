@@ -9,6 +9,7 @@ use super::publish::{Tally, first_fault, publish_all, with_events};
 use super::taking::Taking;
 use crate::app::App;
 use crate::body::Inflow;
+use crate::counters::Limit;
 use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_FAULTS_MAX};
 use crate::problem::{Code, Problem};
 
@@ -73,7 +74,7 @@ pub(super) async fn publish(
 
 fn too_long(app: &App) -> Problem {
     let detail = format!("it has more than {} bytes", app.limits.line_bytes);
-    Problem::new(Code::TooLarge, detail)
+    Problem::new(Code::TooLarge, detail).at_limit(Limit::LineBytes)
 }
 
 /// Whether a request says that its events are numbered.
@@ -157,6 +158,7 @@ impl Upload<'_> {
         if self.on_error == OnError::Stop {
             return Err(self.end_at(line, problem));
         }
+        self.app.counters.refused(problem.refused());
         self.faults.count += 1;
         if self.faults.first.len() < LINE_FAULTS_MAX {
             self.faults.first.push((line, problem));

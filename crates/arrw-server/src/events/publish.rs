@@ -140,7 +140,7 @@ async fn cloud_events(
     (form, headers): (&Form, &HeaderMap),
     inflow: &mut Inflow,
 ) -> Result<Tally, Problem> {
-    let body = inflow.whole(headers, app.limits.json_bytes).await?;
+    let body = inflow.json(headers, &app.limits).await?;
     let mut tally = Tally::default();
     let publish = if matches!(form, Form::CloudBatch) {
         let events = cloud::batched(&body)?.into_iter().enumerate();
@@ -168,7 +168,7 @@ async fn whole(
     headers: &HeaderMap,
     inflow: &mut Inflow,
 ) -> Result<Tally, Problem> {
-    let body = inflow.whole(headers, app.limits.json_bytes).await?;
+    let body = inflow.json(headers, &app.limits).await?;
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let mut tally = Tally::default();
     let committed = match headers.get(EXPECT_LAST) {

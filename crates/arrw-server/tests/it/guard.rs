@@ -56,6 +56,53 @@ fn a_page_of_another_site_may_not_write() {
 }
 
 #[test]
+fn pages_of_a_site_that_was_named_may_read_and_write() {
+    let server = Running::with_options(|options| {
+        options.origins = vec!["https://app.example".parse().unwrap()];
+    });
+    let allowed = |answer: &Answer| answer.header("access-control-allow-origin").map(str::to_owned);
+    let preflight = |origin: &str| {
+        let headers = [
+            &format!("origin: {origin}"),
+            "access-control-request-method: PUT",
+            "access-control-request-headers: authorization,content-type",
+        ];
+        server.ask("OPTIONS /v1/consumers/c", &headers, b"")
+    };
+    let answer = preflight("https://app.example").fine();
+    assert_eq!(allowed(&answer).as_deref(), Some("https://app.example"));
+    assert_eq!(
+        answer.header("access-control-allow-headers"),
+        Some("authorization,content-type"),
+        "{answer:?}"
+    );
+    assert!(answer.header("access-control-allow-methods").unwrap().contains("PUT"));
+    assert_eq!(allowed(&preflight("https://evil.example")), None);
+
+    let post = |origin: &str| {
+        let headers = ["content-type: application/json", origin, "sec-fetch-site: cross-site"];
+        server.ask("POST /v1/events", &headers, br#"{"topic":"a","data":1}"#)
+    };
+    let answer = post("origin: https://app.example").fine();
+    assert_eq!(allowed(&answer).as_deref(), Some("https://app.example"));
+    let answer = post("origin: https://evil.example");
+    answer.refused(403, "ARW0024", "--origin");
+    assert_eq!(allowed(&answer), None);
+    let refused = server.ask("GET /v1/event", &["origin: https://app.example"], b"");
+    refused.refused(404, "ARW0021", "/v1/events");
+    assert!(allowed(&refused).is_some(), "a page sees why it was refused");
+    assert!(refused.header("access-control-expose-headers").unwrap().contains("arrw-next"));
+}
+
+#[test]
+fn pages_of_all_sites_may_when_that_is_wanted() {
+    let server = Running::with_options(|options| options.origins = vec!["*".parse().unwrap()]);
+    let headers = ["content-type: application/json", "origin: https://any.example"];
+    let answer = server.ask("POST /v1/events", &headers, br#"{"topic":"a","data":1}"#).fine();
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+}
+
+#[test]
 fn a_head_that_is_none_or_too_large_is_refused() {
     let server = Running::new();
     let status = |bytes: &[u8]| Answer::read(&mut server.send(bytes)).status;

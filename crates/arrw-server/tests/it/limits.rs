@@ -16,6 +16,37 @@ fn until_answered(server: &Running, request: &[u8]) {
     }
 }
 
+/// Asks until the server has counted that a limit was reached.
+fn until_counted(server: &Running, limit: &str) {
+    let none = format!("arrwdb_limit_reached_total{{limit=\"{limit}\"}} 0");
+    let begun = Instant::now();
+    loop {
+        let metrics = server.get("/metrics");
+        assert!(metrics.status != 200 || metrics.body.contains(&format!("limit=\"{limit}\"}} ")));
+        if metrics.status == 200 && !metrics.body.lines().any(|line| line == none) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "`{limit}` is not counted");
+    }
+}
+
+#[test]
+fn who_asks_too_often_is_told_how_long_to_wait() {
+    let server = Running::with(|limits| limits.requests_per_loopback = 1);
+    let mut stream = server.send(&LIVEZ.repeat(20));
+    let answers: Vec<Answer> = (0..20).map(|_| Answer::read(&mut stream)).collect();
+    let refused = answers.iter().find(|answer| answer.status != 200).unwrap();
+    refused.refused(429, "ARW0046", "more often than 1 times a second");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    // Whoever comes back by another connection is the same.
+    let begun = Instant::now();
+    while Answer::read(&mut server.send(LIVEZ)).status != 429 {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    until_answered(&server, LIVEZ);
+    until_counted(&server, "requests_per_loopback");
+}
+
 #[test]
 fn one_connection_more_is_turned_away() {
     let server = Running::with(|limits| limits.connections = 2);
@@ -24,8 +55,10 @@ fn one_connection_more_is_turned_away() {
     let answer = Answer::read(&mut server.send(b""));
     answer.refused(503, "ARW0025", "as many connections as there may be: 2");
     assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
     drop(both);
     until_answered(&server, LIVEZ);
+    until_counted(&server, "connections");
 }
 
 #[test]
@@ -37,6 +70,7 @@ fn one_connection_more_from_an_address_is_turned_away() {
     answer.refused(503, "ARW0025", "as many connections from `127.0.0.1` as there may be: 1");
     drop(first);
     until_answered(&server, LIVEZ);
+    until_counted(&server, "connections_per_loopback");
 }
 
 #[test]
@@ -47,8 +81,10 @@ fn one_stream_more_is_refused() {
     let answer = server.get("/v1/events/stream");
     answer.refused(503, "ARW0019", "as many streams of events as there may be: 1");
     server.get("/livez").fine();
+    assert_eq!(answer.header("retry-after"), Some("1"));
     drop(first);
     until_answered(&server, STREAM);
+    until_counted(&server, "streams");
 }
 
 #[test]
@@ -58,6 +94,19 @@ fn a_head_that_takes_too_long_ends_the_connection() {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
     assert!(!rest.starts_with("HTTP/1.1 200"), "{rest}");
+    until_counted(&server, "head_ms");
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_given_up() {
+    let server = Running::with(|limits| limits.write_stall = Duration::from_millis(100));
+    let payload = vec![b'7'; 1 << 20];
+    for _ in 0..4 {
+        server.publish("a", &payload);
+    }
+    let pages = b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(20);
+    let _unread = server.send(&pages);
+    until_counted(&server, "write_stall_ms");
 }
 
 #[test]
@@ -66,6 +115,7 @@ fn a_body_that_brings_nothing_is_refused() {
     let head = b"POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                  content-length: 9\r\n\r\n{";
     Answer::read(&mut server.send(head)).refused(408, "ARW0026", "nothing came for 100 ms");
+    until_counted(&server, "body_idle_ms");
 }
 
 #[test]
@@ -80,6 +130,9 @@ fn bodies_and_lines_keep_to_their_bytes() {
     let answer = server.post("application/x-ndjson", lines.as_bytes());
     let problem = answer.refused(413, "ARW0008", "line 2: it has more than 50 bytes");
     assert_eq!((&problem["line"], &problem["count"]), (&2.into(), &1.into()));
+    for limit in ["json_bytes", "line_bytes"] {
+        until_counted(&server, limit);
+    }
 }
 
 #[test]
@@ -95,4 +148,9 @@ fn pages_keep_to_their_events_and_their_wait() {
     assert_eq!(count("/v1/events?limit=4&wait_ms=100"), 4);
     server.get("/v1/events?limit=6").refused(400, "ARW0004", "from 1 to 5");
     server.get("/v1/events?wait_ms=101").refused(400, "ARW0004", "from 0 to 100");
+    for limit in ["page_events", "page_wait_ms"] {
+        until_counted(&server, limit);
+    }
+    let metrics = server.get("/metrics").body;
+    assert!(metrics.contains("arrwdb_refusals_total{code=\"ARW0004\"} 2"), "{metrics}");
 }

@@ -98,6 +98,7 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
     let mut terminate = signal(SignalKind::terminate())?;
     let mut options = arrw_server::Options::on(config.listen);
     options.hosts = config.hosts;
+    options.origins = config.origins;
     options.keys = Some(config.keys);
     options.tls = match (config.tls_certificate, config.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),

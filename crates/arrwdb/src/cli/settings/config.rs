@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use arrw_server::Limits;
+use arrw_server::{Limits, Origin};
 
 use crate::cli::key;
 
@@ -17,6 +17,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) data: PathBuf,
     pub(crate) hosts: Vec<String>,
+    pub(crate) origins: Vec<Origin>,
     pub(crate) keys: PathBuf,
     pub(crate) tls_certificate: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
@@ -31,6 +32,7 @@ impl Default for Config {
             listen: LISTEN_DEFAULT,
             data: "./arrwdb-data".into(),
             hosts: Vec::new(),
+            origins: Vec::new(),
             keys: key::FILE_DEFAULT.into(),
             tls_certificate: None,
             tls_key: None,

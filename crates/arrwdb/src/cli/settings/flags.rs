@@ -38,7 +38,7 @@ impl Args for Flags {
 
 fn arg(setting: &Setting) -> Option<Arg> {
     let flag = setting.flag.as_ref()?;
-    let is_list = matches!(setting.kind, Kind::Hosts(_));
+    let is_list = matches!(setting.kind, Kind::Hosts(_) | Kind::Origins(_));
     let again = if is_list { "; may be given more than once" } else { "" };
     let default = setting.kind.value(&Config::default()).to_string();
     let default = if default.is_empty() { default } else { format!(" [default: {default}]") };
@@ -70,7 +70,7 @@ fn said(setting: &'static Setting, matches: &ArgMatches) -> Option<Said> {
     let flag = setting.flag.as_ref()?;
     let texts: Vec<OsString> = matches.get_many(setting.key)?.cloned().collect();
     let given = match (&setting.kind, &texts[..]) {
-        (Kind::Hosts(_), _) => Given::Texts(texts),
+        (Kind::Hosts(_) | Kind::Origins(_), _) => Given::Texts(texts),
         (_, [.., last]) => Given::Text(last.clone()),
         (_, []) => return None,
     };

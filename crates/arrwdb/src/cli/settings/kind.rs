@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arrw_server::Origin;
 use serde::Serialize;
 
 use super::config::{Config, Format, Level, Word};
@@ -21,6 +22,7 @@ pub(crate) enum Kind {
     /// An empty text for none.
     FileOrNone(Field<Option<PathBuf>>),
     Hosts(Field<Vec<String>>),
+    Origins(Field<Vec<Origin>>),
     Format(Field<Format>),
     Level(Field<Level>),
     Count {
@@ -73,6 +75,7 @@ impl Kind {
                 *field(config) = if is_none { None } else { Some(given.path()?) };
             }
             Self::Hosts(field) => *field(config) = given.hosts()?,
+            Self::Origins(field) => *field(config) = given.origins()?,
             Self::Format(field) => *field(config) = Format::parse(given.text()?)?,
             Self::Level(field) => *field(config) = Level::parse(given.text()?)?,
             Self::Count { range, field, .. } => {
@@ -102,6 +105,9 @@ impl Kind {
                 Value::Text(file.unwrap_or_default())
             }
             Self::Hosts(field) => Value::Texts(field(config).clone()),
+            Self::Origins(field) => {
+                Value::Texts(field(config).iter().map(ToString::to_string).collect())
+            }
             Self::Format(field) => Value::Text(field(config).word().to_owned()),
             Self::Level(field) => Value::Text(field(config).word().to_owned()),
             Self::Count { field, .. } => Value::Number(*field(config) as u64),
@@ -123,6 +129,7 @@ impl Kind {
             | Self::File(_)
             | Self::FileOrNone(_)
             | Self::Hosts(_)
+            | Self::Origins(_)
             | Self::Format(_)
             | Self::Level(_) => "",
         }
@@ -137,6 +144,10 @@ impl Kind {
             Self::FileOrNone(_) => "the path of a file, or empty for none".to_owned(),
             Self::Hosts(_) => {
                 "host names without scheme and port, such as `db.example`; as one text, with commas between"
+                    .to_owned()
+            }
+            Self::Origins(_) => {
+                "origins such as `https://app.example`, or `*` for all; as one text, with commas between"
                     .to_owned()
             }
             Self::Format(_) => words::<Format>(),
@@ -180,12 +191,21 @@ impl Given {
         }
     }
 
+    /// The names of a list, or of a text with commas between them.
+    fn names(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Text(text) => Some(text.to_str()?.split(',').map(str::trim).collect()),
+            Self::Texts(texts) => texts.iter().map(|text| text.to_str()).collect(),
+            Self::Number(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn origins(&self) -> Option<Vec<Origin>> {
+        self.names()?.into_iter().map(|name| name.parse().ok()).collect()
+    }
+
     fn hosts(&self) -> Option<Vec<String>> {
-        let names: Vec<&str> = match self {
-            Self::Text(text) => text.to_str()?.split(',').map(str::trim).collect(),
-            Self::Texts(texts) => texts.iter().map(|text| text.to_str()).collect::<Option<_>>()?,
-            Self::Number(_) | Self::Other(_) => return None,
-        };
+        let names = self.names()?;
         names.iter().all(|name| is_host(name)).then(|| names.into_iter().map(Into::into).collect())
     }
 

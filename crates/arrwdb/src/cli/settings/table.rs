@@ -66,6 +66,12 @@ pub(crate) const TABLE: &[Setting] = &[
         kind: Kind::Hosts(|config| &mut config.hosts),
     },
     Setting {
+        key: "origins",
+        flag: Some(Flag { name: "origin", value_name: "ORIGIN" }),
+        doc: "Other sites whose pages may read and write here from a browser (CORS); with a key, if one is needed",
+        kind: Kind::Origins(|config| &mut config.origins),
+    },
+    Setting {
         key: "keys",
         flag: Some(Flag { name: "keys", value_name: "FILE" }),
         doc: "File of the API keys, which `arrwdb key` makes; when it has any, every client needs one",
@@ -109,6 +115,21 @@ pub(crate) const TABLE: &[Setting] = &[
         "limits.connections_per_loopback",
         "The same for each address of this machine, from which a proxy brings the connections of all its clients",
         count("connections", (1, MANY), |config| &mut config.limits.connections_per_loopback),
+    ),
+    limit(
+        "limits.requests_per_address",
+        "Requests a second from one remote address, and two seconds' worth at once; more are answered 429. A connection counts as its first",
+        count("requests/s", (1, MANY), |config| &mut config.limits.requests_per_address),
+    ),
+    limit(
+        "limits.requests_per_loopback",
+        "The same for each address of this machine, from which a proxy brings the requests of all its clients",
+        count("requests/s", (1, MANY), |config| &mut config.limits.requests_per_loopback),
+    ),
+    limit(
+        "limits.requests_per_key",
+        "The same for each API key, from wherever it is used",
+        count("requests/s", (1, MANY), |config| &mut config.limits.requests_per_key),
     ),
     limit(
         "limits.streams",
@@ -200,6 +221,17 @@ mod tests {
             assert_eq!(setting.kind.set(&mut config, &given), Some(()), "{}", setting.key);
             assert_eq!(setting.kind.value(&config), default, "{}", setting.key);
         }
+    }
+
+    #[test]
+    fn every_limit_that_can_be_reached_is_counted() {
+        let counted: BTreeSet<String> =
+            arrw_server::Limit::all().map(|limit| format!("limits.{}", limit.name())).collect();
+        // When that one is reached, nobody can ask any more: it is told of in the log.
+        let settable = TABLE.iter().filter(|setting| setting.key != "limits.drain_ms");
+        let settable = settable.map(|setting| setting.key.to_owned());
+        let settable = settable.filter(|key| key.starts_with("limits.")).collect();
+        assert_eq!(counted, settable);
     }
 
     #[test]

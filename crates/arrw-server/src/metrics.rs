@@ -1,0 +1,121 @@
+//! `/metrics`: how the server is, for Prometheus, in its text format.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::consumers::blocking;
+use crate::counters::Counters;
+use crate::problem::Problem;
+use crate::stats::{StatsOut, TrafficOut};
+
+/// Answers with all of them.
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let text = blocking(app, |app| StatsOut::of(app).map(|stats| text_of(&stats, &app.counters)));
+    let content_type = "text/plain; version=0.0.4; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type)], text.await?).into_response())
+}
+
+fn text_of(stats: &StatsOut, counters: &Counters) -> String {
+    let mut text = Text(String::with_capacity(16 << 10));
+    let version = format!("{{version=\"{}\"}}", stats.version);
+    text.family("build_info", "gauge", "Version of the server.", &[(version, 1.0)]);
+    let seconds = vec![(String::new(), seconds(stats.uptime_ms))];
+    text.family("uptime_seconds", "gauge", "Time since the start.", &seconds);
+    of_bus(&mut text, stats);
+    of_log(&mut text, stats);
+    of_server(&mut text, stats, counters);
+    text.0
+}
+
+fn of_bus(text: &mut Text, stats: &StatsOut) {
+    let both = |of: fn(&TrafficOut) -> u64| {
+        labelled("class", [("durable", of(&stats.durable)), ("volatile", of(&stats.volatile))])
+    };
+    text.family("events_published_total", "counter", "Events published.", &both(|it| it.published));
+    let help = "Events handed to subscribers, each counted once a subscriber.";
+    text.family("events_delivered_total", "counter", help, &both(|it| it.delivered));
+    let help = "Gaps, ends of slow subscribers and failed reads.";
+    text.family("delivery_errors_total", "counter", help, &both(|it| it.errors));
+    text.family("subscriptions", "gauge", "Subscriptions.", &both(|it| it.subscriptions));
+    let help = "Records that the slowest subscription has not read.";
+    text.family("pending_records", "gauge", help, &both(|it| it.pending.records));
+    let help = "Bytes that the slowest subscription has not read.";
+    text.family("pending_bytes", "gauge", help, &both(|it| it.pending.bytes));
+    let mut ages = both(|it| it.pending.age_ms);
+    ages.iter_mut().for_each(|(_, age)| *age /= 1000.0);
+    text.family("pending_seconds", "gauge", "Age of the oldest of them.", &ages);
+    text.counter("refused_total", "Batches that the rules refused.", stats.refused);
+    text.gauge("consumers", "Named consumers.", stats.consumers as u64);
+}
+
+fn of_log(text: &mut Text, stats: &StatsOut) {
+    text.gauge("log_bytes", "Bytes of the log on the disk.", stats.log.bytes);
+    text.gauge("log_segments", "Segment files.", stats.log.segments);
+    text.gauge("log_first_seq", "The oldest record.", stats.log.first);
+    text.gauge("log_next_seq", "The seq of the next record.", stats.log.tail);
+    let help = "1 while appends are refused for want of space.";
+    text.gauge("disk_full", help, u64::from(stats.log.disk_full));
+    let help = "1 when an operator must look: see /v1/stats.";
+    text.gauge("alarm", help, u64::from(stats.alarm.is_some()));
+}
+
+fn of_server(text: &mut Text, stats: &StatsOut, counters: &Counters) {
+    text.gauge("connections", "Connections now.", stats.connections as u64);
+    text.counter("connections_total", "Connections accepted.", counters.connections());
+    let turned_away = counters.connections_turned_away();
+    text.counter("connections_turned_away_total", "Connections without room.", turned_away);
+    let answers = ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(counters.answers());
+    let help = "Requests by the class of their answer.";
+    text.family("http_requests_total", "counter", help, &labelled("code", answers));
+    let refusals = counters.refusals().map(|(code, count)| (code.name(), count));
+    let help = "Refusals by the code of their error, lines that were left out among them.";
+    text.family("refusals_total", "counter", help, &labelled("code", refusals));
+    let limits = counters.limits().map(|(limit, count)| (limit.name(), count));
+    let help = "How often a limit was reached, by its name in the settings.";
+    text.family("limit_reached_total", "counter", help, &labelled("limit", limits));
+}
+
+/// Samples that differ in the value of one label.
+fn labelled(
+    label: &str,
+    samples: impl IntoIterator<Item = (&'static str, u64)>,
+) -> Vec<(String, f64)> {
+    let sample = |(value, count)| (format!("{{{label}=\"{value}\"}}"), number(count));
+    samples.into_iter().map(sample).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
+fn number(number: u64) -> f64 {
+    number as f64
+}
+
+fn seconds(ms: u64) -> f64 {
+    number(ms) / 1000.0
+}
+
+/// The text as far as it is written.
+struct Text(String);
+
+impl Text {
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.family(name, "counter", help, &[(String::new(), number(value))]);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.family(name, "gauge", help, &[(String::new(), number(value))]);
+    }
+
+    /// Samples of one name, each with its labels.
+    fn family(&mut self, name: &str, kind: &str, help: &str, samples: &[(String, f64)]) {
+        // Writing to a string cannot fail.
+        let _fine = writeln!(self.0, "# HELP arrwdb_{name} {help}\n# TYPE arrwdb_{name} {kind}");
+        for (labels, value) in samples {
+            let _fine = writeln!(self.0, "arrwdb_{name}{labels} {value}");
+        }
+    }
+}
