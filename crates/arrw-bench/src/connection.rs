@@ -38,6 +38,11 @@ impl<'a> Whole<'a> {
         status(self.line)
     }
 
+    /// True when a problem with this code was answered.
+    pub(crate) fn is_refused_with(&self, code: &str) -> bool {
+        400 <= self.status() && find(self.body, code.as_bytes()).is_some()
+    }
+
     /// The body of an answer that is a success.
     pub(crate) fn success(self) -> anyhow::Result<&'a [u8]> {
         let status = self.status();

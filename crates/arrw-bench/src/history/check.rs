@@ -4,7 +4,8 @@ use super::{Answer, Demand, Fault, Form, History, Sent, Stream, Summary, Written
 
 impl History {
     /// Checks that every acknowledged event is there once, where its writer was told; that there is one order,
-    /// which all readers saw without gap and repeat and which agrees with time; and that nothing else is there.
+    /// which all readers saw without gap and repeat and which agrees with time; that no cursor went back and
+    /// what is behind it came; that what was refused, and what nobody sent, is not there.
     ///
     /// # Errors
     /// The first fault; [`Fault::Thin`] only when there is no other.
@@ -20,6 +21,9 @@ impl History {
         for stream in &self.streams {
             check_ascends(stream)?;
             self.check_stream(stream)?;
+        }
+        for consumer in &self.consumers {
+            self.check_consumer(consumer)?;
         }
         self.check_demand(demand)?;
         Ok(self.summary())
@@ -73,19 +77,38 @@ impl History {
 
     /// A reader's stream, put together, is the log.
     fn check_stream(&self, stream: &Stream) -> Result<(), Fault> {
-        let reader = || stream.name.clone();
-        let gap = |(seq, event): (u64, Written)| Fault::Gap { reader: reader(), seq, event };
-        let mut log = self.log.events.iter();
-        for seen in &stream.events {
+        self.check_part(&stream.name, &stream.events, 0)?;
+        let reader = stream.name.clone();
+        match self.log.events.get(stream.events.len()) {
+            Some((seq, event)) => Err(Fault::Gap { reader, seq: *seq, event: *event }),
+            None => Ok(()),
+        }
+    }
+
+    /// What somebody saw is what the log has from its event `from` on.
+    pub(super) fn check_part(
+        &self,
+        name: &str,
+        seen: &[(u64, Written)],
+        from: usize,
+    ) -> Result<(), Fault> {
+        let mut log = self.log.events[from..].iter();
+        let mut before = 0;
+        for (seq, event) in seen.iter().copied() {
+            let reader = name.to_owned();
+            if seq <= before {
+                return Err(Fault::Repeat { reader, seq, before });
+            }
+            before = seq;
             match log.next() {
-                Some(there) if there == seen => (),
-                Some(there) if there.0 < seen.0 => return Err(gap(*there)),
-                Some(_) | None => {
-                    return Err(Fault::Unseen { reader: reader(), seq: seen.0, event: seen.1 });
+                Some(there) if *there == (seq, event) => (),
+                Some((missed, event)) if *missed < seq => {
+                    return Err(Fault::Gap { reader, seq: *missed, event: *event });
                 }
+                Some(_) | None => return Err(Fault::Unseen { reader, seq, event }),
             }
         }
-        log.next().map_or(Ok(()), |there| Err(gap(*there)))
+        Ok(())
     }
 
     fn check_demand(&self, demand: &Demand) -> Result<(), Fault> {
@@ -100,17 +123,29 @@ impl History {
         for stream in &self.streams {
             enough("times that a reader resumed", stream.resumed, demand.resumed)?;
         }
-        Ok(())
+        enough("consumers", self.consumers.len() as u64, demand.consumers)?;
+        for consumer in &self.consumers {
+            enough("times that a consumer resumed", consumer.resumed, demand.resumed)?;
+        }
+        let conditional = |is_refused: bool| {
+            let conditional = self.writes.iter().filter(|sent| sent.form == Form::Conditional);
+            let answered = conditional.filter(|sent| sent.answer.is_some());
+            answered.filter(|sent| sent.is_refused() == is_refused).count() as u64
+        };
+        enough("acknowledged conditional writes", conditional(false), demand.conditional)?;
+        enough("refused conditional writes", conditional(true), demand.conditional)
     }
 
     fn summary(&self) -> Summary {
-        let answered = || self.writes.iter().filter(|sent| sent.answer.is_some());
+        let is_acknowledged = |sent: &&Sent| sent.answer.is_some() && !sent.is_refused();
+        let answered = || self.writes.iter().filter(is_acknowledged);
         let events = self.log.events.len() as u64;
         let acknowledged_events: u64 = answered().map(|sent| sent.count).sum();
         Summary {
             acknowledged: answered().count() as u64,
             events,
             unanswered: events - acknowledged_events,
+            refused: self.writes.iter().filter(|sent| sent.is_refused()).count() as u64,
         }
     }
 }
@@ -119,6 +154,11 @@ impl Sent {
     /// Its event at a place, from 0.
     fn event(&self, at: u64) -> Written {
         Written { number: self.first.number + at, ..self.first }
+    }
+
+    /// True for a conditional write whose condition was not met.
+    fn is_refused(&self) -> bool {
+        self.form == Form::Conditional && self.answer.is_some_and(|answer| answer.count == 0)
     }
 
     fn last(&self) -> Written {
@@ -175,10 +215,22 @@ impl Places {
     fn check_write(&self, sent: &Sent) -> Result<(), Fault> {
         let seqs: Vec<Option<u64>> =
             (0..sent.count).map(|at| self.seq_of(sent.event(at))).collect();
+        if sent.is_refused() {
+            return match (0..).zip(&seqs).find_map(|(at, seq)| seq.map(|seq| (at, seq))) {
+                Some((at, seq)) => Err(Fault::Kept { event: sent.event(at), seq }),
+                None => Ok(()),
+            };
+        }
         if let Some(missing) = (0..).zip(&seqs).find_map(|(at, seq)| seq.is_none().then_some(at)) {
             return check_absence(sent, &seqs, missing);
         }
-        let is_together = matches!(sent.form, Form::Single | Form::Batch);
+        let is_together = matches!(sent.form, Form::Single | Form::Batch | Form::Conditional);
+        if let (Some(expected), Some(Some(seq))) = (sent.expected, seqs.first())
+            && *seq != expected + 1
+        {
+            let instead = format!("and wanted to stand right behind {expected}");
+            return Err(Fault::Moved { event: sent.first, seq: *seq, instead });
+        }
         let told = sent.answer.as_ref().and_then(|answer| told(sent, answer));
         for (at, seq) in (0..).zip(seqs.into_iter().flatten()) {
             let first = seq.checked_sub(at);
@@ -218,7 +270,7 @@ fn check_absence(sent: &Sent, seqs: &[Option<u64>], missing: u64) -> Result<(), 
     }
     let is_there = |at: u64| usize::try_from(at).is_ok_and(|at| seqs[at].is_some());
     let is_torn = match sent.form {
-        Form::Single | Form::Batch => (0..sent.count).any(is_there),
+        Form::Single | Form::Batch | Form::Conditional => (0..sent.count).any(is_there),
         Form::Lines | Form::Producer => (missing..sent.count).any(is_there),
     };
     if is_torn { Err(Fault::Torn { first: sent.first, missing: event }) } else { Ok(()) }

@@ -4,6 +4,7 @@
 //! connections; the log is read once, at the end. [`History::check`] compares them.
 
 mod check;
+mod consumers;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +50,8 @@ pub enum Form {
     Lines,
     /// Lines of a producer: sent again until they are answered, and there once.
     Producer,
+    /// An array that wants to stand right behind a record, or nowhere.
+    Conditional,
 }
 
 /// A write: events of one writer whose numbers follow each other.
@@ -60,6 +63,8 @@ pub struct Sent {
     pub first: Written,
     /// How many.
     pub count: u64,
+    /// The seq of the record behind which it wants to stand, if it is [conditional](Form::Conditional).
+    pub expected: Option<u64>,
     /// When it was sent, for the first time: nanoseconds since the start.
     pub sent_at: u64,
     /// `None` when the server never answered.
@@ -71,7 +76,8 @@ pub struct Sent {
 pub struct Answer {
     /// When it came: nanoseconds since the start.
     pub at: u64,
-    /// How many of the events were new; fewer than all only for a producer.
+    /// How many of the events were new; fewer than all only for a producer. None of a conditional write when it
+    /// was refused.
     pub count: u64,
     /// The seqs of the first and the last new one; `None` when none was.
     pub place: Option<(u64, u64)>,
@@ -88,6 +94,30 @@ pub struct Stream {
     pub resumed: u64,
 }
 
+/// What the reader of a consumer saw from one opening of it to the next.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    /// The seq of its cursor when it was opened; 0 before the first record.
+    pub cursor: u64,
+    /// Seq and event.
+    pub events: Vec<(u64, Written)>,
+    /// The highest seq that it tried to acknowledge, and of which it was told that this is on the disk; 0 for none.
+    pub asked: u64,
+    /// See [`asked`](Self::asked).
+    pub acknowledged: u64,
+}
+
+/// A consumer of all events with one reader.
+#[derive(Clone, Debug, Default)]
+pub struct Consumer {
+    /// Its name.
+    pub name: String,
+    /// One behind the other.
+    pub sessions: Vec<Session>,
+    /// How often its reader came back behind a kill and then saw more.
+    pub resumed: u64,
+}
+
 /// All that was seen.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -95,6 +125,8 @@ pub struct History {
     pub writes: Vec<Sent>,
     /// What each reader saw.
     pub streams: Vec<Stream>,
+    /// What the reader of each consumer saw.
+    pub consumers: Vec<Consumer>,
     /// The log at the end.
     pub log: Stream,
     /// Writes that were acknowledged in each round, each of which ended with a kill.
@@ -110,8 +142,12 @@ pub struct Demand {
     pub acknowledged: u64,
     /// Readers.
     pub streams: u64,
-    /// Times that each reader resumed and saw more.
+    /// Consumers.
+    pub consumers: u64,
+    /// Times that each reader and each consumer resumed and saw more.
     pub resumed: u64,
+    /// Conditional writes that were acknowledged, and as many that were refused.
+    pub conditional: u64,
 }
 
 /// What a sound history holds.
@@ -123,6 +159,8 @@ pub struct Summary {
     pub events: u64,
     /// Those of them whose writers were never answered.
     pub unanswered: u64,
+    /// Conditional writes that were refused.
+    pub refused: u64,
 }
 
 /// Why a history cannot be that of a sound server, or proves nothing.
@@ -169,6 +207,34 @@ pub enum Fault {
         first: Written,
         /// An event that must be there when others of it are.
         missing: Written,
+    },
+    /// What was refused is there.
+    #[error("kept: {event} was refused and is in the log at {seq}")]
+    Kept {
+        /// The event.
+        event: Written,
+        /// Its seq.
+        seq: u64,
+    },
+    /// A cursor went back.
+    #[error("back: {consumer} is at {cursor}, and {acknowledged} was acknowledged")]
+    CursorBack {
+        /// The consumer.
+        consumer: String,
+        /// Where its cursor is.
+        cursor: u64,
+        /// Where it had been.
+        acknowledged: u64,
+    },
+    /// A cursor is further than anybody moved it.
+    #[error("ahead: {consumer} is at {cursor}, and nobody acknowledged more than {asked}")]
+    CursorAhead {
+        /// The consumer.
+        consumer: String,
+        /// Where its cursor is.
+        cursor: u64,
+        /// The most that its reader tried to acknowledge.
+        asked: u64,
     },
     /// A reader did not see an event.
     #[error("gap: {reader} never saw {seq}, {event}")]

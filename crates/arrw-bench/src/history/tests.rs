@@ -2,13 +2,16 @@
 
 use super::*;
 
-const DEMAND: Demand = Demand { rounds: 2, acknowledged: 2, streams: 2, resumed: 1 };
+const DEMAND: Demand =
+    Demand { rounds: 2, acknowledged: 2, streams: 2, consumers: 1, resumed: 1, conditional: 1 };
 
 /// Places in [`sound`]'s writes.
 const BATCH: usize = 1;
 const CUT_LINES: usize = 2;
 const PRODUCER: usize = 4;
 const UNSENT: usize = 5;
+const MET: usize = 7;
+const REFUSED: usize = 8;
 
 type Events = Vec<(u64, Written)>;
 
@@ -17,12 +20,17 @@ fn written(writer: u32, number: u64) -> Written {
 }
 
 fn sent(form: Form, first: Written, count: u64, at: u64) -> Sent {
-    Sent { form, first, count, sent_at: at, answer: None }
+    Sent { form, first, count, expected: None, sent_at: at, answer: None }
 }
 
 fn answered(sent: Sent, count: u64, place: (u64, u64)) -> Sent {
     let at = sent.sent_at + 5;
     Sent { answer: Some(Answer { at, count, place: Some(place) }), ..sent }
+}
+
+/// Wants to stand behind a record.
+fn behind(expected: u64, sent: Sent) -> Sent {
+    Sent { expected: Some(expected), ..sent }
 }
 
 /// Two rounds with writes of each form. Two of them were never answered: the third of some lines never came,
@@ -36,7 +44,11 @@ fn sound() -> History {
         answered(sent(Form::Producer, written(4, 1), 3, 11), 1, (60, 60)),
         sent(Form::Batch, written(2, 4), 2, 40),
         answered(sent(Form::Single, written(1, 2), 1, 50), 1, (80, 80)),
+        behind(83, answered(sent(Form::Conditional, written(5, 1), 2, 60), 2, (84, 85))),
+        behind(85, answered(sent(Form::Conditional, written(5, 3), 2, 70), 0, (0, 0))),
+        behind(90, sent(Form::Conditional, written(5, 5), 1, 80)),
     ];
+    writes[REFUSED].answer.as_mut().unwrap().place = None;
     writes[PRODUCER].answer.as_mut().unwrap().at = 36;
     let events = vec![
         (10, written(1, 1)),
@@ -51,10 +63,25 @@ fn sound() -> History {
         (60, written(4, 3)),
         (70, written(3, 5)),
         (80, written(1, 2)),
+        (84, written(5, 1)),
+        (85, written(5, 2)),
+        (91, written(5, 5)),
     ];
     let stream = |name: &str| Stream { name: name.to_owned(), events: events.clone(), resumed: 1 };
     let streams = vec![stream("reader 1"), stream("reader 2")];
-    History { writes, streams, log: stream("the log"), rounds: vec![3, 2] }
+    let session = |cursor, asked, acknowledged, events: &[_]| {
+        let events = events.to_vec();
+        Session { cursor, events, asked, acknowledged }
+    };
+    // The second acknowledgement was never answered and is there; the third was, and 86 is no event.
+    let sessions = vec![
+        session(0, 21, 20, &events[..6]),
+        session(21, 86, 86, &events[3..14]),
+        session(86, 91, 91, &events[14..]),
+        session(91, 0, 0, &[]),
+    ];
+    let consumers = vec![Consumer { name: "consumer 1".to_owned(), sessions, resumed: 1 }];
+    History { writes, streams, consumers, log: stream("the log"), rounds: vec![3, 2] }
 }
 
 /// Plants a fault, and answers what is said of it.
@@ -71,6 +98,7 @@ fn planted_in_log(change: impl FnOnce(&mut Events)) -> Fault {
         for stream in &mut history.streams {
             stream.events.clone_from(&history.log.events);
         }
+        history.consumers.clear();
     })
 }
 
@@ -80,7 +108,7 @@ fn place(events: &[(u64, Written)], event: Written) -> usize {
 
 #[test]
 fn a_sound_history_is_counted() {
-    let summary = Summary { acknowledged: 5, events: 12, unanswered: 2 };
+    let summary = Summary { acknowledged: 6, events: 15, unanswered: 3, refused: 1 };
     assert_eq!(sound().check(&DEMAND), Ok(summary));
 }
 
@@ -194,6 +222,54 @@ fn a_gap_or_a_repeat_behind_a_resume_is_noticed() {
 }
 
 #[test]
+fn a_conditional_write_that_is_elsewhere_is_noticed() {
+    let fault = planted(|history| history.writes[MET].expected = Some(82));
+    assert!(fault.to_string().contains("right behind 82"), "{fault}");
+    // The same of one that was never answered.
+    let fault = planted(|history| history.writes[REFUSED + 1].expected = Some(89));
+    assert!(fault.to_string().contains("right behind 89"), "{fault}");
+    // One of a batch.
+    let fault = planted_in_log(|log| {
+        log.remove(place(log, written(5, 2)));
+    });
+    assert_eq!(fault, Fault::Lost { event: written(5, 2) });
+    for event in [written(5, 3), written(5, 4)] {
+        let fault = planted_in_log(|log| {
+            log.pop();
+            log.push((86, event));
+        });
+        assert_eq!(fault, Fault::Kept { event, seq: 86 });
+    }
+}
+
+#[test]
+fn a_cursor_that_is_not_where_it_was_left_is_noticed() {
+    let session = |at: usize, change: fn(&mut Session)| {
+        planted(|history| change(&mut history.consumers[0].sessions[at]))
+    };
+    let consumer = || "consumer 1".to_owned();
+    // An acknowledgement that was answered is forgotten; one that nobody sent is there.
+    let fault = session(1, |session| session.cursor = 19);
+    assert_eq!(fault, Fault::CursorBack { consumer: consumer(), cursor: 19, acknowledged: 20 });
+    let fault = session(1, |session| session.cursor = 22);
+    assert_eq!(fault, Fault::CursorAhead { consumer: consumer(), cursor: 22, asked: 21 });
+    // One that was seen to have moved goes back, although its acknowledgement was never answered.
+    let fault = session(2, |session| session.cursor = 85);
+    assert_eq!(fault, Fault::CursorBack { consumer: consumer(), cursor: 85, acknowledged: 86 });
+    // What is behind the cursor does not come, comes twice, or is something else; the end counts too.
+    let fault = session(1, |session| session.events = session.events.split_off(1));
+    assert_eq!(fault, Fault::Gap { reader: consumer(), seq: 30, event: written(2, 1) });
+    let fault = session(1, |session| session.events[1] = session.events[0]);
+    assert!(matches!(fault, Fault::Repeat { .. }), "{fault}");
+    let fault = session(1, |session| session.events[0].1 = written(9, 9));
+    assert!(matches!(fault, Fault::Unseen { .. }), "{fault}");
+    let fault = session(1, |session| session.events.truncate(10));
+    assert_eq!(fault, Fault::Gap { reader: consumer(), seq: 85, event: written(5, 2) });
+    let fault = session(2, |session| session.events.clear());
+    assert_eq!(fault, Fault::Gap { reader: consumer(), seq: 91, event: written(5, 5) });
+}
+
+#[test]
 fn a_thin_history_proves_nothing() {
     let thin = |change: fn(&mut History), what: &str| {
         let fault = planted(change);
@@ -204,6 +280,10 @@ fn a_thin_history_proves_nothing() {
     thin(|history| history.rounds[1] = 1, "1 acknowledged writes");
     thin(|history| history.streams.truncate(1), "1 readers");
     thin(|history| history.streams[0].resumed = 0, "resumed");
+    thin(|history| history.consumers.clear(), "0 consumers");
+    thin(|history| history.consumers[0].resumed = 0, "a consumer resumed");
+    thin(|history| history.writes[REFUSED].answer = None, "0 refused conditional");
+    thin(|history| history.writes[MET].answer = None, "0 acknowledged conditional");
     // A fault outweighs it.
     let fault = planted(|history| {
         history.rounds.clear();

@@ -12,21 +12,25 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::consumer::Consuming;
 use super::limits::{ENDING_TIME_MAX, FROZEN_MS_MAX, SEGMENT_BYTES, START_CUT_MS_MAX, TICK};
 use super::lives::{Ground, Lives, Phase, Watch};
 use super::reader::{Reader, Way};
 use super::writer::{Writer, publish_one};
 use super::{SAID, Torture};
-use crate::history::{Demand, Form, History, Sent, Stream};
+use crate::history::{Consumer, Demand, Form, History, Sent, Stream};
 use crate::pace;
 use crate::random::Random;
 use crate::server::{self, Server};
 
 /// What each writer writes: two of each form.
-const FORMS: [Form; 4] = [Form::Single, Form::Batch, Form::Lines, Form::Producer];
-const WRITERS: u32 = 8;
+const FORMS: [Form; 5] =
+    [Form::Single, Form::Batch, Form::Lines, Form::Producer, Form::Conditional];
+const WRITERS: u32 = 10;
 /// How each reader reads.
 const WAYS: [Way; 5] = [Way::Follow, Way::Follow, Way::Follow, Way::Pages, Way::Pages];
+/// Named consumers.
+const CONSUMERS: u64 = 2;
 /// Writes the very last event.
 const LAST_WRITER: u32 = 1_000;
 /// Rounds between two lines of progress.
@@ -38,8 +42,10 @@ pub(super) fn demand(torture: &Torture) -> Demand {
         rounds: torture.rounds,
         acknowledged: torture.acks_min,
         streams: WAYS.len() as u64,
+        consumers: CONSUMERS,
         // A reader may be so far behind in a round that the kill meets it before it has seen something new.
         resumed: torture.rounds / 2,
+        conditional: torture.rounds,
     }
 }
 
@@ -54,6 +60,8 @@ pub(super) struct Driver<'a> {
     writers: Vec<JoinHandle<Vec<Sent>>>,
     readers: Vec<JoinHandle<Stream>>,
     streams: Vec<Stream>,
+    consuming: Vec<JoinHandle<Consumer>>,
+    consumers: Vec<Consumer>,
     rounds: Vec<u64>,
 }
 
@@ -72,6 +80,8 @@ impl<'a> Driver<'a> {
             writers: Vec::new(),
             readers: Vec::new(),
             streams: Vec::new(),
+            consuming: Vec::new(),
+            consumers: Vec::new(),
             rounds: Vec::new(),
         };
         driver.start_clients();
@@ -89,6 +99,12 @@ impl<'a> Driver<'a> {
             let watch = self.lives.watch();
             let reader = self.reader(format!("reader {number}"), way, watch);
             self.readers.push(self.runtime.spawn(reader.run()));
+        }
+        for number in 1..=CONSUMERS {
+            let ground = (Arc::clone(&self.ground), self.lives.watch());
+            let name = format!("consumer-{number}");
+            let consuming = Consuming::new(name, self.random.fork(), ground, LAST_WRITER);
+            self.consuming.push(self.runtime.spawn(consuming.run()));
         }
     }
 
@@ -115,9 +131,8 @@ impl<'a> Driver<'a> {
         };
         writes.extend(self.join_writers());
         self.join_readers();
-        let streams = self.streams;
-        let fault = self.ground.fault();
-        Ok((History { writes, streams, log, rounds: self.rounds }, fault))
+        let Self { streams, consumers, rounds, .. } = self;
+        Ok((History { writes, streams, consumers, log, rounds }, self.ground.fault()))
     }
 
     fn all_rounds(&mut self, progress: &mut dyn Write) -> anyhow::Result<()> {
@@ -245,6 +260,8 @@ impl<'a> Driver<'a> {
     fn join_readers(&mut self) {
         let tasks = std::mem::take(&mut self.readers);
         self.streams.extend(self.join(tasks));
+        let tasks = std::mem::take(&mut self.consuming);
+        self.consumers.extend(self.join(tasks));
     }
 
     /// What the clients saw. Those that do not end in time are told to give up.

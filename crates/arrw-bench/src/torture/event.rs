@@ -9,6 +9,9 @@ use crate::random::Random;
 /// A filter that wants all of them.
 pub(super) const FILTER: &str = "torture.%3E";
 
+/// The same where nothing needs an escape.
+pub(super) const FILTER_PLAIN: &str = "torture.>";
+
 /// The event as it is published, on one line.
 pub(super) fn json(seed: u64, event: Written) -> String {
     let Written { writer, number } = event;

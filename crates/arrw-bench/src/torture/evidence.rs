@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::history::{History, Sent, Written};
+use crate::history::{History, Sent, Session, Written};
 
 /// A line of the file.
 #[derive(Serialize)]
@@ -15,10 +15,11 @@ use crate::history::{History, Sent, Written};
 enum Line<'a> {
     Write(&'a Sent),
     Saw { reader: &'a str, seq: u64, event: Written },
+    Opened { consumer: &'a str, cursor: u64, asked: u64, acknowledged: u64 },
 }
 
-/// Writes all that was seen as lines of JSON: first what was tortured, then a line for each write and for each
-/// event that a reader saw.
+/// Writes all that was seen as lines of JSON: first what was tortured, then a line for each write, for each
+/// event that a reader saw, and for each time that a consumer was opened.
 pub(super) fn write(path: &Path, seed: u64, fault: &str, history: &History) -> io::Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
     let head = json!({ "seed": seed, "fault": fault, "acknowledged_by_round": history.rounds });
@@ -29,6 +30,16 @@ pub(super) fn write(path: &Path, seed: u64, fault: &str, history: &History) -> i
     for stream in history.streams.iter().chain([&history.log]) {
         for (seq, event) in &stream.events {
             line(&mut out, &Line::Saw { reader: &stream.name, seq: *seq, event: *event })?;
+        }
+    }
+    for consumer in &history.consumers {
+        let name = &*consumer.name;
+        for Session { cursor, events, asked, acknowledged } in &consumer.sessions {
+            let (cursor, asked, acknowledged) = (*cursor, *asked, *acknowledged);
+            line(&mut out, &Line::Opened { consumer: name, cursor, asked, acknowledged })?;
+            for (seq, event) in events {
+                line(&mut out, &Line::Saw { reader: name, seq: *seq, event: *event })?;
+            }
         }
     }
     out.flush()

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::watch::{Receiver, Sender, channel};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
 
 use super::limits::{ANSWER_TIME_MAX, LOOK_EVERY};
@@ -110,13 +111,25 @@ pub(super) struct Ground {
     pub(super) seed: u64,
     start: Instant,
     acknowledged: AtomicU64,
+    /// Writers share it; one that wants nobody else to write has it alone.
+    quiet: RwLock<()>,
     fault: Mutex<Option<String>>,
 }
 
 impl Ground {
     pub(super) fn new(seed: u64) -> Self {
         let (acknowledged, fault) = (AtomicU64::new(0), Mutex::new(None));
-        Self { seed, start: Instant::now(), acknowledged, fault }
+        Self { seed, start: Instant::now(), acknowledged, quiet: RwLock::new(()), fault }
+    }
+
+    /// Waits until nobody writes alone.
+    pub(super) async fn beside_others(&self) -> RwLockReadGuard<'_, ()> {
+        self.quiet.read().await
+    }
+
+    /// Waits until nobody else writes.
+    pub(super) async fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.quiet.write().await
     }
 
     /// Nanoseconds since the start.

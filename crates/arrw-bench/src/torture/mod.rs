@@ -1,10 +1,12 @@
 //! The real server under writers and readers, frozen and killed at moments from a seed, again and again.
 
+mod consumer;
 mod driver;
 mod event;
 mod evidence;
 pub mod limits;
 mod lives;
+mod page;
 mod reader;
 mod writer;
 

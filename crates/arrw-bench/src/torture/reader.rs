@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use super::event::{FILTER, Given};
 use super::lives::{Ground, NoAnswer, Watch};
+use super::page::Page;
 use crate::connection::{Connection, find, get};
 use crate::history::Stream;
 use crate::random::Random;
@@ -31,17 +30,6 @@ pub(super) struct Reader {
     position: Option<String>,
     stream: Stream,
     is_done: bool,
-}
-
-/// A page of events.
-#[derive(Debug, Deserialize)]
-struct Page<'a> {
-    #[serde(borrow)]
-    events: Vec<Given<'a>>,
-    next: String,
-    /// There must be none: nothing is ever trimmed here.
-    #[serde(borrow)]
-    gaps: Option<&'a serde_json::value::RawValue>,
 }
 
 impl Reader {
@@ -162,14 +150,10 @@ impl Reader {
             let target =
                 format!("/v1/events?filter={FILTER}&after={after}&limit={limit}&wait_ms={wait}");
             let answer = self.watch.wait(connection.ask(&get(address, &target, ""))).await?;
-            let page: Page<'_> =
-                match answer.success().and_then(|body| Ok(serde_json::from_slice(body)?)) {
-                    Ok(page) => page,
-                    Err(error) => return Err(self.accuse(&format!("`{target}`: {error}"))),
-                };
-            if let Some(gaps) = page.gaps {
-                return Err(self.accuse(&format!("was told of gaps: {gaps}")));
-            }
+            let page = match answer.success().and_then(Page::read) {
+                Ok(page) => page,
+                Err(error) => return Err(self.accuse(&format!("`{target}`: {error}"))),
+            };
             page.events.iter().for_each(|given| self.take(given));
             self.position = Some(page.next);
             if self.is_done {

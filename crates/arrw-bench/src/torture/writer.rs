@@ -5,12 +5,20 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::event;
+use super::event::{self, FILTER};
 use super::limits::{BATCH_MAX, LINES_MAX};
 use super::lives::{Ground, NoAnswer, Phase, Watch};
-use crate::connection::{Connection, JSON, NDJSON, request};
+use super::page::{Page, seq_of};
+use crate::connection::{Connection, JSON, NDJSON, get, request};
 use crate::history::{Answer, Form, Sent, Written};
 use crate::random::Random;
+
+/// The header of a condition, and the code with which one is refused that is not met.
+const EXPECT_LAST: &str = "arrw-expect-last";
+const LATER_RECORDS: &str = "ARW0041";
+
+/// Every so many conditional writes one is made while nobody else writes: beside others hardly any is met.
+const ALONE_EVERY: u64 = 8;
 
 /// A writer; all its writes have one form.
 #[derive(Debug)]
@@ -35,6 +43,7 @@ impl Writer {
     pub(super) async fn run(mut self) -> Vec<Sent> {
         let mut writes: Vec<Sent> = Vec::new();
         let mut number = 0;
+        let ground = Arc::clone(&self.ground);
         while let Some(life) = self.watch.behind(number).await {
             number = life.number;
             let Ok(mut connection) = Connection::open(life.address).await else { continue };
@@ -49,7 +58,16 @@ impl Writer {
                         writes.len() - 1
                     }
                 };
-                match self.write(&mut connection, life.address, &mut writes[at]).await {
+                let is_alone =
+                    self.form == Form::Conditional && self.random.below(ALONE_EVERY) == 0;
+                let written = if is_alone {
+                    let _alone = ground.alone().await;
+                    self.write(&mut connection, life.address, &mut writes[at]).await
+                } else {
+                    let _others = ground.beside_others().await;
+                    self.write(&mut connection, life.address, &mut writes[at]).await
+                };
+                match written {
                     Ok(()) => (),
                     Err(NoAnswer::Cut) => break,
                     Err(NoAnswer::Silent) => {
@@ -72,11 +90,12 @@ impl Writer {
         let number = before.map_or(1, |sent| sent.first.number + sent.count);
         let count = match self.form {
             Form::Single => 1,
-            Form::Batch => self.random.up_to(BATCH_MAX),
+            Form::Batch | Form::Conditional => self.random.up_to(BATCH_MAX),
             Form::Lines | Form::Producer => self.random.up_to(LINES_MAX),
         };
         let first = Written { writer: self.number, number };
-        Sent { form: self.form, first, count, sent_at: self.ground.now(), answer: None }
+        let sent_at = self.ground.now();
+        Sent { form: self.form, first, count, expected: None, sent_at, answer: None }
     }
 
     async fn write(
@@ -85,9 +104,19 @@ impl Writer {
         address: SocketAddr,
         sent: &mut Sent,
     ) -> Result<(), NoAnswer> {
-        let request = to_request(sent, self.ground.seed, address);
+        let mut condition = String::new();
+        if self.form == Form::Conditional {
+            let (position, seq) = self.tail(connection, address).await?;
+            condition = format!("{EXPECT_LAST}: {position}\r\n");
+            sent.expected = Some(seq);
+        }
+        let request = to_request(sent, &condition, self.ground.seed, address);
         let answer = self.watch.wait(connection.ask(&request)).await?;
         let at = self.ground.now();
+        if self.form == Form::Conditional && answer.is_refused_with(LATER_RECORDS) {
+            sent.answer = Some(Answer { at, count: 0, place: None });
+            return Ok(());
+        }
         let receipt = answer.success().and_then(|body| Ok(serde_json::from_slice(body)?));
         let Receipt { first, last, count } = match receipt {
             Ok(receipt) => receipt,
@@ -97,7 +126,7 @@ impl Writer {
             }
         };
         let is_right = match self.form {
-            Form::Single | Form::Batch | Form::Lines => count == sent.count,
+            Form::Single | Form::Batch | Form::Lines | Form::Conditional => count == sent.count,
             Form::Producer => count <= sent.count,
         };
         let place = first.zip(last);
@@ -110,19 +139,39 @@ impl Writer {
         Ok(())
     }
 
+    /// The last position, and its seq.
+    async fn tail(
+        &self,
+        connection: &mut Connection,
+        address: SocketAddr,
+    ) -> Result<(String, u64), NoAnswer> {
+        let target = format!("/v1/events?filter={FILTER}&after=latest");
+        let answer = self.watch.wait(connection.ask(&get(address, &target, ""))).await?;
+        let next = answer.success().and_then(Page::read).map(|page| page.next);
+        match next.and_then(|next| seq_of(&next).map(|seq| (next, seq))) {
+            Ok(tail) => Ok(tail),
+            Err(error) => {
+                self.accuse(&format!("`{target}`: {error}"));
+                Err(NoAnswer::GivenUp)
+            }
+        }
+    }
+
     fn accuse(&self, what: &str) {
         self.ground.accuse(format!("a write of writer {}: {what}", self.number));
     }
 }
 
-fn to_request(sent: &Sent, seed: u64, address: SocketAddr) -> Vec<u8> {
+fn to_request(sent: &Sent, condition: &str, seed: u64, address: SocketAddr) -> Vec<u8> {
     let Sent { form, first, count, .. } = sent;
     let numbers = first.number..first.number + count;
     let events: Vec<String> =
         numbers.map(|number| event::json(seed, Written { number, writer: first.writer })).collect();
     let (headers, body) = match form {
         Form::Single => (JSON.to_owned(), events.concat()),
-        Form::Batch => (JSON.to_owned(), format!("[{}]", events.join(","))),
+        Form::Batch | Form::Conditional => {
+            (JSON.to_owned() + condition, format!("[{}]", events.join(",")))
+        }
         Form::Lines => (NDJSON.to_owned(), events.join("\n")),
         Form::Producer => {
             let Written { writer, number } = first;

@@ -6,10 +6,10 @@ use crate::program::Folder;
 fn a_server_that_is_killed_again_and_again_keeps_its_word() {
     let folder = Folder::new();
     let arguments = ["torture", "server", "--rounds", "15", "--data", "t", "--keep"];
-    let ran = folder.run(&[&arguments[..], &["--acks-min", "300"]].concat()).ended_with(0);
+    let ran = folder.run(&arguments).ended_with(0);
     assert!(ran.out.starts_with("15 kills: "), "{ran:?}");
     let acknowledged = ran.out.split(' ').nth(2).unwrap().parse::<u64>().unwrap();
-    assert!(15 * 300 <= acknowledged, "{ran:?}");
+    assert!(15 * 1000 <= acknowledged, "{ran:?}");
     assert!(ran.err.starts_with("seed ") && ran.out.contains("\nseed "), "{ran:?}");
     folder.run(&["log", "verify", "t/data"]).ended_with(0);
     let files = std::fs::read_dir(folder.path().join("t/data")).unwrap().count();
@@ -33,14 +33,22 @@ fn a_history_that_is_too_thin_proves_nothing() {
         (&lines[0]["seed"], lines[0]["fault"].as_str()),
         (&7.into(), ran.out.lines().next())
     );
-    // The last event is there whatever happens, and all five readers and the log have it.
-    assert_eq!(lines.iter().filter(|line| line["saw"]["event"]["writer"] == 1000).count(), 6);
+    // The last event is there whatever happens, and all five readers, both consumers and the log have it.
+    assert!(8 <= lines.iter().filter(|line| line["saw"]["event"]["writer"] == 1000).count());
     // More than can be checked is not begun.
     let more = ["torture", "server", "--rounds", "10000", "--acks-min", "100000", "--data", "v"];
     assert!(folder.run(&more).ended_with(1).err.contains("ask for fewer"));
     assert!(!folder.path().join("v").exists());
     // What is sound leaves nothing.
-    let sound = ["--acks-min", "10", "--data", "u"];
+    let sound = ["--acks-min", "200", "--data", "u"];
     folder.run(&[&arguments[..6], &sound].concat()).ended_with(0);
     assert!(!folder.path().join("u").exists());
+}
+
+/// What `cargo xtask test` looks for when it plants a bug in the server: it must fail then.
+#[test]
+fn the_clients_of_a_server_that_is_killed_agree() {
+    let folder = Folder::new();
+    let arguments = ["torture", "server", "--rounds", "4", "--acks-min", "300", "--data", "t"];
+    folder.run(&arguments).ended_with(0);
 }

@@ -16,11 +16,12 @@ use crate::cli::exit::Exit;
 
 /// Run the server under clients, kill it again and again, and check what they saw
 ///
-/// Starts this program as a server and lets 8 writers (single events, arrays, lines, numbered lines of a
-/// producer) and 5 readers (streams and pages, each resuming where it was cut off) at it. At moments from the
-/// seed it is frozen (SIGSTOP), killed (SIGKILL), also while it starts, and started again. At the end all that
-/// the clients noted is checked: every acknowledged event is there once, where its writer was told; all
-/// readers saw one order without gap or repeat, which agrees with time; nothing is there that nobody sent.
+/// Starts this program as a server and lets 10 writers (single events, arrays, lines, numbered lines of a
+/// producer, arrays on condition), 5 readers (streams and pages, each resuming where it was cut off) and 2 named
+/// consumers at it. At moments from the seed it is frozen (SIGSTOP), killed (SIGKILL), also while it starts, and
+/// started again. At the end all that the clients noted is checked: every acknowledged event is there once,
+/// where its writer was told; all readers saw one order without gap or repeat, which agrees with time; no cursor
+/// went back; nothing is there that was refused or that nobody sent.
 ///
 /// Ends with 65 when something is wrong, and with 2 when too little was seen to prove anything. Then the
 /// folder stays: the server's data, what it said, and history.ndjson, which is all that the clients noted.
@@ -82,10 +83,11 @@ impl Server {
 }
 
 fn sound(torture: &Torture, summary: Summary) -> String {
-    let Summary { acknowledged, events, unanswered } = summary;
+    let Summary { acknowledged, events, unanswered, refused } = summary;
     format!(
         "{} kills: {acknowledged} writes acknowledged, {events} events, {unanswered} of them of \
-         writes that were never answered; all once, in one order, seen by all readers",
+         writes that were never answered; all once, in one order, seen by all readers and consumers; \
+         {refused} writes whose condition was not met are not there",
         torture.rounds
     )
 }
