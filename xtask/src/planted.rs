@@ -20,6 +20,14 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
     (10, "lets a cursor go back", "the_bus_agrees_with_the_model"),
     (11, "fences nobody off", "the_next_reader_fences_off_the_one_before"),
     (12, "brings back what was purged", "the_bus_agrees_with_the_model"),
+    (13, "resumes a stream too late", "the_clients_of_a_server_that_is_killed_agree"),
+    (14, "resumes a stream too early", "the_clients_of_a_server_that_is_killed_agree"),
+    (15, "turns a page too far", "the_clients_of_a_server_that_is_killed_agree"),
+    (16, "answers for a line that it left out", "the_clients_of_a_server_that_is_killed_agree"),
+    (17, "does not look at a condition", "the_clients_of_a_server_that_is_killed_agree"),
+    (18, "answers for no acknowledgement", "the_clients_of_a_server_that_is_killed_agree"),
+    (19, "publishes a producer's lines again", "a_producers_lines_are_published_once"),
+    (20, "lets a key touch any topic", "every_route_asks_for_its_scope_and_its_topics"),
 ];
 
 /// What nextest answers when a test failed, as opposed to a build or a filter.

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::events::page;
 use crate::json;
 use crate::keys::Grant;
+use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 use crate::query::{Query, start};
 use crate::stats::PendingOut;
@@ -162,6 +163,9 @@ pub(crate) async fn acknowledge(
     check_consumer(&app, &grant, &name)?;
     let Ack { generation, position } = json::read(&app, &headers, request.into_body()).await?;
     let position = parse_position(&position)?;
+    if is_planted(Bug::NoAcknowledgement) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let acknowledged = async { app.bus.acknowledge(&name, generation, position)?.await };
     acknowledged.await.map_err(|error: ConsumerError| app.refuse(&error))?;
     Ok(StatusCode::NO_CONTENT.into_response())

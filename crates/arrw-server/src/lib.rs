@@ -39,6 +39,7 @@ mod guard;
 mod hash;
 mod keys;
 mod patient;
+mod planted;
 mod rates;
 mod request_id;
 mod routes;

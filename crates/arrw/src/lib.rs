@@ -47,6 +47,9 @@ pub use arrw_log::{
     Stats as LogStats, Storage, SystemClock, Timestamp, UpkeepError,
 };
 
+#[doc(hidden)]
+pub use arrw_log::planted_bug;
+
 pub use batch::{Batch, Commit};
 pub use bus::Bus;
 pub use consumer::{Acknowledge, Consumer, ConsumerStatus, check_consumer_name};

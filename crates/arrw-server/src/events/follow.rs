@@ -24,6 +24,7 @@ use super::sharing::{Chunk, Member};
 use crate::app::App;
 use crate::keys::Grant;
 use crate::limits::{CATCH_UP_RECORDS, HEARTBEAT_EVERY, RETRY_MS, STREAM_CHUNK_BYTES};
+use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 use crate::query::{Query, start};
 
@@ -75,7 +76,14 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Start>, Problem> {
     };
     let wrong = || Problem::new(Code::Query, "`Last-Event-ID` is not text");
     let text = id.to_str().map_err(|_not_text| wrong())?;
-    start(text).map(Some).map_err(|problem| problem.within("`Last-Event-ID`"))
+    let start = start(text).map_err(|problem| problem.within("`Last-Event-ID`"))?;
+    let Start::After(position) = start else { return Ok(Some(start)) };
+    let seq = match position.seq {
+        seq if is_planted(Bug::SkipOnResume) => seq.next(),
+        seq if is_planted(Bug::RepeatOnResume) => Seq::new(seq.get().saturating_sub(1)),
+        seq => seq,
+    };
+    Ok(Some(Start::After(Position { seq, ..position })))
 }
 
 /// The body of a stream. It is asked for more only when the socket took what it gave, so a slow client

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::body::Inflow;
 use crate::counters::Limit;
 use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_FAULTS_MAX};
+use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 
 /// Who numbers the events of a body.
@@ -250,7 +251,11 @@ impl Upload<'_> {
         if incoming.is_empty() {
             return Ok(());
         }
+        let all = incoming;
+        let is_left_out = is_planted(Bug::LeaveOutALine) && 1 < all.len();
+        let incoming = &all[..all.len() - usize::from(is_left_out)];
         let publish = match &self.producer {
+            Some(_) if is_planted(Bug::ForgetProducer) => publish_all(self.app, incoming),
             None => publish_all(self.app, incoming),
             Some(Producer { name, next }) => with_events(incoming, |events| {
                 let publish = self.app.bus.publish_from(name, *next, events);
@@ -261,8 +266,9 @@ impl Upload<'_> {
         match publish.await {
             Ok(published) => {
                 self.tally.add(&published);
+                self.tally.count += u64::from(is_left_out);
                 if let Some(producer) = &mut self.producer {
-                    producer.next += incoming.len() as u64;
+                    producer.next += all.len() as u64;
                 }
                 Ok(())
             }

@@ -16,6 +16,7 @@ use super::outgoing::Encoder;
 use crate::app::App;
 use crate::keys::Grant;
 use crate::limits::PAGE_BYTES_MAX;
+use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 use crate::query::Query;
 
@@ -158,6 +159,8 @@ impl Page {
         let mut last = None;
         for event in events {
             if self.is_full() {
+                let last =
+                    last.map(|seq: Seq| if is_planted(Bug::CutTooFar) { seq.next() } else { seq });
                 self.cut = last.map(|seq| Position { epoch: events.epoch(), seq });
                 return;
             }

@@ -1,0 +1,27 @@
+//! Faults that can be switched on in test builds, to see that the tests catch them.
+
+/// A fault, by the number that switches it on. The numbers go on behind those of the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// A stream that resumes begins an event too late.
+    SkipOnResume = 13,
+    /// A stream that resumes begins an event too early.
+    RepeatOnResume = 14,
+    /// A full page says that the next one begins an event too late.
+    CutTooFar = 15,
+    /// The last of several lines is answered and not published.
+    LeaveOutALine = 16,
+    /// A condition is not looked at.
+    NoCondition = 17,
+    /// An acknowledgement of a consumer is answered and not made.
+    NoAcknowledgement = 18,
+    /// Lines are not numbered for their producer.
+    ForgetProducer = 19,
+    /// A key may touch every topic.
+    AnyTopic = 20,
+}
+
+/// True when this fault is switched on. Always false in a product build, and then optimised away.
+pub(crate) fn is_planted(bug: Bug) -> bool {
+    arrw::planted_bug() == bug as u32
+}
