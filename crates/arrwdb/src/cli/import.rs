@@ -3,17 +3,20 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use arrw_server::{Client, ClientError, Receipt};
 use clap::Args;
-use flate2::read::MultiGzDecoder;
 use serde_json::value::RawValue;
 
+use super::compression::Compression;
 use super::exit::{Advised, Exit};
+use super::progress::Progress;
 use super::remote::{EventIn, Reading, Remote, block_on};
 use super::text;
 
@@ -109,17 +112,14 @@ impl Import {
         Ok(Exit::Fine)
     }
 
-    async fn import(
-        &self,
-        mut input: Box<dyn BufRead>,
-        client: &mut Client,
-    ) -> anyhow::Result<Done> {
+    async fn import(&self, mut input: Input, client: &mut Client) -> anyhow::Result<Done> {
         let mut done = Done::default();
         let mut request = Request::default();
         let mut line = String::new();
+        let mut progress = Progress::of("line");
         for number in 1_u64.. {
             line.clear();
-            let read = input.read_line(&mut line);
+            let read = input.lines.read_line(&mut line);
             let read = read.with_context(|| {
                 format!("cannot read line {number} of `{}`", self.file.display())
             })?;
@@ -136,12 +136,12 @@ impl Import {
                 REQUEST_LINES <= request.lines.len() || REQUEST_BYTES <= request.body.len();
             if read == 0 || is_full {
                 self.send(&mut request, client, &mut done).await?;
+                progress.show(done.lines, input.part());
             }
             if read == 0 {
                 break;
             }
         }
-        progress("")?;
         Ok(done)
     }
 
@@ -202,12 +202,9 @@ impl Import {
                 done.published += receipt.count;
                 done.first = done.first.or(receipt.first);
                 done.last = receipt.last.or(done.last);
-                Ok(progress(&text::count(done.lines, "line"))?)
+                Ok(())
             }
-            Err(error) => {
-                progress("")?;
-                Err(self.explained(error, &lines, done))
-            }
+            Err(error) => Err(self.explained(error, &lines, done)),
         }
     }
 
@@ -260,24 +257,49 @@ impl Import {
     }
 }
 
-fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+/// What is imported, and how much of it was read.
+struct Input {
+    lines: Box<dyn BufRead>,
+    read: Arc<AtomicU64>,
+    /// All of it; 0 when nobody knows.
+    bytes: u64,
+}
+
+impl Input {
+    fn part(&self) -> (u64, u64) {
+        (self.read.load(Ordering::Relaxed), self.bytes)
+    }
+}
+
+/// A file that counts what is read of it.
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+fn open(file: &Path) -> anyhow::Result<Input> {
     if file == Path::new("-") {
-        return Ok(Box::new(BufReader::new(io::stdin())));
+        let lines = Box::new(BufReader::new(io::stdin()));
+        return Ok(Input { lines, read: Arc::default(), bytes: 0 });
     }
     let opened = File::open(file).map_err(|error| Advised {
         what: format!("cannot open `{}`: {error}", file.display()),
         help: "give a file, or `-` for the standard input".to_owned(),
     })?;
-    let ends_with = |end: &str| file.extension().is_some_and(|it| it.eq_ignore_ascii_case(end));
-    if ends_with("gz") {
-        return Ok(Box::new(BufReader::new(MultiGzDecoder::new(BufReader::new(opened)))));
-    }
-    if ends_with("zst") {
-        let decoder = zstd::Decoder::new(opened);
-        let decoder = decoder.with_context(|| format!("cannot read `{}`", file.display()))?;
-        return Ok(Box::new(BufReader::new(decoder)));
-    }
-    Ok(Box::new(BufReader::new(opened)))
+    let bytes = opened.metadata().map_or(0, |about| about.len());
+    let read = Arc::new(AtomicU64::new(0));
+    let counted = Counted { file: opened, read: Arc::clone(&read) };
+    let lines = Compression::of(file).reader(counted);
+    let lines = lines.with_context(|| format!("cannot read `{}`", file.display()))?;
+    Ok(Input { lines, read, bytes })
 }
 
 /// The text in a field of a line.
@@ -294,14 +316,4 @@ fn value<'a>(fields: &Fields<'a>, field: &str) -> Result<Cow<'a, str>, Advised> 
         Ok(text) => Ok(Cow::Owned(text)),
         Err(_) => Ok(Cow::Borrowed(raw.get())),
     }
-}
-
-/// Shows how far it is, to people only; an empty text takes it away.
-fn progress(text: &str) -> io::Result<()> {
-    let mut err = io::stderr().lock();
-    if !err.is_terminal() {
-        return Ok(());
-    }
-    err.write_all(format!("\r\x1b[K{text}").as_bytes())?;
-    err.flush()
 }

@@ -21,8 +21,10 @@ mod log;
 mod man;
 mod torture;
 
+mod compression;
 mod exit;
 mod json;
+mod progress;
 mod remote;
 mod table;
 mod text;

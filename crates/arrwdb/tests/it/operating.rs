@@ -87,9 +87,44 @@ fn an_export_goes_on_where_it_was_cut_off() {
     let out = server.ask(&["export", "-", "other"]).ended_with(0);
     assert_eq!((out.json().len(), out.err.as_str()), (1, "1 event exported\n"));
 
-    std::fs::write(&file, "not an event\n").unwrap();
-    let wrong = server.ask(&["export", "all.ndjson", "n"]).ended_with(1).err;
-    assert!(wrong.contains("all.ndjson") && wrong.contains("help:"), "{wrong}");
+    for foreign in ["not an event\n", "nor is this", "{\"n\": 1}"] {
+        std::fs::write(&file, foreign).unwrap();
+        let wrong = server.ask(&["export", "all.ndjson", "n"]).ended_with(1).err;
+        assert!(wrong.contains("all.ndjson") && wrong.contains("help:"), "{wrong}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), foreign, "it was changed");
+    }
+}
+
+#[test]
+fn a_compressed_export_goes_on_and_comes_back() {
+    let server = Served::new();
+    let import = |text: String| {
+        let arguments = ["import", "-", "--topic", "n", "--server", &server.url()];
+        server.folder.run_with(&arguments, text.as_bytes()).ended_with(0);
+    };
+    import((0..2_500).map(|n| format!("{n}\n")).collect());
+    for name in ["all.gz", "all.zst"] {
+        let ran = server.ask(&["export", name, "n"]).ended_with(0);
+        assert_eq!(ran.err, "2500 events exported\n");
+        let file = server.folder.path().join(name);
+        let bytes = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &bytes[..bytes.len() - 3]).unwrap();
+        assert_eq!(server.ask(&["export", name, "n"]).ended_with(0).err, "500 events exported\n");
+        let other = Served::new();
+        let from = file.display().to_string();
+        let said = other.ask(&["import", &from, "--topic", "copied"]).ended_with(0).out;
+        assert!(said.starts_with("2500 lines read, 2500 published"), "{said}");
+        let back = other.ask(&["export", "-", "copied"]).ended_with(0).json();
+        let data: Vec<_> = back.iter().map(|event| event["data"]["data"].clone()).collect();
+        assert_eq!(data, (0..2_500).map(Value::from).collect::<Vec<_>>());
+        for foreign in [&b"plain"[..], &bytes[..9], b""] {
+            std::fs::write(&file, foreign).unwrap();
+            let code = server.ask(&["export", name, "n"]).code;
+            // Nothing, or what may be the beginning of a file that was cut off, is begun anew.
+            let is_fine = foreign.is_empty();
+            assert_eq!(code == Some(0), is_fine, "{name} {foreign:?}");
+        }
+    }
 }
 
 #[test]
