@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,6 +26,9 @@ pub(crate) struct App {
     pub(crate) sites: Sites,
     pub(crate) keys: Keys,
     pub(crate) tls: Option<Tls>,
+    pub(crate) backups: PathBuf,
+    /// Held while a backup is made.
+    pub(crate) backing_up: Arc<Semaphore>,
     pub(crate) sharing: Arc<Sharing>,
     pub(crate) counters: Counters,
     pub(crate) started: Instant,
@@ -50,6 +54,8 @@ impl App {
             sites,
             keys,
             tls: None,
+            backups: PathBuf::new(),
+            backing_up: Arc::new(Semaphore::new(1)),
             streams,
             started: Instant::now(),
             sharing: Arc::default(),
@@ -65,6 +71,12 @@ impl App {
     /// With connections that are encrypted.
     pub(crate) fn with_tls(mut self, tls: Option<Tls>) -> Self {
         self.tls = tls;
+        self
+    }
+
+    /// With a folder for backups.
+    pub(crate) fn with_backups(mut self, backups: PathBuf) -> Self {
+        self.backups = backups;
         self
     }
 

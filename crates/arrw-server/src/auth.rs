@@ -108,6 +108,15 @@ impl Grant {
             .hint("use a key that names this topic, or none"))
     }
 
+    /// Refuses what has all topics.
+    pub(crate) fn check_all(&self) -> Result<(), Problem> {
+        if self.covers_all() {
+            return Ok(());
+        }
+        Err(Problem::new(Code::TopicForbidden, "the key names topics, and this has all of them")
+            .hint("use a key that names none"))
+    }
+
     /// Refuses a filter that wants more than the key covers.
     pub(crate) fn check_filter(&self, filter: &Filter) -> Result<(), Problem> {
         if self.covers(filter) {
@@ -184,6 +193,7 @@ mod tests {
             let body = match (route.method, route.path) {
                 ("POST", "/v1/events") => r#"{"topic":"a","data":1}"#,
                 ("POST", "/v1/batch") => r#"{"events":[{"topic":"a","data":1}]}"#,
+                ("POST", "/v1/backups") => r#"{"name":".."}"#,
                 ("PUT", "/v1/consumers/{name}") => r#"{"filter":"a"}"#,
                 ("PUT", "/v1/retention/{pattern}") => r#"{"count_max":9}"#,
                 ("POST", "/v1/consumers/{name}/reset") => r#"{"after":"latest"}"#,
@@ -231,6 +241,7 @@ mod tests {
         let publish = ring.key(&[KeyScope::Publish], &["a", "b.>"]);
         let work = ring.key(&[KeyScope::Work], &[]);
         let admin = ring.key(&[KeyScope::Admin], &["*"]);
+        let of_all = ring.key(&[KeyScope::Admin], &[]);
         let elsewhere = ring.key(&[KeyScope::Admin], &["b", "a.>"]);
         let revoked = ring.key(&[KeyScope::Admin], &[]);
         let id = revoked.split('_').nth(1).unwrap().to_owned();
@@ -248,6 +259,8 @@ mod tests {
             let closed = |code: &str| if is_open { None } else { refused(401, code) };
             let is_of_topic =
                 !(is_open || route.method == "GET" && OF_NO_TOPIC.contains(&route.path));
+            // A backup has every topic.
+            let is_of_all = route.path == "/v1/backups";
             let clients = [
                 ("no key", None, closed("ARW0042")),
                 ("wrong", Some(format!("Bearer {guessed}")), closed("ARW0043")),
@@ -265,7 +278,11 @@ mod tests {
                     Some(format!("Bearer {elsewhere}")),
                     if is_of_topic { refused(403, "ARW0045") } else { None },
                 ),
-                ("admin", Some(format!("Bearer {admin}")), None),
+                (
+                    "admin",
+                    Some(format!("Bearer {}", if is_of_all { &of_all } else { &admin })),
+                    None,
+                ),
             ];
             for (name, authorization, expected) in clients {
                 let answer = ring.ask(route, authorization.as_deref()).await;

@@ -35,6 +35,13 @@ pub(crate) async fn read<T: DeserializeOwned>(
     read.map_err(|error| refusal(Code::Body, &error))
 }
 
+/// A text of a client in the words of an error: quoted, and not all of it if it is long.
+pub(crate) fn shown(text: &str) -> String {
+    let short: String = text.chars().take(64).collect();
+    let more = if short.len() < text.len() { "..." } else { "" };
+    format!("`{}{more}`", short.escape_debug())
+}
+
 /// A content type without its parameters, in small letters.
 pub(crate) fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()

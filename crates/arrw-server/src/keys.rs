@@ -354,6 +354,11 @@ impl Grant {
         self.topics.as_ref().is_none_or(|topics| topics.iter().any(|it| it.matches(topic)))
     }
 
+    /// Whether it may see all that there is.
+    pub(crate) fn covers_all(&self) -> bool {
+        self.topics.is_none()
+    }
+
     /// Whether it may see all that a filter wants.
     pub(crate) fn covers(&self, filter: &Filter) -> bool {
         self.topics.as_ref().is_none_or(|topics| topics.iter().any(|it| filter.is_within(it)))

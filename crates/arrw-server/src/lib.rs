@@ -46,6 +46,7 @@ mod routes;
 mod seldom;
 mod stamp;
 
+mod backups;
 mod batch;
 mod body;
 mod consumers;

@@ -193,10 +193,13 @@ pub const RETRY_MS: u32 = 1_000;
 /// thread's other work away first, which costs some 20 us each.
 pub const CATCH_UP_RECORDS: u64 = 4_096;
 
+/// Bytes of the name of a backup, which is one of a folder.
+pub const BACKUP_NAME_BYTES_MAX: usize = 64;
+
 /// How long the client waits for a connection.
 pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How long the client waits for an answer to begin.
+/// How long the client waits for an answer to begin, unless it is told otherwise, and for each further part of it.
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// How long the client follows a stream that is silent: three heartbeats. Then it counts as lost.

@@ -71,6 +71,9 @@ pub enum Code {
     ScopeMissing,
     TopicForbidden,
     TooManyRequests,
+    BackupName,
+    BackupExists,
+    BackupFailed,
 }
 
 /// What is declared about a code.
@@ -240,6 +243,9 @@ const FACTS: &[Facts] = &[
         Later,
         "too many requests",
     ),
+    facts(Code::BackupName, "ARW0047", StatusCode::BAD_REQUEST, Never, "not a backup's name"),
+    facts(Code::BackupExists, "ARW0048", StatusCode::CONFLICT, Never, "backup in the way"),
+    facts(Code::BackupFailed, "ARW0049", StatusCode::INSUFFICIENT_STORAGE, Later, "backup failed"),
 ];
 
 const fn facts(

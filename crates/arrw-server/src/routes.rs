@@ -15,7 +15,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use crate::app::App;
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
-use crate::{auth, batch, consumers, events, guard, json, metrics, rates, stats, topics};
+use crate::{auth, backups, batch, consumers, events, guard, json, metrics, rates, stats, topics};
 
 /// What a key must be good for to ask a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/consumers/{name}/events", Scope::Read, || get(consumers::read)),
     route("POST", "/v1/consumers/{name}/ack", Scope::Read, || post(consumers::acknowledge)),
     route("POST", "/v1/consumers/{name}/reset", Scope::Read, || post(consumers::reset)),
+    route("POST", "/v1/backups", Scope::Admin, || post(backups::make)),
     route("GET", "/v1/stats", Scope::Read, || get(stats::stats)),
     route("GET", "/v1/subscriptions", Scope::Read, || get(stats::subscriptions)),
 ];

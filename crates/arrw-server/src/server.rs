@@ -48,6 +48,8 @@ pub struct Options {
     pub origins: Vec<Origin>,
     /// File of the API keys, made by [`KeyFile`](crate::KeyFile). When it has any, every request needs one.
     pub keys: Option<PathBuf>,
+    /// Folder in which backups are made, each in one of its own. Made with the first of them.
+    pub backups: PathBuf,
     /// With what connections are encrypted, if they are.
     pub tls: Option<TlsFiles>,
     /// Its bounds.
@@ -63,6 +65,7 @@ impl Options {
             hosts: Vec::new(),
             origins: Vec::new(),
             keys: None,
+            backups: "./arrwdb-backups".into(),
             tls: None,
             limits: Limits::default(),
         }
@@ -119,7 +122,7 @@ impl Server {
     /// # Errors
     /// [`BindError`].
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts, origins, keys, tls, limits } = options;
+        let Options { listen, hosts, origins, keys, backups, tls, limits } = options;
         let failed = |source| BindError::Listen { listen, source };
         let keys = Keys::open(keys)?;
         let tls = tls.map(Tls::open).transpose()?;
@@ -128,8 +131,8 @@ impl Server {
         }
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let app =
-            Arc::new(App::new(db, Sites::new(address, hosts, origins), keys, limits).with_tls(tls));
+        let app = App::new(db, Sites::new(address, hosts, origins), keys, limits);
+        let app = Arc::new(app.with_tls(tls).with_backups(backups));
         Ok(Self { listener, address, app })
     }
 

@@ -1,14 +1,14 @@
 //! A database: a folder that one process has open.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 use arrw_bus::{Dispatch, Rules, Tail, limits::TAIL_BYTES_DEFAULT};
 use arrw_log::{
-    Environment, Epoch, FileStorage, Hold, Log, MemoryStorage, OpenError, OpenReport, Position,
-    Seq, UpkeepError,
+    BackupReport, Environment, Epoch, FileStorage, Hold, Log, MemoryStorage, OpenError, OpenReport,
+    Position, RestoreError, Seq, UpkeepError,
 };
 
 use crate::batch::Batch;
@@ -160,6 +160,43 @@ impl Db {
     #[must_use]
     pub fn alarm(&self) -> Option<Alarm> {
         self.shared.alarms.get().copied()
+    }
+
+    /// Copies all that is committed now into a folder, which is made if it is not there and must be empty, and checks
+    /// the copy. Writes and reads go on meanwhile. Blocks for as long as the disks need for all data.
+    ///
+    /// The copy is put back with [`restore`](Self::restore); it cannot be opened as it is.
+    ///
+    /// # Errors
+    /// When the folder is not empty, either disk refuses, or what was copied is damaged. The folder then holds no
+    /// backup; remove it.
+    pub fn backup(&self, folder: impl AsRef<Path>) -> Result<BackupReport, UpkeepError> {
+        let folder = folder.as_ref();
+        let target = FileStorage::new(folder).map_err(|source| UpkeepError::Io {
+            action: format!("make the folder `{}`", folder.display()),
+            source: Arc::new(source),
+        })?;
+        self.shared.log.backup(&target)
+    }
+
+    /// Makes a database of a backup, in a folder that is made if it is not there and must be empty. Its log begins a
+    /// new life, whose epoch is answered: positions from before no longer fit.
+    ///
+    /// # Errors
+    /// When the backup is none or damaged, the folder holds a log, or a disk refuses.
+    pub fn restore(
+        backup: impl AsRef<Path>,
+        folder: impl AsRef<Path>,
+    ) -> Result<Epoch, RestoreError> {
+        let storage = |folder: &Path| {
+            let made = FileStorage::new(folder);
+            made.map_err(|source| OpenError::Io {
+                action: format!("open the folder `{}`", folder.display()),
+                source,
+            })
+        };
+        let target = Arc::new(storage(folder.as_ref())?);
+        arrw_log::restore(&storage(backup.as_ref())?, &Environment::with_storage(target))
     }
 
     /// Closes the database: commits what was let in, and ends the subscriptions behind it. Other handles are

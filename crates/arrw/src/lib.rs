@@ -42,9 +42,9 @@ pub use arrw_bus::{
     TopicRetention, limits as bus_limits,
 };
 pub use arrw_log::{
-    AppendError, Clock, Drive, Entropy, Environment, Epoch, FileStorage, Hold, MemoryStorage,
-    OpenError, OpenReport, Outcome, Position, PositionError, ReadError, Retention, Seq,
-    Stats as LogStats, Storage, SystemClock, Timestamp, UpkeepError,
+    AppendError, BackupReport, Clock, Drive, Entropy, Environment, Epoch, FileStorage, Hold,
+    MemoryStorage, OpenError, OpenReport, Outcome, Position, PositionError, ReadError,
+    RestoreError, Retention, Seq, Stats as LogStats, Storage, SystemClock, Timestamp, UpkeepError,
 };
 
 #[doc(hidden)]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
@@ -137,6 +138,8 @@ pub(super) struct Connection {
     tls: Option<TlsConnector>,
     host: String,
     port: u16,
+    /// How long an answer may take to begin.
+    patience: Duration,
     sender: Option<Sender>,
 }
 
@@ -168,12 +171,18 @@ impl Connection {
         let port = uri.port_u16().unwrap_or(PORT_DEFAULT);
         let server = format!("{scheme}://{host}:{port}");
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { server, key: None, tls, host, port, sender: None })
+        let patience = ANSWER_TIME_MAX;
+        Ok(Self { server, key: None, tls, host, port, patience, sender: None })
     }
 
     /// Sends a key with each request.
     pub(super) fn set_key(&mut self, key: String) {
         self.key = Some(key);
+    }
+
+    /// Waits this long for an answer to begin.
+    pub(super) fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// The server's address.
@@ -192,7 +201,7 @@ impl Connection {
         let lost = |why: String| ClientError::Lost { server: server.clone(), why };
         let request = ask.request(&server, self.key.as_deref())?;
         let asked = self.sender().await?.try_send_request(request);
-        let answer = match timeout(ANSWER_TIME_MAX, asked).await {
+        let answer = match timeout(self.patience, asked).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(mut error)) => match error.take_message() {
                 // The server had closed the kept connection, and nothing of this was sent.
@@ -204,7 +213,7 @@ impl Connection {
                 None => return Err(lost(error.into_error().to_string())),
             },
             Err(_) => {
-                return Err(lost(format!("no answer for {} s", ANSWER_TIME_MAX.as_secs())));
+                return Err(lost(format!("no answer for {} s", self.patience.as_secs())));
             }
         };
         if answer.status().is_success() {

@@ -5,6 +5,7 @@ mod messages;
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -74,6 +75,13 @@ impl Client {
     #[must_use]
     pub fn with_key(mut self, key: String) -> Self {
         self.connection.set_key(key);
+        self
+    }
+
+    /// Waits this long for an answer to begin.
+    #[must_use]
+    pub fn waiting(mut self, time_max: Duration) -> Self {
+        self.connection.set_patience(time_max);
         self
     }
 

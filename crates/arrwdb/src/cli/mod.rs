@@ -6,6 +6,7 @@ mod open_files;
 mod serve;
 mod settings;
 
+mod backup;
 mod consumer;
 mod export;
 mod import;
@@ -74,6 +75,8 @@ enum Command {
     Consumer(consumer::Command),
     Stats(stats::Stats),
     Check(stats::Check),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
@@ -102,6 +105,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Consumer(command)) => command.run(),
         Some(Command::Stats(command)) => command.run(),
         Some(Command::Check(command)) => command.run(),
+        Some(Command::Backup(command)) => command.run(),
+        Some(Command::Restore(command)) => command.run(),
         Some(Command::Key(command)) => command.run(),
         Some(Command::Config(command)) => command.run(),
         Some(Command::Log(command)) => command.run(),

@@ -42,6 +42,8 @@ const ASKING: &[&[&str]] = &[
     &["consumer", "delete"],
     &["stats"],
     &["check"],
+    &["backup"],
+    &["restore"],
 ];
 
 #[test]

@@ -22,7 +22,11 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn new() -> Self {
-        let folder = Folder::new();
+        Self::of(Folder::new())
+    }
+
+    /// With what is in `data` of a folder.
+    pub(crate) fn of(folder: Folder) -> Self {
         let (child, address) = start(&folder, "127.0.0.1:0");
         Self { folder, address, child }
     }

@@ -78,6 +78,12 @@ pub(crate) const TABLE: &[Setting] = &[
         kind: Kind::File(|config| &mut config.keys),
     },
     Setting {
+        key: "backups",
+        flag: None,
+        doc: "Folder in which `arrwdb backup` has backups made, each in one of its own; made with the first of them",
+        kind: Kind::Folder(|config| &mut config.backups),
+    },
+    Setting {
         key: "tls.certificate",
         flag: None,
         doc: "File of the server's certificate and those that lead to a known one, in PEM; read again when it changes",
