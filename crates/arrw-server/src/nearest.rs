@@ -9,20 +9,25 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance(name, best) <= most.max(1)).then_some(best)
 }
 
-/// How many characters must be added, left out or changed. Names longer than any of ours count as far.
+/// How many characters must be added, left out, changed, or swapped with the next. Names longer than any of ours count as far.
 fn distance(from: &str, to: &str) -> usize {
     if 64 < from.len() {
         return usize::MAX;
     }
-    let from = from.to_ascii_lowercase();
+    let from = from.to_ascii_lowercase().into_bytes();
+    let to = to.to_ascii_lowercase().into_bytes();
     let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (at, byte) in from.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, other) in to.bytes().enumerate() {
-            let changed = diagonal + usize::from(byte != other.to_ascii_lowercase());
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+    let mut above = row.clone();
+    for (at, byte) in from.iter().enumerate() {
+        let mut next = vec![at + 1];
+        for (column, other) in to.iter().enumerate() {
+            let changed = row[column] + usize::from(byte != other);
+            let least = changed.min(row[column + 1] + 1).min(next[column] + 1);
+            let is_swapped =
+                0 < at && 0 < column && from[at - 1] == *other && to[column - 1] == *byte;
+            next.push(if is_swapped { least.min(above[column - 1] + 1) } else { least });
         }
+        above = std::mem::replace(&mut row, next);
     }
     row[to.len()]
 }
@@ -41,6 +46,9 @@ mod tests {
         check("header", Some("headers"));
         check("payload", None);
         check("x", None);
+        check("tpoic", Some("topic"));
+        check("dtaa", Some("data"));
+        check("di", Some("id"));
         check(&"x".repeat(1000), None);
     }
 }

@@ -43,7 +43,7 @@ pub use arrw_bus::{
 };
 pub use arrw_log::{
     AppendError, BackupReport, Clock, Drive, Entropy, Environment, Epoch, FileStorage, Hold,
-    MemoryStorage, OpenError, OpenReport, Outcome, Position, PositionError, ReadError,
+    MemoryStorage, OpenError, OpenReport, Outcome, Position, PositionError, ReadError, RecordError,
     RestoreError, Retention, Seq, Stats as LogStats, Storage, SystemClock, Timestamp, UpkeepError,
 };
 

@@ -1,8 +1,8 @@
 //! What the engine refuses, as a client is told of it.
 
 use arrw::{
-    AppendError, ConsumerError, EventError, HistoryError, PublishError, ReadError, RetentionError,
-    RuleError, SubscribeError, SubscriptionError,
+    AppendError, ConsumerError, EventError, HistoryError, PublishError, ReadError, RecordError,
+    RetentionError, RuleError, SubscribeError, SubscriptionError,
 };
 
 use crate::problem::{Code, Problem};
@@ -24,7 +24,11 @@ impl From<&PublishError> for Problem {
 
 impl From<&EventError> for Problem {
     fn from(error: &EventError) -> Self {
-        Self::new(Code::Event, error.to_string())
+        let problem = Self::new(Code::Event, error.to_string());
+        if let EventError::Record(RecordError::Topic { .. }) = error {
+            return problem.hint("a topic is words with dots between them, as in `orders.created`");
+        }
+        problem
     }
 }
 
@@ -124,8 +128,9 @@ impl From<&ConsumerError> for Problem {
                 Self::new(Code::Consumer, detail)
             }
             ConsumerError::OtherFilter { .. } => Self::new(Code::OtherFilter, detail),
-            ConsumerError::Unknown { .. } => Self::new(Code::NoSuchConsumer, detail)
-                .hint("make it with `PUT /v1/consumers/{name}`"),
+            ConsumerError::Unknown { .. } => Self::new(Code::NoSuchConsumer, detail).hint(
+                "make it with `PUT /v1/consumers/{name}`, or `arrwdb consumer create NAME FILTER`",
+            ),
             ConsumerError::Fenced { .. } => Self::new(Code::Fenced, detail),
             ConsumerError::TooMany { .. } => Self::new(Code::TooManyNames, detail),
             ConsumerError::Subscribe(error) => error.into(),

@@ -25,6 +25,7 @@ mod torture;
 mod compression;
 mod exit;
 mod json;
+mod misspelt;
 mod progress;
 mod remote;
 mod table;
@@ -32,7 +33,7 @@ mod text;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// The back end of real-time applications, in one program.
 ///
@@ -93,7 +94,10 @@ enum Command {
 
 /// Reads the arguments, runs one command and says how it ended.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments = std::env::args_os().map(|it| it.to_string_lossy().into_owned());
+    let advised =
+        |error| misspelt::advised(error, &Cli::command(), &arguments.collect::<Vec<_>>()).exit();
+    let cli = Cli::try_parse().unwrap_or_else(advised);
     let ran = match cli.command {
         None => cli.serve.run(),
         Some(Command::Serve(command)) => command.run(),
@@ -123,8 +127,6 @@ pub(crate) fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

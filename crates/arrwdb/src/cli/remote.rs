@@ -53,8 +53,12 @@ impl Remote {
         };
         let key = match &self.key_file {
             Some(file) => {
-                let key = std::fs::read_to_string(file);
-                Some(key.with_context(|| format!("cannot read the key in `{}`", file.display()))?)
+                let key = std::fs::read_to_string(file).map_err(|error| Advised {
+                    what: format!("cannot read the key in `{}`: {error}", file.display()),
+                    help: "name the file into which `arrwdb key create NAME > FILE` wrote it"
+                        .to_owned(),
+                });
+                Some(key?)
             }
             None => key_of_environment(),
         };

@@ -64,8 +64,18 @@ fn wrong_usage_is_2() {
         let said = folder.run(arguments).ended_with(2);
         assert!(!said.err.is_empty());
     }
-    let said = folder.run(&["log", "vrify", "data"]).ended_with(2);
-    assert!(said.err.contains("'verify'"), "{said:?}");
+    for (given, meant) in [
+        (&["log", "vrify", "data"][..], "'verify'"),
+        (&["pbu", "a", "1"], "'pub'"),
+        (&["bench", "htp"], "'http'"),
+        (&["tial"], "'tail'"),
+    ] {
+        let said = folder.run(given).ended_with(2);
+        assert!(said.err.contains(meant) && !said.err.contains("floor"), "{said:?}");
+    }
+    assert!(!folder.run(&["frobnicate"]).ended_with(2).err.contains("tip"));
+    let said = folder.run(&["topic", "list", "--key-file", "nokey"]).ended_with(1);
+    assert!(said.err.contains("`nokey`") && said.err.contains("arrwdb key create"), "{said:?}");
 }
 
 #[test]
