@@ -151,7 +151,7 @@ pub struct Demand {
 }
 
 /// What a sound history holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Writes that were acknowledged.
     pub acknowledged: u64,

@@ -1,6 +1,5 @@
 //! `arrwdb backup` and `arrwdb restore`: a copy of all data of a server, and a folder of data made of it.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use serde_json::json;
 use super::exit::Exit;
 use super::log::storage;
 use super::remote::{Remote, block_on};
+use super::report::Report;
 use super::table::text_of;
 use super::text;
 
@@ -35,9 +35,8 @@ Examples:
 pub(crate) struct Backup {
     /// Name of the backup: letters, digits, `.`, `_` and `-`
     name: String,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    report: Report,
     #[command(flatten)]
     remote: Remote,
 }
@@ -47,16 +46,12 @@ impl Backup {
         let mut client = self.remote.client()?.waiting(BACKUP_TIME_MAX);
         let body = json!({ "name": self.name }).to_string();
         let made = block_on(async { Ok(client.call("POST", "/v1/backups", Some(body)).await?) })?;
-        let report = if self.json {
-            made.to_string()
-        } else {
-            let number = |name: &str| made[name].as_u64().unwrap_or_default();
-            let (first, last) = (number("first"), number("last"));
-            let (bytes, folder) = (text::bytes(number("bytes")), text_of(&made["folder"]));
-            format!("copied records {first} to {last}, {bytes}, to `{folder}` on the server")
-        };
-        writeln!(io::stdout(), "{report}")?;
-        Ok(Exit::Fine)
+        let number = |name: &str| made[name].as_u64().unwrap_or_default();
+        let (first, last) = (number("first"), number("last"));
+        let (bytes, folder) = (text::bytes(number("bytes")), text_of(&made["folder"]));
+        let said =
+            format!("copied records {first} to {last}, {bytes}, to `{folder}` on the server");
+        self.report.say(&said, &made)
     }
 }
 
@@ -85,9 +80,8 @@ pub(crate) struct Restoring {
     backup: PathBuf,
     /// Folder for the data: a new or an empty one
     folder: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    report: Report,
 }
 
 impl Restore {
@@ -102,13 +96,8 @@ impl Restoring {
         let target = FileStorage::new(&self.folder)
             .with_context(|| format!("cannot make the folder `{}`", self.folder.display()))?;
         let epoch = restore(&backup, &Environment::with_storage(Arc::new(target)))?;
-        let report = if self.json {
-            json!({ "epoch": epoch.to_string() }).to_string()
-        } else {
-            let place = self.folder.display();
-            format!("restored into `{place}`; the log's new epoch is {epoch}")
-        };
-        writeln!(io::stdout(), "{report}")?;
-        Ok(Exit::Fine)
+        let place = self.folder.display();
+        let said = format!("restored into `{place}`; the log's new epoch is {epoch}");
+        self.report.say(&said, &json!({ "epoch": epoch.to_string() }))
     }
 }

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use serde_json::json;
 
 use super::exit::{Advised, Exit};
+use super::report::Report;
 use super::settings::{
     self, FILE_DEFAULT, Flags, Setting, Settings, TABLE, Value, choose_file,
     file_of_the_environment,
@@ -58,6 +60,8 @@ pub(crate) struct Init {
     /// The file
     #[arg(default_value = FILE_DEFAULT)]
     file: PathBuf,
+    #[command(flatten)]
+    report: Report,
 }
 
 /// Say whether a file of settings is fine
@@ -74,6 +78,8 @@ Examples:
 pub(crate) struct Check {
     /// The file
     file: Option<PathBuf>,
+    #[command(flatten)]
+    report: Report,
 }
 
 impl Command {
@@ -112,11 +118,8 @@ impl Show {
     fn run(&self) -> anyhow::Result<Exit> {
         let settings = Settings::read(&self.flags)?;
         let rows: Vec<Row> = TABLE.iter().map(|setting| Row::of(&settings, setting)).collect();
-        let out = if self.json {
-            format!("{}\n", serde_json::json!({ "settings": rows }))
-        } else {
-            aligned(&rows)
-        };
+        let out =
+            if self.json { format!("{}\n", json!({ "settings": rows })) } else { aligned(&rows) };
         io::stdout().lock().write_all(out.as_bytes())?;
         Ok(Exit::Fine)
     }
@@ -166,8 +169,8 @@ impl Init {
         };
         let written = opened.write_all(settings::to_toml().as_bytes());
         written.with_context(|| format!("cannot write `{file}`"))?;
-        writeln!(io::stdout(), "`{file}` has every setting at its default, commented out")?;
-        Ok(Exit::Fine)
+        let said = format!("`{file}` has every setting at its default, commented out");
+        self.report.say(&said, &json!({ "file": self.file }))
     }
 }
 
@@ -177,7 +180,7 @@ impl Check {
         let file = choose_file(named).unwrap_or_else(|| Path::new(FILE_DEFAULT).to_owned());
         let count = Settings::read_file(&file)?;
         let settings = text::count(count as u64, "setting");
-        writeln!(io::stdout(), "`{}` is fine: it has {settings}", file.display())?;
-        Ok(Exit::Fine)
+        let said = format!("`{}` is fine: it has {settings}", file.display());
+        self.report.say(&said, &json!({ "file": file, "settings": count }))
     }
 }

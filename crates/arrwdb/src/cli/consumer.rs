@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::remote::{Remote, block_on, escaped};
+use super::report::Report;
 use super::table::{Table, number, text_of};
 
 /// Show, make, reset and delete named consumers
@@ -92,13 +93,16 @@ pub(crate) struct Create {
     #[arg(long, value_name = "POSITION", default_value = "latest")]
     after: String,
     #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
     remote: Remote,
 }
 
 impl Create {
     fn run(self) -> anyhow::Result<Exit> {
         let body = json!({ "filter": self.filter, "after": self.after });
-        change(&self.remote, "PUT", &format!("/v1/consumers/{}", escaped(&self.name)), &body)
+        let target = format!("/v1/consumers/{}", escaped(&self.name));
+        change(&self.remote, self.report, ("PUT", &target), &body)
     }
 }
 
@@ -118,28 +122,35 @@ pub(crate) struct Reset {
     #[arg(long, value_name = "POSITION")]
     after: String,
     #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
     remote: Remote,
 }
 
 impl Reset {
     fn run(self) -> anyhow::Result<Exit> {
         let target = format!("/v1/consumers/{}/reset", escaped(&self.name));
-        change(&self.remote, "POST", &target, &json!({ "after": self.after }))
+        change(&self.remote, self.report, ("POST", &target), &json!({ "after": self.after }))
     }
 }
 
-fn change(remote: &Remote, method: &str, target: &str, body: &Value) -> anyhow::Result<Exit> {
+/// Asks for a change and says what the consumer is after it.
+fn change(
+    remote: &Remote,
+    report: Report,
+    (method, target): (&str, &str),
+    body: &Value,
+) -> anyhow::Result<Exit> {
     let mut client = remote.client()?;
     block_on(async {
         let consumer = client.call(method, target, Some(body.to_string())).await?;
         let said = format!(
-            "consumer `{}` reads `{}` behind {}\n",
+            "consumer `{}` reads `{}` behind {}",
             text_of(&consumer["name"]),
             text_of(&consumer["filter"]),
             text_of(&consumer["cursor"])
         );
-        io::stdout().lock().write_all(said.as_bytes())?;
-        Ok(Exit::Fine)
+        report.say(&said, &consumer)
     })
 }
 
@@ -156,6 +167,8 @@ pub(crate) struct Delete {
     /// Its name
     name: String,
     #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
     remote: Remote,
 }
 
@@ -165,9 +178,8 @@ impl Delete {
         block_on(async {
             let target = format!("/v1/consumers/{}", escaped(&self.name));
             client.call("DELETE", &target, None).await?;
-            let said = format!("consumer `{}` is gone\n", self.name);
-            io::stdout().lock().write_all(said.as_bytes())?;
-            Ok(Exit::Fine)
+            let done = json!({ "deleted": self.name });
+            self.report.say(&format!("consumer `{}` is gone", self.name), &done)
         })
     }
 }

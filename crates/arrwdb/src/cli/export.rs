@@ -8,11 +8,13 @@ use anyhow::Context;
 use arrw_server::Client;
 use clap::Args;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::compression::{Compression, End};
 use super::exit::{Advised, Exit};
 use super::progress::Progress;
 use super::remote::{Remote, block_on, escaped};
+use super::report::Report;
 use super::text;
 
 /// Events of one request, and of one part of a compressed file.
@@ -45,6 +47,8 @@ pub(crate) struct Export {
     #[arg(long, value_name = "POSITION", default_value = "earliest")]
     after: String,
     #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
     remote: Remote,
 }
 
@@ -73,9 +77,12 @@ impl Export {
             self.copy(&mut client, after, |lines| out.write_all(&compression.part(lines)?)),
         )?;
         out.flush()?;
-        let said = format!("{} exported\n", text::count(count, "event"));
-        io::stderr().lock().write_all(said.as_bytes())?;
-        Ok(Exit::Fine)
+        let said = format!("{} exported", text::count(count, "event"));
+        let done = json!({ "events": count });
+        if self.file == Path::new("-") {
+            return self.report.say_to(&mut io::stderr().lock(), &said, &done);
+        }
+        self.report.say(&said, &done)
     }
 
     /// Hands on all lines behind a place, up to the end that the log has now; answers how many.

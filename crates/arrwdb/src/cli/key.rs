@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::exit::Exit;
+use super::report::Report;
 use super::table::{Table, text_of};
 
 /// Where a server looks for its keys when nothing else is said.
@@ -207,6 +208,8 @@ pub(crate) struct Revoke {
     /// The id of the key, as `key list` shows it
     id: String,
     #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
     place: Place,
 }
 
@@ -214,8 +217,7 @@ impl Revoke {
     fn run(self) -> anyhow::Result<Exit> {
         let mut file = self.place.load()?;
         let key = file.revoke(&self.id)?;
-        let said = format!("key {} of `{}` is gone\n", self.id, text_of(&json!(key.name)));
-        io::stdout().lock().write_all(said.as_bytes())?;
-        Ok(Exit::Fine)
+        let said = format!("key {} of `{}` is gone", self.id, text_of(&json!(key.name)));
+        self.report.say(&said, &json!({ "revoked": self.id, "name": key.name }))
     }
 }

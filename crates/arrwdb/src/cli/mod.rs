@@ -28,6 +28,7 @@ mod json;
 mod misspelt;
 mod progress;
 mod remote;
+mod report;
 mod table;
 mod text;
 
@@ -132,6 +133,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Those that say nothing of what they did, or whose output is for programs already.
+    const WITHOUT_JSON: &[&str] =
+        &["serve", "append", "cat", "writer", "check", "completions", "man"];
+
+    #[test]
+    fn every_report_may_be_json() {
+        fn check(command: &clap::Command) {
+            let is_leaf = command.get_subcommands().next().is_none();
+            let has_json = command.get_arguments().any(|it| it.get_long() == Some("json"));
+            let is_for_programs = WITHOUT_JSON.contains(&command.get_name());
+            let is_hidden = command.is_hide_set() || command.get_name() == "help";
+            assert!(!is_leaf || has_json || is_for_programs || is_hidden, "{}", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::exit::{Advised, Exit};
 use super::remote::{Remote, block_on, escaped};
+use super::report::Report;
 use super::table::{Table, number, text_of};
 
 /// Show topics, set how long they are kept, purge them
@@ -151,6 +152,8 @@ pub(crate) struct Retain {
     #[arg(long, value_name = "N")]
     bytes: Option<u64>,
     #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
     remote: Remote,
 }
 
@@ -167,16 +170,15 @@ impl Retain {
                     policy.insert(name.to_owned(), bound.into());
                 }
             }
-            let said = if policy.is_empty() {
+            let policy = Value::Object(policy);
+            let done = json!({ "pattern": self.pattern, "retention": policy });
+            if policy == json!({}) {
                 client.call("DELETE", &target, None).await?;
-                format!("`{}` has no retention any more\n", self.pattern)
-            } else {
-                let policy = Value::Object(policy).to_string();
-                client.call("PUT", &target, Some(policy.clone())).await?;
-                format!("`{}` is kept to {policy}\n", self.pattern)
-            };
-            io::stdout().lock().write_all(said.as_bytes())?;
-            Ok(Exit::Fine)
+                let said = format!("`{}` has no retention any more", self.pattern);
+                return self.report.say(&said, &done);
+            }
+            client.call("PUT", &target, Some(policy.to_string())).await?;
+            self.report.say(&format!("`{}` is kept to {policy}", self.pattern), &done)
         })
     }
 }
@@ -199,6 +201,8 @@ pub(crate) struct Purge {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
     remote: Remote,
 }
 
@@ -216,9 +220,8 @@ impl Purge {
             }
             let target = format!("/v1/topics/{}/events", escaped(&self.topic));
             client.call("DELETE", &target, None).await?;
-            let said = format!("`{}` is empty\n", self.topic);
-            io::stdout().lock().write_all(said.as_bytes())?;
-            Ok(Exit::Fine)
+            let done = json!({ "topic": self.topic, "events": 0 });
+            self.report.say(&format!("`{}` is empty", self.topic), &done)
         })
     }
 }

@@ -67,7 +67,7 @@ fn an_export_goes_on_where_it_was_cut_off() {
     import(numbers(0..2_500));
     server.ask(&["pub", "other", "1"]).ended_with(0);
     let ran = server.ask(&["export", "all.ndjson", "n"]).ended_with(0);
-    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "2500 events exported\n"));
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("2500 events exported\n", ""));
     let file = server.folder.path().join("all.ndjson");
     let data = || -> Vec<Value> {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -83,7 +83,7 @@ fn an_export_goes_on_where_it_was_cut_off() {
     server.ask(&["export", "all.ndjson", "n"]).ended_with(0);
     assert_eq!(data(), (0..2_510).map(Value::from).collect::<Vec<_>>());
     let again = server.ask(&["export", "all.ndjson", "n"]).ended_with(0);
-    assert_eq!(again.err, "0 events exported\n");
+    assert_eq!(again.out, "0 events exported\n");
     let out = server.ask(&["export", "-", "other"]).ended_with(0);
     assert_eq!((out.json().len(), out.err.as_str()), (1, "1 event exported\n"));
 
@@ -105,11 +105,12 @@ fn a_compressed_export_goes_on_and_comes_back() {
     import((0..2_500).map(|n| format!("{n}\n")).collect());
     for name in ["all.gz", "all.zst"] {
         let ran = server.ask(&["export", name, "n"]).ended_with(0);
-        assert_eq!(ran.err, "2500 events exported\n");
+        assert_eq!(ran.out, "2500 events exported\n");
         let file = server.folder.path().join(name);
         let bytes = std::fs::read(&file).unwrap();
         std::fs::write(&file, &bytes[..bytes.len() - 3]).unwrap();
-        assert_eq!(server.ask(&["export", name, "n"]).ended_with(0).err, "500 events exported\n");
+        let ran = server.ask(&["export", name, "n", "--json"]).ended_with(0);
+        assert_eq!(ran.out, "{\"events\":500}\n");
         let other = Served::new();
         let from = file.display().to_string();
         let said = other.ask(&["import", &from, "--topic", "copied"]).ended_with(0).out;

@@ -11,8 +11,10 @@ use arrw_bench::history::Summary;
 use arrw_bench::torture_limits::{ACKS_MIN_MAX, ROUND_TIME_MAX, ROUNDS_MAX};
 use arrw_bench::{Keep, Outcome, Torture};
 use clap::Args;
+use serde_json::json;
 
 use crate::cli::exit::Exit;
+use crate::cli::report::Report;
 
 /// Run the server under clients, kill it again and again, and check what they saw
 ///
@@ -49,6 +51,8 @@ pub(crate) struct Server {
     /// Keep the folder also when nothing is wrong
     #[arg(long)]
     keep: bool,
+    #[command(flatten)]
+    report: Report,
     /// Milliseconds that a round may take for its writes; only tests need another than the default
     #[arg(long, hide = true)]
     round_ms_max: Option<u64>,
@@ -68,16 +72,25 @@ impl Server {
         };
         writeln!(io::stderr(), "seed {}", torture.seed)?;
         let outcome = arrw_bench::torture(&torture, &mut io::stderr())?;
-        let (said, exit) = match outcome {
-            Outcome::Sound(summary) => (sound(&torture, summary), Exit::Fine),
-            Outcome::Faulty { fault } => (fault, Exit::Damaged),
-            Outcome::Thin { what } => (what, Exit::Thin),
+        let (said, exit) = match &outcome {
+            Outcome::Sound(summary) => (sound(&torture, *summary), Exit::Fine),
+            Outcome::Faulty { fault } => (fault.clone(), Exit::Damaged),
+            Outcome::Thin { what } => (what.clone(), Exit::Thin),
         };
-        writeln!(io::stdout(), "{said}")?;
-        if exit != Exit::Fine || torture.keep == Keep::Always {
+        let mut said = said;
+        let is_kept = exit != Exit::Fine || torture.keep == Keep::Always;
+        if is_kept {
             let folder = torture.folder.display();
-            writeln!(io::stdout(), "seed {}; data and evidence are in `{folder}`", torture.seed)?;
+            said += &format!("\nseed {}; data and evidence are in `{folder}`", torture.seed);
         }
+        let found = match &outcome {
+            Outcome::Sound(summary) => json!(summary),
+            Outcome::Faulty { fault } => json!({ "fault": fault }),
+            Outcome::Thin { what } => json!({ "thin": what }),
+        };
+        let folder = is_kept.then_some(&torture.folder);
+        let json = json!({ "rounds": torture.rounds, "seed": torture.seed, "found": found, "folder": folder });
+        self.report.say(&said, &json)?;
         Ok(exit)
     }
 }
