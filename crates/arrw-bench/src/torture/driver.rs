@@ -16,9 +16,10 @@ use super::limits::{ENDING_TIME_MAX, FROZEN_MS_MAX, SEGMENT_BYTES, START_CUT_MS_
 use super::lives::{Ground, Lives, Phase, Watch};
 use super::reader::{Reader, Way};
 use super::writer::{Writer, publish_one};
-use super::{SAID, Torture};
+use super::Torture;
 use crate::history::{Demand, Form, History, Sent, Stream};
 use crate::pace;
+use crate::place::SAID;
 use crate::random::Random;
 use crate::server::{self, Server};
 
