@@ -36,6 +36,7 @@ mod auth;
 mod guard;
 mod hash;
 mod keys;
+mod part;
 mod patient;
 mod request_id;
 mod routes;

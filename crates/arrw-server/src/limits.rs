@@ -117,6 +117,14 @@ pub const LINE_BYTES_MAX: usize = JSON_BYTES_MAX;
 /// Lines that an answer names one by one when a client asks to go on behind wrong ones; it counts them all.
 pub const LINE_FAULTS_MAX: usize = 100;
 
+/// The number of the first event of a producer's body at most, so that no number behind it overflows. A higher
+/// one is answered 400.
+pub const PRODUCER_SEQ_MAX: u64 = u64::MAX / 2;
+
+/// Bytes of the text, and of the advice, of a refusal: they quote the request, and a client may be told of a
+/// hundred lines. What is more is cut off.
+pub const DETAIL_BYTES_MAX: usize = 1_000;
+
 /// Lines of NDJSON that are committed together at most: enough to make the cost of a sync small, few enough
 /// that the first of them does not wait long.
 pub const CHUNK_LINES_MAX: usize = 1_000;

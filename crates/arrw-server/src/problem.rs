@@ -7,6 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::limits::DETAIL_BYTES_MAX;
+
 /// Whether the same request may succeed later, unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -264,18 +266,19 @@ struct Members<'a> {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: None, line: None, count: None }
+        let detail = cut(detail.into());
+        Self { code, detail, hint: None, line: None, count: None }
     }
 
     /// Says what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(cut(hint.into()));
         self
     }
 
     /// Says of which part of the request it is.
     pub(crate) fn within(mut self, part: &str) -> Self {
-        self.detail = format!("{part}: {}", self.detail);
+        self.detail = cut(format!("{part}: {}", self.detail));
         self
     }
 
@@ -317,6 +320,17 @@ impl Problem {
     }
 }
 
+/// A text, or its beginning if it is too long.
+fn cut(mut text: String) -> String {
+    if DETAIL_BYTES_MAX < text.len() {
+        text.truncate(text.floor_char_boundary(DETAIL_BYTES_MAX));
+        text.push_str("...");
+        // What was cut off is given back: refusals of many lines are kept for a while.
+        text.shrink_to_fit();
+    }
+    text
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let json = HeaderValue::from_static("application/problem+json");
@@ -347,6 +361,17 @@ mod tests {
             let text = section.split_once('\n').map_or("", |(_, text)| text.trim());
             assert!(40 < text.len(), "ARW{section}: say what it means and what to do");
         }
+    }
+
+    #[test]
+    fn what_a_refusal_quotes_is_cut() {
+        let short = "é".repeat(DETAIL_BYTES_MAX / 2);
+        assert_eq!(Problem::new(Code::Event, short.clone()).detail(), short);
+        let long = format!("x{}", "é".repeat(1 << 20));
+        let problem = Problem::new(Code::Event, long.clone()).hint(long).within("line 7");
+        assert!(problem.detail().starts_with("line 7: xé") && problem.detail().ends_with("é..."));
+        assert!(problem.detail().len() <= DETAIL_BYTES_MAX + 3, "{problem:?}");
+        assert!(problem.to_json().len() < 3 * DETAIL_BYTES_MAX);
     }
 
     #[test]

@@ -116,7 +116,8 @@ fn head(bytes: &[u8]) -> Result<Option<Head>, String> {
         let (name, value) = field.ok_or_else(|| format!("a line that is no header: {line:?}"))?;
         match name.to_ascii_lowercase().as_str() {
             "content-length" => {
-                let before = head.content_length.replace(value.trim().parse().unwrap_or(usize::MAX));
+                let before =
+                    head.content_length.replace(value.trim().parse().unwrap_or(usize::MAX));
                 let is_fine = head.content_length.is_some_and(|it| it <= ANSWER_BYTES_MAX);
                 if before.is_some() || !is_fine {
                     return Err(format!("a length that is none, too large, or twice: {line:?}"));

@@ -64,7 +64,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "crowd",
         what: "100 connections more than there may be",
         proof: &[503, ENDED],
-        run: |ground| Box::pin(floods::crowd(ground)),
+        run: |ground| Box::pin(floods::too_many(ground)),
     },
     Attack {
         name: "oversize",

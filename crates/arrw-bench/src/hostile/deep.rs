@@ -115,9 +115,11 @@ fn in_a_consumer(ground: &Ground) -> Shot {
     // As deep as a body of a control route may be large.
     let body = format!(r#"{{"after":{0}{1}}}"#, "[".repeat(30_000), "]".repeat(30_000));
     // The consumer is not there either way.
-    Shot::new("deep arrays for a consumer", post(ground, "/v1/consumers/x/reset", JSON, body), &[
-        400, 404,
-    ])
+    Shot::new(
+        "deep arrays for a consumer",
+        post(ground, "/v1/consumers/x/reset", JSON, body),
+        &[400, 404],
+    )
 }
 
 fn never_closed(ground: &Ground) -> Shot {

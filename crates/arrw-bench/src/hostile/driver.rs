@@ -51,14 +51,15 @@ impl<'a> Driver<'a> {
     /// Starts the server and the good clients, for so many phases.
     pub(super) fn new(plan: &'a Hostile, folder: &Path, phases: usize) -> anyhow::Result<Self> {
         let said = folder.join(SAID);
-        let file = File::create(&said).with_context(|| format!("cannot make `{}`", said.display()))?;
+        let file =
+            File::create(&said).with_context(|| format!("cannot make `{}`", said.display()))?;
         let mut command = server::serve(&plan.program, folder);
         let limits = [
             ("HEAD_MS", HEAD_MS),
             ("BODY_IDLE_MS", BODY_IDLE_MS),
             ("WRITE_STALL_MS", WRITE_STALL_MS),
-            ("CONNECTIONS", CONNECTIONS),
-            ("STREAMS", STREAMS),
+            ("CONNECTIONS", CONNECTIONS as u64),
+            ("STREAMS", STREAMS as u64),
         ];
         for (name, value) in limits {
             command.env(format!("ARRWDB_LIMITS_{name}"), value.to_string());

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::ground::{ENDED, Ground, Held};
-use super::limits::{
-    BEYOND, BURST, BURST_EVERY, CONNECTIONS, HELD, PIPELINED, SILENCE_MAX,
-};
+use super::ground::{ENDED, Ground, Held, crowd};
+use super::limits::{BEYOND, BURST, BURST_EVERY, CONNECTIONS, HELD, PIPELINED};
 use super::request::{JSON, get, head, publish};
-use super::shot::{Draft, Ear, Shot};
+use super::shot::{Draft, Shot};
+use super::slow::Slow;
 
 /// Connections that are closed, or reset, as soon as they are made, some with half a request.
 pub(super) async fn connects(ground: Arc<Ground>) -> Held {
@@ -38,16 +37,9 @@ pub(super) async fn connects(ground: Arc<Ground>) -> Held {
 
 /// Makes more connections than there may be; those for which there is a place say nothing until the server
 /// ends them.
-pub(super) async fn crowd(ground: Arc<Ground>) -> Held {
+pub(super) async fn too_many(ground: Arc<Ground>) -> Held {
     loop {
-        let one = |ground: Arc<Ground>| async move { silent(&ground).await };
-        let tasks: Vec<_> =
-            (0..CONNECTIONS + BEYOND).map(|_| tokio::spawn(one(Arc::clone(&ground)))).collect();
-        for task in tasks {
-            if let Err(error) = task.await {
-                ground.accuse(&format!("the attack itself failed: {error}"));
-            }
-        }
+        crowd(Arc::clone(&ground), CONNECTIONS + BEYOND, silent).await;
         if ground.is_over() {
             return Held::new();
         }
@@ -56,16 +48,9 @@ pub(super) async fn crowd(ground: Arc<Ground>) -> Held {
     }
 }
 
-async fn silent(ground: &Ground) {
-    const WHAT: &str = "one connection of too many";
-    let Ok(mut stream) = ground.connect().await else { return };
-    let (mut from, _to) = stream.split();
-    let mut ear = Ear::default();
-    match timeout(SILENCE_MAX, ear.answer(&mut from)).await {
-        Ok(Ok(answer)) => ground.answered(WHAT, answer.as_ref(), &[ENDED]),
-        Ok(Err(fault)) => ground.accuse(&format!("{WHAT}: {fault}")),
-        Err(_) => ground.accuse(&format!("{WHAT}: was neither turned away nor ended")),
-    }
+async fn silent(ground: Arc<Ground>, _number: usize) {
+    let what = "one connection of too many";
+    Slow::silent(what, b"", &[ENDED]).run(&ground).await;
 }
 
 /// Many small requests at once on one connection.

@@ -20,10 +20,10 @@ pub(super) const BODY_IDLE_MS: u64 = 800;
 pub(super) const WRITE_STALL_MS: u64 = 1_000;
 
 /// Connections that the server may have: more than any attack but `crowd` makes, fewer than all at once.
-pub(super) const CONNECTIONS: u64 = 1_000;
+pub(super) const CONNECTIONS: usize = 1_000;
 
 /// Streams that the server may have: few, so that they can be used up.
-pub(super) const STREAMS: u64 = 50;
+pub(super) const STREAMS: usize = 50;
 
 /// Good publishers, and how often each of them publishes.
 pub(super) const PUBLISHERS: u64 = 4;
@@ -78,7 +78,8 @@ pub(super) const SHOT_EVERY: Duration = Duration::from_millis(20);
 /// Requests that are sent at once in a flood, so that 200 such shots are 4,000 requests a second.
 pub(super) const PIPELINED: usize = 20;
 
-/// Connections a second of a flood of them: in bursts, one every [`BURST_EVERY`].
+/// Connections that are made at once, and the time to the next burst: 2,000 a second, so that the system's queue
+/// of new connections is never full.
 pub(super) const BURST: usize = 20;
 /// See [`BURST`].
 pub(super) const BURST_EVERY: Duration = Duration::from_millis(10);
@@ -108,9 +109,13 @@ pub(super) const BALLAST_EVENTS: u64 = 60;
 pub(super) const BALLAST_BYTES: usize = 64 * 1024;
 
 /// Connections, and streams, that are opened beyond what the server may have.
-pub(super) const BEYOND: u64 = 100;
+pub(super) const BEYOND: usize = 100;
 
-/// How long connections and streams beyond what there may be are held before the next are opened.
+/// How long a connection waits before it says a byte: the server must have ended it by then, or it never got
+/// to the server, as happens when the system's queue of new connections is full. The system then ends it.
+pub(super) const POKE_AFTER: Duration = Duration::from_secs(5);
+
+/// How long streams beyond what there may be are held, and the time between what was ended and the next.
 pub(super) const HELD: Duration = Duration::from_millis(500);
 
 /// Bytes of the line that is too long. Nobody holds them: they are sent again and again from a small piece.

@@ -101,11 +101,8 @@ mod tests {
             format!(r#"{{"events":[{}],"next":"e:9"{more}}}"#, events.join(","))
         };
         let deep = format!(r#"{{"id":2,"deep":{}{}}}"#, "[".repeat(1_000), "]".repeat(1_000));
-        let events = [
-            event(3, "a", r#"{"id":1,"x":1e999999}"#),
-            event(5, "b", "7"),
-            event(9, "a", &deep),
-        ];
+        let events =
+            [event(3, "a", r#"{"id":1,"x":1e999999}"#), event(5, "b", "7"), event(9, "a", &deep)];
         let mut found = Found::new();
         assert_eq!(take_page(&mut found, 2, page(&events, "").as_bytes()).unwrap(), 9);
         let expected = [("a".to_owned(), vec![1, 2]), ("b".to_owned(), vec![0])];

@@ -139,8 +139,7 @@ fn request_in_a_body(ground: &Ground) -> Shot {
     let topic = ground.enter(Form::Whole, 0);
     let hidden = publish(ground, JSON, event(&topic, 1));
     let length = LAST_CHUNK.len() + hidden.len();
-    let headers =
-        format!("{JSON}content-length: {length}\r\ntransfer-encoding: chunked\r\n");
+    let headers = format!("{JSON}content-length: {length}\r\ntransfer-encoding: chunked\r\n");
     // Not whole by its chunks, so refused; then the connection must be closed: RFC 9112, 6.3.
     Shot::new("a request in a body", head(ground, "POST /v1/events", headers), REFUSED)
         .then(LAST_CHUNK)

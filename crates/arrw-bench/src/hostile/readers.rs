@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use super::ground::{ENDED, Ground, Held};
+use super::ground::{ENDED, Ground, Held, crowd};
 use super::ledger::Form;
 use super::limits::{
     BALLAST_BYTES, BALLAST_EVENTS, BEYOND, HELD, READERS_EVERY, RECEIVE_BYTES, SILENCE_MAX,
@@ -60,18 +60,12 @@ async fn reader(ground: &Ground, request: &[u8]) -> std::io::Result<TcpStream> {
 /// Opens more streams than there may be, holds them unread, and lets go of them.
 pub(super) async fn streams(ground: Arc<Ground>) -> Held {
     loop {
-        let open = |ground: Arc<Ground>| async move { stream(&ground).await };
-        let tasks: Vec<_> =
-            (0..STREAMS + BEYOND).map(|_| tokio::spawn(open(Arc::clone(&ground)))).collect();
-        let mut held = Held::new();
-        for task in tasks {
-            match task.await {
-                Ok(stream) => held.extend(stream),
-                Err(error) => ground.accuse(&format!("the attack itself failed: {error}")),
-            }
-        }
-        sleep(HELD).await;
-        drop(held);
+        crowd(Arc::clone(&ground), STREAMS + BEYOND, |ground, _number| async move {
+            let held = stream(&ground).await;
+            sleep(HELD).await;
+            drop(held);
+        })
+        .await;
         if ground.is_over() {
             return Held::new();
         }

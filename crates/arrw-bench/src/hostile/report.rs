@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::good::{Ended, Latencies};
 use super::ground::{ENDED, Seen};
+use super::limits::LANES;
 use super::limits::{
     BURST, BURST_EVERY, CONNECTIONS, PIPELINED, PUBLISH_EVERY, PUBLISHERS, RATIO_BAR,
     RSS_ABOVE_CALM_MAX, SAMPLES_MIN, SHOT_EVERY,
 };
-use super::limits::LANES;
 use crate::runs::{float, micros};
 
 /// A time in which the good clients worked beside an attack, or alone.

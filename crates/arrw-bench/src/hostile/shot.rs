@@ -206,11 +206,7 @@ async fn hear(from: &mut ReadHalf<'_>, count: usize) -> Result<Vec<Answer>, Stri
 pub(super) type Draft = fn(&Ground) -> Shot;
 
 /// Fires each of some requests, from any of them on, and again and again until the time is over: each lane one every so often.
-pub(super) async fn volley(
-    ground: Arc<Ground>,
-    drafts: &'static [Draft],
-    every: Duration,
-) -> Held {
+pub(super) async fn volley(ground: Arc<Ground>, drafts: &'static [Draft], every: Duration) -> Held {
     let next = Arc::new(AtomicUsize::new(0));
     let begin = ground.below(drafts.len());
     let lane = |ground: Arc<Ground>, next: Arc<AtomicUsize>| async move {

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::io::AsyncWriteExt;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::ground::{ENDED, Ground, Held};
+use super::ground::{ENDED, Ground, Held, crowd};
 use super::ledger::Form;
-use super::limits::{DRIP_EVERY, HALF_OPEN, SILENCE_MAX, SLOW_BODIES, SLOW_HEADS};
-use super::request::{JSON, NDJSON, chunked, event, head, promised};
+use super::limits::{
+    DRIP_EVERY, HALF_OPEN, HELD, POKE_AFTER, SILENCE_MAX, SLOW_BODIES, SLOW_HEADS,
+};
+use super::request::{JSON, NDJSON, chunk, chunked, event, promised};
 use super::shot::Ear;
 
 /// What a slow client does, again and again until the time is over.
 #[derive(Debug)]
-struct Slow {
+pub(super) struct Slow {
     what: &'static str,
     /// What is sent at once.
     begin: Vec<u8>,
@@ -33,92 +35,88 @@ enum Until {
     Ended,
     /// Until the time is over: it keeps to all deadlines. Then it says nothing more.
     Over,
-    /// It says nothing more from the beginning.
+    /// It says nothing from the beginning, until it must have been ended long ago.
     Now,
 }
 
-/// Makes a slow client of a number.
-type Draft = fn(&Ground, usize) -> Slow;
-
 /// Heads of requests, byte by byte: the server must end each at its deadline.
 pub(super) async fn heads(ground: Arc<Ground>) -> Held {
-    crowd(ground, SLOW_HEADS, |ground, _number| Slow {
-        what: "a head byte by byte",
-        begin: head(ground, "GET /livez", "x-slow: a")[..60].to_vec(),
-        drip: (b"a", Until::Ended),
-        answers: &[408, ENDED],
-        topic: None,
+    crowd(ground, SLOW_HEADS, |ground, _number| async move {
+        again_and_again(&ground, || Slow {
+            what: "a head byte by byte",
+            begin: b"GET /livez HTTP/1.1\r\nhost: localhost\r\nx-slow: ".to_vec(),
+            drip: (b"a", Until::Ended),
+            answers: &[408, ENDED],
+            topic: None,
+        })
+        .await;
     })
-    .await
+    .await;
+    Held::new()
 }
 
 /// Bodies that come slowly, and those that stop.
 pub(super) async fn bodies(ground: Arc<Ground>) -> Held {
-    crowd(ground, SLOW_BODIES, |ground, number| {
-        let until = if number.is_multiple_of(2) { Until::Over } else { Until::Now };
-        let (form, most) = if number % 4 < 2 { (Form::Whole, 0) } else { (Form::Lines, 1) };
-        let topic = ground.enter(form, most);
-        let event = event(&topic, 1);
-        let bytes = 1_000_000;
-        let (begin, drip): (_, &[u8]) = match number % 4 {
-            0 | 1 => (promised(ground, JSON, bytes), b" "),
-            _ => (chunked(ground, NDJSON), b"1\r\n \r\n"),
-        };
-        let body = match form {
-            Form::Whole => event,
-            Form::Lines => format!("{:x}\r\n{event}\n\r\n", event.len() + 1),
-        };
-        let begin = [begin, body.into_bytes()].concat();
-        let what = "a body byte by byte";
-        Slow { what, begin, drip: (drip, until), answers: &[408], topic: Some(topic) }
+    crowd(ground, SLOW_BODIES, |ground, number| async move {
+        again_and_again(&ground, || body(&ground, number)).await;
     })
-    .await
+    .await;
+    Held::new()
+}
+
+/// A body of an event, or of lines of which the first is one, that does not come to its end.
+fn body(ground: &Ground, number: usize) -> Slow {
+    let until = if number.is_multiple_of(2) { Until::Over } else { Until::Now };
+    let is_lines = 2 <= number % 4;
+    let (form, most) = if is_lines { (Form::Lines, 1) } else { (Form::Whole, 0) };
+    let topic = ground.enter(form, most);
+    let event = event(&topic, 1);
+    let (begin, drip): (Vec<u8>, &[u8]) = if is_lines {
+        ([chunked(ground, NDJSON), chunk(event + "\n")].concat(), b"1\r\n \r\n")
+    } else {
+        ([promised(ground, JSON, 1_000_000), event.into_bytes()].concat(), b" ")
+    };
+    let what = "a body byte by byte";
+    Slow { what, begin, drip: (drip, until), answers: &[408], topic: Some(topic) }
 }
 
 /// Connections that say nothing, or not enough.
 pub(super) async fn half_open(ground: Arc<Ground>) -> Held {
-    crowd(ground, HALF_OPEN, |_ground, number| {
+    crowd(ground, HALF_OPEN, |ground, number| async move {
         let begin: &[u8] = match number % 3 {
             0 => b"",
             1 => b"\r\n",
             // The beginning of a hello of TLS.
             _ => b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         };
-        let what = "half a connection";
-        let drip: (&[u8], Until) = (b"", Until::Now);
-        Slow { what, begin: begin.to_vec(), drip, answers: &[400, 408, ENDED], topic: None }
+        let slow = || Slow::silent("half a connection", begin, &[400, 408, ENDED]);
+        again_and_again(&ground, slow).await;
     })
-    .await
-}
-
-/// So many slow clients at once, each anew when the server has ended it.
-async fn crowd(ground: Arc<Ground>, count: usize, draft: Draft) -> Held {
-    let one = |ground: Arc<Ground>, number: usize| async move {
-        loop {
-            let slow = draft(&ground, number);
-            slow.run(&ground).await;
-            if ground.is_over() {
-                return;
-            }
-        }
-    };
-    let tasks: Vec<_> =
-        (0..count).map(|number| tokio::spawn(one(Arc::clone(&ground), number))).collect();
-    for task in tasks {
-        if let Err(error) = task.await {
-            ground.accuse(&format!("the attack itself failed: {error}"));
-        }
-    }
+    .await;
     Held::new()
 }
 
-impl Slow {
-    async fn run(&self, ground: &Ground) {
-        let Ok(mut stream) = ground.connect().await else {
-            // The system has no place for it: that is none of the server's doing.
-            tokio::time::sleep(DRIP_EVERY).await;
+/// A slow client, anew when the server has ended it, until the time is over.
+async fn again_and_again(ground: &Ground, draft: impl Fn() -> Slow) {
+    loop {
+        draft().run(ground).await;
+        if ground.is_over() {
             return;
-        };
+        }
+        sleep(HELD).await;
+    }
+}
+
+impl Slow {
+    /// One that says nothing behind its beginning.
+    pub(super) fn silent(what: &'static str, begin: &[u8], answers: &'static [u16]) -> Self {
+        let drip = (&b"\r\n"[..], Until::Now);
+        Self { what, begin: begin.to_vec(), drip, answers, topic: None }
+    }
+
+    /// Goes on until the server has answered it or ended its connection, as it must.
+    pub(super) async fn run(&self, ground: &Ground) {
+        let Ok(mut stream) = ground.connect().await else { return };
         let (mut from, mut to) = stream.split();
         // The server may have turned it away already.
         drop(to.write_all(&self.begin).await);
@@ -132,7 +130,7 @@ impl Slow {
             let drips = match until {
                 Until::Ended => true,
                 Until::Over => !ground.is_over(),
-                Until::Now => false,
+                Until::Now => POKE_AFTER < since.elapsed(),
             };
             if drips {
                 drop(to.write_all(bytes).await);
