@@ -17,8 +17,8 @@ use super::good::{self, Good, UNNOTED};
 use super::ground::{Ground, Held, Seen};
 use super::ledger::Ledger;
 use super::limits::{
-    BODY_IDLE_MS, CONNECTIONS, ENDING_TIME_MAX, FAULTS_TOLD, HEAD_MS, LOOK_EVERY,
-    RSS_ABOVE_CALM_MAX, SETTLE_TIME_MAX, STREAMS, WRITE_STALL_MS,
+    BODY_IDLE_MS, CONNECTIONS, ENDING_TIME_MAX, FAULTS_TOLD, GOOD_TIME_MAX, HEAD_MS, LOOK_EVERY,
+    RSS_ABOVE_CALM_MAX, SAMPLES_MIN, SETTLE_TIME_MAX, STREAMS, WRITE_STALL_MS,
 };
 use super::look;
 use super::report::{Phase, Report};
@@ -83,12 +83,21 @@ impl<'a> Driver<'a> {
         // All of them are there before anything counts.
         self.settle("the calm");
         self.good.enter(CALM);
-        pace::wait(self.plan.time);
+        self.wait(CALM);
         self.good.enter(UNNOTED);
         let peak = machine::rss_peak(self.server.id())?;
         let what = "the good clients alone";
         self.phases.push(Phase { name: "calm", what, seen: Seen::default(), peak });
         Ok(())
+    }
+
+    /// Waits until the time of a phase is over and enough was noted in it, but not for ever.
+    fn wait(&self, phase: usize) {
+        pace::wait(self.plan.time);
+        let until = Instant::now() + GOOD_TIME_MAX;
+        while self.good.samples(phase) < SAMPLES_MIN && Instant::now() < until {
+            pace::wait(LOOK_EVERY);
+        }
     }
 
     /// Lets the good clients work beside some attacks; false when the server has gone.
@@ -101,12 +110,12 @@ impl<'a> Driver<'a> {
         machine::forget_rss_peak(self.server.id())?;
         let ground = |attack: &Attack| {
             let server = (self.server.address(), self.epoch.as_str());
-            let time_and_random = (self.plan.time, self.random.fork());
-            Arc::new(Ground::new(server, attack.name, time_and_random, &self.ledger))
+            Arc::new(Ground::new(server, attack.name, self.random.fork(), &self.ledger))
         };
         let grounds: Vec<Arc<Ground>> = attacks.iter().copied().map(ground).collect();
-        self.good.enter(self.phases.len() + 1);
-        let held = self.run(attacks, &grounds);
+        let phase = self.phases.len() + 1;
+        self.good.enter(phase);
+        let held = self.run(phase, attacks, &grounds);
         self.good.enter(UNNOTED);
         let is_there = self.settle(name);
         drop(held);
@@ -133,16 +142,19 @@ impl<'a> Driver<'a> {
     }
 
     /// Runs attacks to their ends; answers the connections that they leave open.
-    fn run(&mut self, attacks: &[&Attack], grounds: &[Arc<Ground>]) -> Vec<Held> {
-        let time_max = self.plan.time + ENDING_TIME_MAX;
+    fn run(&mut self, phase: usize, attacks: &[&Attack], grounds: &[Arc<Ground>]) -> Vec<Held> {
         let tasks: Vec<_> = attacks
             .iter()
             .zip(grounds)
             .map(|(attack, ground)| self.runtime.spawn((attack.run)(Arc::clone(ground))))
             .collect();
+        self.wait(phase);
+        grounds.iter().for_each(|ground| ground.end());
+        let until = Instant::now() + ENDING_TIME_MAX;
         let mut held = Vec::new();
         for (attack, task) in attacks.iter().zip(tasks) {
-            let ended = self.runtime.block_on(async { timeout(time_max, task).await });
+            let left = until.saturating_duration_since(Instant::now());
+            let ended = self.runtime.block_on(async { timeout(left, task).await });
             match ended {
                 Ok(Ok(connections)) => held.push(connections),
                 Ok(Err(error)) => self.faults.push(format!("{}: {error}", attack.name)),

@@ -94,6 +94,12 @@ impl Good {
         self.shared.phase.store(phase, Ordering::Relaxed);
     }
 
+    /// How many latencies were noted in a phase, of publishes and of the stream each.
+    pub(super) fn samples(&self, phase: usize) -> u64 {
+        let noted = lock(&self.shared.noted);
+        noted.get(phase).map_or(0, |noted| noted.publish.len().min(noted.stream.len()))
+    }
+
     /// Lets them end: no event is published any more, and the readers read to the last one.
     pub(super) fn end(self) -> anyhow::Result<Ended> {
         let Self { shared, runtime, publishers, readers } = self;
@@ -105,7 +111,7 @@ impl Good {
         runtime.block_on(async {
             let (body, last) = (format!(r#"{{"topic":"{END}","data":{{}}}}"#), "the last event");
             if let Err(error) = publish_one(&shared, &mut None, &body).await {
-                shared.accuse(format!("{last} could not be published: {error:#}"));
+                shared.accuse(&format!("{last} could not be published: {error:#}"));
                 // The readers wait for it in vain.
                 readers.iter().for_each(JoinHandle::abort);
             }
@@ -115,7 +121,7 @@ impl Good {
             let Ok(reader) = runtime.block_on(reader) else { continue };
             if reader.seen != published {
                 let (seen, name) = (&reader.seen, reader.name);
-                shared.accuse(format!("{name}: {seen:?} came of {published:?} published"));
+                shared.accuse(&format!("{name}: {seen:?} came of {published:?} published"));
             }
         }
         let latencies = std::mem::take(&mut *lock(&shared.noted));
@@ -153,7 +159,7 @@ impl Shared {
         nanos(self.start.elapsed())
     }
 
-    fn accuse(&self, fault: String) {
+    fn accuse(&self, fault: &str) {
         let mut faults = lock(&self.faults);
         if faults.len() < FAULTS_TOLD {
             faults.push(format!("good clients: {fault}"));
@@ -194,7 +200,7 @@ async fn publish(shared: Arc<Shared>, publisher: u64) -> u64 {
         let data = format!(r#"{{"id":{number},"phase":{phase},"at":{at}}}"#);
         let body = format!(r#"{{"topic":"good.{publisher}","data":{data}}}"#);
         if let Err(error) = publish_one(&shared, &mut connection, &body).await {
-            shared.accuse(format!("event {number} of publisher {publisher}: {error:#}"));
+            shared.accuse(&format!("event {number} of publisher {publisher}: {error:#}"));
             return number - 1;
         }
         shared.note(phase, at, |latencies| &mut latencies.publish);
@@ -263,7 +269,7 @@ impl Reader {
     /// Reads the stream from the first event to the last.
     async fn follow(mut self) -> Self {
         if let Err(error) = self.read_stream().await {
-            self.shared.accuse(format!("{}: {error:#}", self.name));
+            self.shared.accuse(&format!("{}: {error:#}", self.name));
         }
         self
     }
@@ -309,7 +315,7 @@ impl Reader {
     /// Reads pages from the first event to the last.
     async fn turn_pages(mut self) -> Self {
         if let Err(error) = self.read_pages().await {
-            self.shared.accuse(format!("{}: {error:#}", self.name));
+            self.shared.accuse(&format!("{}: {error:#}", self.name));
         }
         self
     }

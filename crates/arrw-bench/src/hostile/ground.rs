@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -50,7 +50,7 @@ pub(super) struct Ground {
     /// Of the log, for positions that are right but for their number.
     pub(super) epoch: String,
     attack: &'static str,
-    until: Instant,
+    is_over: AtomicBool,
     random: Mutex<Random>,
     ledger: Arc<Ledger>,
     seen: Mutex<Seen>,
@@ -100,17 +100,22 @@ impl Ground {
     pub(super) fn new(
         (address, epoch): (SocketAddr, &str),
         attack: &'static str,
-        (time, random): (Duration, Random),
+        random: Random,
         ledger: &Arc<Ledger>,
     ) -> Self {
-        let (until, epoch) = (Instant::now() + time, epoch.to_owned());
+        let (epoch, is_over) = (epoch.to_owned(), AtomicBool::new(false));
         let (random, ledger) = (Mutex::new(random), Arc::clone(ledger));
-        Self { address, epoch, attack, until, random, ledger, seen: Mutex::default() }
+        Self { address, epoch, attack, is_over, random, ledger, seen: Mutex::default() }
     }
 
     /// True when the time of the attack is over.
     pub(super) fn is_over(&self) -> bool {
-        self.until <= Instant::now()
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// The time is over: what was begun comes to its end, and nothing new begins.
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
     /// A number below `end`, which is not 0.
@@ -207,7 +212,7 @@ mod tests {
 
     fn ground() -> Ground {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        Ground::new((address, "e"), "x", (Duration::ZERO, Random::new(1)), &Arc::default())
+        Ground::new((address, "e"), "x", Random::new(1), &Arc::default())
     }
 
     fn answer(status: u16, code: &str, count: Option<u64>) -> Answer {

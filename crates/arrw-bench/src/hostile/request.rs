@@ -33,12 +33,12 @@ pub(super) fn post(ground: &Ground, path: &str, headers: &str, body: impl AsRef<
 
 /// The head of `POST /v1/events` with a body in chunks.
 pub(super) fn chunked(ground: &Ground, content_type: &str) -> Vec<u8> {
-    head(ground, "POST /v1/events", &format!("{content_type}transfer-encoding: chunked\r\n"))
+    head(ground, "POST /v1/events", format!("{content_type}transfer-encoding: chunked\r\n"))
 }
 
 /// The head of `POST /v1/events` with a body of so many bytes.
 pub(super) fn promised(ground: &Ground, headers: &str, bytes: u64) -> Vec<u8> {
-    head(ground, "POST /v1/events", &format!("{headers}content-length: {bytes}\r\n"))
+    head(ground, "POST /v1/events", format!("{headers}content-length: {bytes}\r\n"))
 }
 
 /// A head with our host.

@@ -54,6 +54,9 @@ pub(crate) struct Hostile {
     /// Also write the figures to this file, as a JSON array
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Milliseconds of each attack in place of seconds; only tests need it
+    #[arg(long, hide = true)]
+    attack_ms: Option<u64>,
 }
 
 /// The attacks there are.
@@ -70,7 +73,7 @@ impl Hostile {
         let plan = arrw_bench::Hostile {
             program: program.into_os_string(),
             folder: self.data,
-            time: Duration::from_secs(self.seconds),
+            time: self.attack_ms.map_or(Duration::from_secs(self.seconds), Duration::from_millis),
             seed: self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
             only: self.attack,
             keep: if self.keep { Keep::Always } else { Keep::Faults },
