@@ -11,7 +11,7 @@ use crate::admission::Admission;
 use crate::events::Sharing;
 use crate::guard::Hosts;
 use crate::keys::Keys;
-use crate::limits::Limits;
+use crate::limits::{Limits, PAGES_AT_ONCE_MAX};
 use crate::problem::{Code, Problem};
 use crate::stats::Counters;
 use crate::tls::Tls;
@@ -31,6 +31,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Places for streams of events.
     streams: Arc<Semaphore>,
+    /// Places for pages that are read.
+    pages: Arc<Semaphore>,
     /// True from when the server stops.
     closing: watch::Sender<bool>,
     /// Told when the log has stopped.
@@ -48,6 +50,7 @@ impl App {
             keys,
             tls: None,
             streams,
+            pages: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
             started: Instant::now(),
             sharing: Arc::default(),
             counters: Counters::default(),
@@ -72,6 +75,12 @@ impl App {
             Problem::new(Code::TooManySubscriptions, detail)
                 .hint("end some, or start the server with a larger `limits.streams`")
         })
+    }
+
+    /// Waits for a place to read a page, which is kept until that is done.
+    pub(crate) async fn take_page(&self) -> OwnedSemaphorePermit {
+        let place = Arc::clone(&self.pages).acquire_owned().await;
+        place.expect("nobody closes it")
     }
 
     /// Begins to stop: streams end, connections take no further request.

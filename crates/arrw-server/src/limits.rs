@@ -140,6 +140,12 @@ pub const DISCARD_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long that may take.
 pub const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// Bytes of a body after which other requests go on before more of it is taken in: a tenth of a millisecond.
+pub const GIVE_WAY_BYTES: usize = 256 * 1024;
+
+/// Pages that are read and encoded at once: each may take 10 ms of a core and 8 MiB meanwhile. One more waits.
+pub const PAGES_AT_ONCE_MAX: usize = 4;
+
 /// Events of one page. More is answered 400.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
 

@@ -9,8 +9,8 @@ use tokio::time::{sleep, timeout};
 use super::ground::{ENDED, Ground, Held, crowd};
 use super::ledger::Form;
 use super::limits::{
-    BALLAST_BYTES, BALLAST_EVENTS, BEYOND, HELD, READERS_EVERY, RECEIVE_BYTES, SILENCE_MAX,
-    SLOW_READERS, STREAMS,
+    BALLAST_BYTES, BALLAST_EVENTS, BEYOND, BURST_EVERY, HELD, READERS_EVERY, RECEIVE_BYTES,
+    SILENCE_MAX, SLOW_READERS, STREAMS,
 };
 use super::request::{JSON, event_with, get, publish};
 use super::shot::{Ear, Shot, TAKEN};
@@ -21,16 +21,18 @@ const PAGES: usize = 4;
 /// Connections that are owed pages of 4 MiB, or a stream of as much, and read nothing. They stay open: that
 /// the server lets go of them is looked at behind the attack.
 pub(super) async fn slow(ground: Arc<Ground>) -> Held {
-    let topic = ground.enter(Form::Whole, BALLAST_EVENTS);
     let text = "x".repeat(BALLAST_BYTES);
-    let events: Vec<String> = (1..=BALLAST_EVENTS)
-        .map(|id| event_with(&topic, &format!(r#""id":{id},"text":"{text}""#)))
-        .collect();
-    let body = format!("[{}]", events.join(","));
-    let ballast = Shot::new("ballast", publish(&ground, JSON, body), TAKEN);
-    ballast.writes(topic.clone()).fire(&ground).await;
-    let pages = get(&ground, &format!("/v1/events?filter={topic}&limit=1000")).repeat(PAGES);
-    let stream = get(&ground, &format!("/v1/events/stream?filter={topic}&after=earliest"));
+    for _ in 0..BALLAST_EVENTS {
+        let topic = ground.enter(Form::Whole, 1);
+        let event = event_with(&topic, &format!(r#""id":1,"text":"{text}""#));
+        // One by one, so that nobody waits for a large write: what is measured is what comes of the readers.
+        let shot = Shot::new("ballast", publish(&ground, JSON, event), TAKEN).writes(topic);
+        shot.fire(&ground).await;
+        sleep(BURST_EVERY).await;
+    }
+    let filter = "filter=hostile.slow-reader.*";
+    let pages = get(&ground, &format!("/v1/events?{filter}&limit=1000")).repeat(PAGES);
+    let stream = get(&ground, &format!("/v1/events/stream?{filter}&after=earliest"));
     let mut held = Held::new();
     while !ground.is_over() || held.is_empty() {
         for number in 0..SLOW_READERS {
