@@ -72,6 +72,10 @@ pub const STREAMS_MAX: usize = 10_000;
 /// a reader that is slow holds no more than this and one chunk.
 pub const CONNECTION_BUFFER_BYTES: usize = 64 * 1024;
 
+/// Bytes that the system holds for a connection and has not sent yet, besides what is on its way: enough that the
+/// line is never empty while the server writes the next ones. More is written when these are gone.
+pub const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
 /// Header fields of a request. More are answered 431.
 pub const HEADERS_MAX: usize = 64;
 

@@ -21,7 +21,9 @@ use crate::admission::{Place, turn_away};
 use crate::app::App;
 use crate::guard::Hosts;
 use crate::keys::{Keys, KeysError};
-use crate::limits::{ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits};
+use crate::limits::{
+    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits, UNSENT_BYTES_MAX,
+};
 use crate::patient::Patient;
 use crate::request_id::{self, RequestIds};
 use crate::routes;
@@ -225,11 +227,22 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     [ConnectionAborted, ConnectionRefused, ConnectionReset].contains(&error.kind())
 }
 
+/// Lets the system hold no more than [`UNSENT_BYTES_MAX`] of what a client does not take: without it, it is MiB of
+/// memory for each slow client, and copying them holds up the others.
+fn hold_little(stream: &TcpStream) {
+    // Where it cannot be said, all works without it.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    drop(socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX));
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _unlimited = (stream, UNSENT_BYTES_MAX);
+}
+
 /// Answers one connection's requests until it ends.
 async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Place) {
     app.counters.connected();
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
+    hold_little(&stream);
     let stream = Patient::new(stream, app.limits.write_stall);
     match &app.tls {
         None => answer(stream, &app, router).await,
