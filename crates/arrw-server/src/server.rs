@@ -277,3 +277,29 @@ where
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn the_system_holds_little_of_what_is_not_taken() {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, _peer) = listener.accept().await.unwrap();
+            hold_little(&stream);
+            let mut taken = 0;
+            while let Ok(bytes) = stream.try_write(&[0; 64 * 1024]) {
+                taken += bytes;
+            }
+            // What is on its way besides is what the client's system takes.
+            let unsent = socket2::SockRef::from(&stream).tcp_notsent_lowat().unwrap();
+            assert_eq!(unsent, UNSENT_BYTES_MAX);
+            assert!(taken < 4 << 20, "{taken} bytes");
+        });
+    }
+}
