@@ -57,6 +57,20 @@ pub(crate) fn rss(process: Option<u32>) -> anyhow::Result<u64> {
     Ok(kib.parse::<u64>()? * 1024)
 }
 
+/// The most bytes of resident memory that a process had since its start, or since this was forgotten.
+pub(crate) fn rss_peak(process: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).context("no VmHWM there")?;
+    Ok(kib.parse::<u64>()? * 1024)
+}
+
+/// Begins to look for the most anew, from what it is now.
+pub(crate) fn forget_rss_peak(process: u32) -> anyhow::Result<()> {
+    let path = format!("/proc/{process}/clear_refs");
+    fs::write(&path, "5").with_context(|| format!("cannot write `{path}`"))
+}
+
 /// Files that this process, and those that it starts, may have open at once.
 pub(crate) fn files_max() -> anyhow::Result<u64> {
     let limits = fs::read_to_string("/proc/self/limits")?;

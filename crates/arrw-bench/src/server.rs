@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
@@ -13,6 +13,8 @@ use crate::pace;
 
 /// What stands before the address in the first line that a server prints.
 const BEFORE_ADDRESS: &str = "http://";
+/// How often is looked whether it has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Folder of its data, in the one that it runs in.
 pub(crate) const DATA: &str = "data";
 /// How the names of its settings in the environment begin.
@@ -64,6 +66,21 @@ impl Server {
     /// Lets it go on.
     pub(crate) fn resume(&self) -> anyhow::Result<()> {
         self.signal("-CONT")
+    }
+
+    /// Tells it to end, and waits for that; how it ended, or `None` when it did not in that time.
+    pub(crate) fn stop(&mut self, time_max: Duration) -> anyhow::Result<Option<ExitStatus>> {
+        if self.ended()?.is_none() {
+            self.signal("-TERM")?;
+        }
+        let until = Instant::now() + time_max;
+        loop {
+            let ended = self.ended()?;
+            if ended.is_some() || until < Instant::now() {
+                return Ok(ended);
+            }
+            pace::wait(LOOK_EVERY);
+        }
     }
 
     fn signal(&self, signal: &str) -> anyhow::Result<()> {

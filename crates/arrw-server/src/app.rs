@@ -13,7 +13,7 @@ use crate::counters::{Counters, Limit};
 use crate::events::Sharing;
 use crate::guard::Sites;
 use crate::keys::Keys;
-use crate::limits::Limits;
+use crate::limits::{Limits, PAGES_AT_ONCE_MAX};
 use crate::problem::{Code, Problem};
 use crate::rates::Rate;
 use crate::tls::Tls;
@@ -38,6 +38,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Places for streams of events.
     streams: Arc<Semaphore>,
+    /// Places for pages that are read.
+    pages: Arc<Semaphore>,
     /// True from when the server stops.
     closing: watch::Sender<bool>,
     /// Told when the log has stopped.
@@ -57,6 +59,7 @@ impl App {
             backups: PathBuf::new(),
             backing_up: Arc::new(Semaphore::new(1)),
             streams,
+            pages: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
             started: Instant::now(),
             sharing: Arc::default(),
             counters: Counters::default(),
@@ -89,6 +92,12 @@ impl App {
                 .at_limit(Limit::Streams)
                 .hint("end some, or start the server with a larger `limits.streams`")
         })
+    }
+
+    /// Waits for a place to read a page, which is kept until that is done.
+    pub(crate) async fn take_page(&self) -> OwnedSemaphorePermit {
+        let place = Arc::clone(&self.pages).acquire_owned().await;
+        place.expect("nobody closes it")
     }
 
     /// Begins to stop: streams end, connections take no further request.

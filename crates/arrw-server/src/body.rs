@@ -9,10 +9,11 @@ use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::counters::Limit;
-use crate::limits::{DISCARD_BYTES_MAX, DISCARD_TIME_MAX, Limits};
+use crate::limits::{DISCARD_BYTES_MAX, DISCARD_TIME_MAX, GIVE_WAY_BYTES, Limits};
 use crate::problem::{Code, Problem};
 
 /// A body that is being read.
@@ -21,15 +22,22 @@ pub(crate) struct Inflow {
     body: Body,
     /// How long it may bring nothing.
     idle_max: Duration,
+    /// Bytes that came since others could go on.
+    unbroken: usize,
 }
 
 impl Inflow {
     pub(crate) fn new(body: Body, idle_max: Duration) -> Self {
-        Self { body, idle_max }
+        Self { body, idle_max, unbroken: 0 }
     }
 
     /// What comes next; `None` behind the end. Waits for it.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        // Much may come out of few bytes that are there: the thread has other requests.
+        if GIVE_WAY_BYTES <= self.unbroken {
+            self.unbroken = 0;
+            yield_now().await;
+        }
         loop {
             let Ok(frame) = timeout(self.idle_max, self.body.frame()).await else {
                 let detail = format!("nothing came for {} ms", self.idle_max.as_millis());
@@ -37,7 +45,10 @@ impl Inflow {
             };
             match frame.map(data).transpose()? {
                 None => return Ok(None),
-                Some(Some(bytes)) => return Ok(Some(bytes)),
+                Some(Some(bytes)) => {
+                    self.unbroken += bytes.len();
+                    return Ok(Some(bytes));
+                }
                 Some(None) => (),
             }
         }

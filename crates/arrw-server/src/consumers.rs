@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrw::{ConsumerError, ConsumerStatus, Filter, Position, Start};
 use axum::Extension;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::events::page;
 use crate::json;
 use crate::keys::Grant;
+use crate::part::Part;
 use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 use crate::query::{Query, start};
@@ -80,7 +81,7 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Response, Problem> {
     check_consumer(&app, &grant, &name)?;
     let status = blocking(app, move |app| {
@@ -94,7 +95,7 @@ pub(crate) async fn show(
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(name): Path<String>,
+    Part(name): Part,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -109,7 +110,7 @@ pub(crate) async fn create(
 pub(crate) async fn open(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Response, Problem> {
     check_consumer(&app, &grant, &name)?;
     changed(app, move |app| app.bus.take_over_consumer(&name)).await
@@ -118,7 +119,7 @@ pub(crate) async fn open(
 pub(crate) async fn reset(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(name): Path<String>,
+    Part(name): Part,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -131,7 +132,7 @@ pub(crate) async fn reset(
 pub(crate) async fn read(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(name): Path<String>,
+    Part(name): Part,
     request: Request,
 ) -> Result<Response, Problem> {
     check_consumer(&app, &grant, &name)?;
@@ -156,7 +157,7 @@ pub(crate) async fn read(
 pub(crate) async fn acknowledge(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(name): Path<String>,
+    Part(name): Part,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -174,7 +175,7 @@ pub(crate) async fn acknowledge(
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(name): Path<String>,
+    Part(name): Part,
 ) -> Result<Response, Problem> {
     check_consumer(&app, &grant, &name)?;
     let deleted = blocking(app, move |app| match app.bus.delete_consumer(&name) {

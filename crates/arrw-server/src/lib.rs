@@ -38,6 +38,7 @@ mod counters;
 mod guard;
 mod hash;
 mod keys;
+mod part;
 mod patient;
 mod planted;
 mod rates;

@@ -98,6 +98,10 @@ pub const STREAMS_MAX: usize = 10_000;
 /// a reader that is slow holds no more than this and one chunk.
 pub const CONNECTION_BUFFER_BYTES: usize = 64 * 1024;
 
+/// Bytes that the system holds for a connection and has not sent yet, besides what is on its way: enough that the
+/// line is never empty while the server writes the next ones. More is written when these are gone.
+pub const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
 /// Header fields of a request. More are answered 431.
 pub const HEADERS_MAX: usize = 64;
 
@@ -146,6 +150,14 @@ pub const LINE_BYTES_MAX: usize = JSON_BYTES_MAX;
 /// Lines that an answer names one by one when a client asks to go on behind wrong ones; it counts them all.
 pub const LINE_FAULTS_MAX: usize = 100;
 
+/// The number of the first event of a producer's body at most, so that no number behind it overflows. A higher
+/// one is answered 400.
+pub const PRODUCER_SEQ_MAX: u64 = u64::MAX / 2;
+
+/// Bytes of the text, and of the advice, of a refusal: they quote the request, and a client may be told of a
+/// hundred lines. What is more is cut off.
+pub const DETAIL_BYTES_MAX: usize = 1_000;
+
 /// Lines of NDJSON that are committed together at most: enough to make the cost of a sync small, few enough
 /// that the first of them does not wait long.
 pub const CHUNK_LINES_MAX: usize = 1_000;
@@ -160,6 +172,12 @@ pub const DISCARD_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How long that may take.
 pub const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Bytes of a body after which other requests go on before more of it is taken in: a tenth of a millisecond.
+pub const GIVE_WAY_BYTES: usize = 256 * 1024;
+
+/// Pages that are read and encoded at once: each may take 10 ms of a core and 8 MiB meanwhile. One more waits.
+pub const PAGES_AT_ONCE_MAX: usize = 4;
 
 /// Events of one page. More is answered 400.
 pub const PAGE_EVENTS_MAX: usize = 1_000;

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::counters::{Limit, Refused};
+use crate::limits::DETAIL_BYTES_MAX;
 
 /// Whether the same request may succeed later, unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,7 +296,7 @@ impl Problem {
         let is_for_now = status == StatusCode::SERVICE_UNAVAILABLE && code.retry() == Later;
         Self {
             code,
-            detail: detail.into(),
+            detail: cut(detail.into()),
             hint: None,
             line: None,
             count: None,
@@ -306,13 +307,13 @@ impl Problem {
 
     /// Says what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(cut(hint.into()));
         self
     }
 
     /// Says of which part of the request it is.
     pub(crate) fn within(mut self, part: &str) -> Self {
-        self.detail = format!("{part}: {}", self.detail);
+        self.detail = cut(format!("{part}: {}", self.detail));
         self
     }
 
@@ -377,6 +378,17 @@ impl Problem {
     }
 }
 
+/// A text, or its beginning if it is too long.
+fn cut(mut text: String) -> String {
+    if DETAIL_BYTES_MAX < text.len() {
+        text.truncate(text.floor_char_boundary(DETAIL_BYTES_MAX));
+        text.push_str("...");
+        // What was cut off is given back: refusals of many lines are kept for a while.
+        text.shrink_to_fit();
+    }
+    text
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let json = HeaderValue::from_static("application/problem+json");
@@ -411,6 +423,17 @@ mod tests {
             let text = section.split_once('\n').map_or("", |(_, text)| text.trim());
             assert!(40 < text.len(), "ARW{section}: say what it means and what to do");
         }
+    }
+
+    #[test]
+    fn what_a_refusal_quotes_is_cut() {
+        let short = "é".repeat(DETAIL_BYTES_MAX / 2);
+        assert_eq!(Problem::new(Code::Event, short.clone()).detail(), short);
+        let long = format!("x{}", "é".repeat(1 << 20));
+        let problem = Problem::new(Code::Event, long.clone()).hint(long).within("line 7");
+        assert!(problem.detail().starts_with("line 7: xé") && problem.detail().ends_with("é..."));
+        assert!(problem.detail().len() <= DETAIL_BYTES_MAX + 3, "{problem:?}");
+        assert!(problem.to_json().len() < 3 * DETAIL_BYTES_MAX);
     }
 
     #[test]

@@ -29,7 +29,9 @@ use crate::cors::Origin;
 use crate::counters::Limit;
 use crate::guard::Sites;
 use crate::keys::{Keys, KeysError};
-use crate::limits::{ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits};
+use crate::limits::{
+    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits, UNSENT_BYTES_MAX,
+};
 use crate::patient::Patient;
 use crate::request_id::{self, RequestIds};
 use crate::routes;
@@ -254,11 +256,22 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     [ConnectionAborted, ConnectionRefused, ConnectionReset].contains(&error.kind())
 }
 
+/// Lets the system hold no more than [`UNSENT_BYTES_MAX`] of what a client does not take: without it, it is MiB of
+/// memory for each slow client, and copying them holds up the others.
+fn hold_little(stream: &TcpStream) {
+    // Where it cannot be said, all works without it.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    drop(socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX));
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _unlimited = (stream, UNSENT_BYTES_MAX);
+}
+
 /// Answers one connection's requests until it ends.
 async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Place) {
     app.counters.connected();
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
+    hold_little(&stream);
     let stream = Patient::new(stream, app.limits.write_stall);
     let visitor = Arc::new(place.visitor());
     let router = router.map_request(move |mut request: Request<Incoming>| {
@@ -320,4 +333,30 @@ fn limit_of(error: &hyper::Error) -> Option<Limit> {
         cause = error.source();
     }
     None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn the_system_holds_little_of_what_is_not_taken() {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, _peer) = listener.accept().await.unwrap();
+            hold_little(&stream);
+            let (some, mut taken) = (vec![0; 64 * 1024], 0);
+            while let Ok(bytes) = stream.try_write(&some) {
+                taken += bytes;
+            }
+            // What is on its way besides is what the client's system takes.
+            let unsent = socket2::SockRef::from(&stream).tcp_notsent_lowat().unwrap();
+            assert_eq!(unsent, UNSENT_BYTES_MAX);
+            assert!(taken < 4 << 20, "{taken} bytes");
+        });
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrw::{Filter, History, HistoryQuery, Order, Position, Topic, TopicRetention};
 use axum::Extension;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use crate::events::Encoder;
 use crate::json;
 use crate::keys::Grant;
 use crate::limits::PAGE_BYTES_MAX;
+use crate::part::Part;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
 
@@ -62,7 +63,7 @@ fn out_of(topic: &Topic) -> TopicOut<'_> {
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(topic): Path<String>,
+    Part(topic): Part,
 ) -> Result<Response, Problem> {
     grant.check_topic(&topic)?;
     let found = blocking(app, move |app| {
@@ -94,7 +95,7 @@ pub(crate) async fn show(
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(topic): Path<String>,
+    Part(topic): Part,
     request: Request,
 ) -> Result<Response, Problem> {
     grant.check_topic(&topic)?;
@@ -145,7 +146,7 @@ fn with_events(head: &serde_json::Value, name: &str, history: &History, is_one: 
 pub(crate) async fn purge(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(topic): Path<String>,
+    Part(topic): Part,
 ) -> Result<Response, Problem> {
     grant.check_topic(&topic)?;
     let purged =
@@ -205,7 +206,7 @@ pub(crate) async fn retention(
 pub(crate) async fn set_retention(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(pattern): Path<String>,
+    Part(pattern): Part,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -232,7 +233,7 @@ pub(crate) async fn set_retention(
 pub(crate) async fn delete_retention(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
-    Path(pattern): Path<String>,
+    Part(pattern): Part,
 ) -> Result<Response, Problem> {
     check_pattern(&grant, &pattern)?;
     if !app.bus.retention().contains_key(&pattern) {

@@ -12,14 +12,15 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::Torture;
 use super::consumer::Consuming;
 use super::limits::{ENDING_TIME_MAX, FROZEN_MS_MAX, SEGMENT_BYTES, START_CUT_MS_MAX, TICK};
 use super::lives::{Ground, Lives, Phase, Watch};
 use super::reader::{Reader, Way};
 use super::writer::{Writer, publish_one};
-use super::{SAID, Torture};
 use crate::history::{Consumer, Demand, Form, History, Sent, Stream};
 use crate::pace;
+use crate::place::SAID;
 use crate::random::Random;
 use crate::server::{self, Server};
 

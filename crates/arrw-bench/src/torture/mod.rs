@@ -11,22 +11,19 @@ mod reader;
 mod writer;
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
 use crate::history::{Fault, Summary};
-use crate::server::DATA;
+use crate::place::{Folder, Keep};
 use driver::Driver;
 use limits::WRITES_MAX;
 
 /// All that clients saw, as lines of JSON.
 const EVIDENCE: &str = "history.ndjson";
-/// What the server said on its standard error, in all its lives.
-const SAID: &str = "server.txt";
 
 /// A torture that was asked for.
 #[derive(Clone, Debug)]
@@ -45,15 +42,6 @@ pub struct Torture {
     pub round_time_max: Duration,
     /// Whether folder and evidence stay when nothing is wrong.
     pub keep: Keep,
-}
-
-/// When what a torture leaves is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// When there was a fault, or too little was seen.
-    Faults,
-    /// Always.
-    Always,
 }
 
 /// What a torture came to.
@@ -107,37 +95,4 @@ pub fn torture(torture: &Torture, progress: &mut dyn Write) -> anyhow::Result<Ou
     evidence::write(&path, torture.seed, fault, &history)
         .with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(outcome)
-}
-
-/// Where the server and the evidence are.
-struct Folder {
-    path: PathBuf,
-    /// Whether it was there, empty.
-    was_there: bool,
-}
-
-impl Folder {
-    fn make(path: &Path) -> anyhow::Result<Self> {
-        let path = std::path::absolute(path)?;
-        let was_there = path.exists();
-        if was_there {
-            let mut inside = fs::read_dir(&path)
-                .with_context(|| format!("cannot read the folder `{}`", path.display()))?;
-            ensure!(inside.next().is_none(), "the folder `{}` is not empty", path.display());
-        } else {
-            fs::create_dir_all(&path)
-                .with_context(|| format!("cannot make the folder `{}`", path.display()))?;
-        }
-        Ok(Self { path, was_there })
-    }
-
-    /// Removes what was put there.
-    fn remove(&self) -> anyhow::Result<()> {
-        fs::remove_dir_all(self.path.join(DATA))?;
-        fs::remove_file(self.path.join(SAID))?;
-        if !self.was_there {
-            fs::remove_dir(&self.path)?;
-        }
-        Ok(())
-    }
 }

@@ -277,6 +277,11 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeadersIn<'de>, A::Error> {
         let mut headers: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
         while let Some((name, value)) = map.next_entry::<Text<'de>, Text<'de>>()? {
+            // Each is compared with all before it, so they are not counted at the end.
+            if EVENT_HEADERS_MAX <= headers.len() {
+                let detail = format!("it has more headers than it may have: {EVENT_HEADERS_MAX}");
+                return Err(A::Error::custom(detail));
+            }
             if headers.iter().any(|(known, _)| *known == name.0) {
                 return Err(A::Error::custom(format!("`{}` is there twice", name.0)));
             }
@@ -342,6 +347,23 @@ mod tests {
         check(r#"{"topic":"a","data":1,"data_base64":""}"#, Code::Event, "give one");
         check(r#"{"topic":"a","data":1,"content_type":"a/b"}"#, Code::Event, "data_base64");
         check(r#"{"topic":"a","data":1} x"#, Code::NotJson, "trailing");
+    }
+
+    #[test]
+    fn headers_are_no_more_than_may_be() {
+        let parse = |count: usize| {
+            let headers: Vec<String> = (0..count).map(|at| format!(r#""{at}":"""#)).collect();
+            let headers = headers.join(",");
+            let json = format!(r#"{{"topic":"a","data":1,"headers":{{{headers}}}}}"#);
+            Incoming::parse(json.as_bytes()).map(|_fine| ())
+        };
+        assert!(parse(EVENT_HEADERS_MAX).is_ok());
+        // Takes minutes when each is compared with all before it.
+        for count in [EVENT_HEADERS_MAX + 1, 500_000] {
+            let problem = parse(count).unwrap_err();
+            assert_eq!(problem.code(), Code::Event);
+            assert!(problem.detail().contains("more headers"), "{problem:?}");
+        }
     }
 
     #[test]

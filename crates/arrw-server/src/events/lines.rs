@@ -3,6 +3,7 @@
 use arrw::{PublishError, RuleError};
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
+use tokio::task::yield_now;
 
 use super::incoming::Incoming;
 use super::publish::{Tally, first_fault, publish_all, with_events};
@@ -10,7 +11,7 @@ use super::taking::Taking;
 use crate::app::App;
 use crate::body::Inflow;
 use crate::counters::Limit;
-use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_FAULTS_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_FAULTS_MAX, PRODUCER_SEQ_MAX};
 use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 
@@ -62,6 +63,8 @@ pub(super) async fn publish(
         }
         while let Some(chunk) = lines.next_chunk(is_last) {
             upload.chunk(&chunk).await?;
+            // Much may come out of few bytes, and lines without an event wait for nothing.
+            yield_now().await;
         }
         if app.limits.line_bytes < lines.bytes() {
             // Nobody knows where it ends, so there is no going on behind it.
@@ -98,10 +101,10 @@ impl Producer {
         match (name, headers.get(PRODUCER_SEQ).map(text)) {
             (None, None) => Ok(None),
             (Some(name), Some(seq)) => match seq.parse() {
-                Ok(next) if 0 < next => Ok(Some(Self { name, next })),
+                Ok(next) if (1..=PRODUCER_SEQ_MAX).contains(&next) => Ok(Some(Self { name, next })),
                 Ok(_) | Err(_) => {
-                    let detail =
-                        format!("`{PRODUCER_SEQ}` is `{seq}`, and must be a number from 1");
+                    let range = format!("a number from 1 to {PRODUCER_SEQ_MAX}");
+                    let detail = format!("`{PRODUCER_SEQ}` is `{seq}`, and must be {range}");
                     Err(Problem::new(Code::Producer, detail))
                 }
             },

@@ -55,7 +55,7 @@ pub(crate) async fn answer(
     (limit, wait): (usize, Duration),
 ) -> Result<Response, Problem> {
     let mut page = Page::new(Form::of(headers), limit, subscription.position());
-    (page, subscription) = collect(page, subscription).await?;
+    (page, subscription) = collect(app, page, subscription).await?;
     if page.count == 0 && page.gaps.is_empty() && !wait.is_zero() {
         let waiting = async {
             tokio::select! {
@@ -65,7 +65,7 @@ pub(crate) async fn answer(
         };
         if let Ok(Some(first)) = timeout(wait, waiting).await {
             page.take(first.transpose())?;
-            (page, subscription) = collect(page, subscription).await?;
+            (page, subscription) = collect(app, page, subscription).await?;
         }
     }
     Ok(page.into_response(subscription.position()))
@@ -73,10 +73,14 @@ pub(crate) async fn answer(
 
 /// Reads what is there, on a thread that may wait for the disk.
 async fn collect(
+    app: &App,
     mut page: Page,
     mut subscription: Subscription,
 ) -> Result<(Page, Subscription), Problem> {
+    let place = app.take_page().await;
     let reading = spawn_blocking(move || {
+        // Also when the client has gone meanwhile.
+        let _place = place;
         while !page.is_full() && page.take(subscription.try_next().transpose())? {}
         Ok((page, subscription))
     });
@@ -108,6 +112,15 @@ impl Form {
             (false, false) => Self::Json,
         }
     }
+
+    /// What stands before the first event. It is written first, as pages are large and not to be copied.
+    fn begin(self) -> &'static [u8] {
+        match self {
+            Self::Json => b"{\"events\":[",
+            Self::Lines => b"",
+            Self::Cloud => b"[",
+        }
+    }
 }
 
 /// Events for one answer.
@@ -126,7 +139,8 @@ struct Page {
 impl Page {
     fn new(form: Form, limit: usize, position: Position) -> Self {
         let encoder = Encoder::new(position.epoch);
-        Self { form, limit, encoder, out: Vec::new(), count: 0, gaps: Vec::new(), cut: None }
+        let out = form.begin().to_vec();
+        Self { form, limit, encoder, out, count: 0, gaps: Vec::new(), cut: None }
     }
 
     fn is_full(&self) -> bool {
@@ -183,15 +197,13 @@ impl Page {
         }
     }
 
-    fn into_response(self, position: Position) -> Response {
+    fn into_response(mut self, position: Position) -> Response {
         let next = self.cut.unwrap_or(position).to_string();
         let no_store = (header::CACHE_CONTROL, "no-store".to_owned());
         if self.form == Form::Cloud {
-            let mut json = vec![b'['];
-            json.extend_from_slice(&self.out);
-            json.push(b']');
+            self.out.push(b']');
             let content_type = (header::CONTENT_TYPE, CLOUD_BATCH.to_owned());
-            let mut response = ([content_type, no_store], json).into_response();
+            let mut response = ([content_type, no_store], self.out).into_response();
             let headers = response.headers_mut();
             headers.insert(NEXT, next.parse().expect("a position is plain text"));
             if !self.gaps.is_empty() {
@@ -208,9 +220,7 @@ impl Page {
             response.headers_mut().insert(NEXT, next);
             return response;
         }
-        let mut json = Vec::with_capacity(self.out.len() + 64);
-        json.extend_from_slice(b"{\"events\":[");
-        json.extend_from_slice(&self.out);
+        let mut json = self.out;
         json.push(b']');
         if !self.gaps.is_empty() {
             let gap = |(first, last)| format!("{{\"first\":{first},\"last\":{last}}}");

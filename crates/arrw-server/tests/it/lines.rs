@@ -192,3 +192,32 @@ fn wrong_lines_are_left_out_and_named_when_that_is_asked_for() {
         "`stop` or `continue`",
     );
 }
+
+#[test]
+fn numbers_of_a_producer_do_not_overflow() {
+    let server = Running::new();
+    let post = |path: &str, seq: u64, body: &str| {
+        let seq = format!("arrw-producer-seq: {seq}");
+        let headers = ["content-type: application/x-ndjson", "arrw-producer: p", seq.as_str()];
+        server.ask(&format!("POST {path}"), &headers, body.as_bytes())
+    };
+    for body in [numbers(1, 2), "x\ny\n".to_owned()] {
+        for path in ["/v1/events", "/v1/events?on_error=continue"] {
+            post(path, u64::MAX, &body).refused(400, "ARW0028", "from 1 to 9223372036854775807");
+        }
+    }
+    assert_eq!(server.db.position().seq.get(), 0);
+    assert_eq!(post("/v1/events", u64::MAX / 2, &numbers(1, 3)).fine().json()["count"], 3);
+}
+
+#[test]
+fn what_is_told_of_wrong_lines_is_short() {
+    let server = Running::new();
+    let line = format!("{{\"{}\":1}}\n", "n".repeat(1 << 20));
+    let headers = ["content-type: application/x-ndjson"];
+    let answer =
+        server.ask("POST /v1/events?on_error=continue", &headers, line.repeat(8).as_bytes());
+    let answer = answer.fine();
+    assert_eq!(answer.json()["failed"], 8);
+    assert!(answer.body.len() < 16 << 10, "{} bytes", answer.body.len());
+}

@@ -126,3 +126,11 @@ fn stats_and_metrics_say_what_went_through() {
     }
     assert_eq!(server.get("/readyz").fine().body, "ready");
 }
+
+#[test]
+fn a_name_in_a_path_is_text() {
+    let server = Running::new();
+    for target in ["/v1/topics/%ff", "/v1/topics/%ff/events", "/v1/consumers/a%c0%af"] {
+        server.get(target).refused(400, "ARW0004", "is not UTF-8 behind its escapes");
+    }
+}

@@ -6,6 +6,7 @@ mod backup;
 mod damage;
 mod examples;
 mod failed_write;
+mod hostile;
 mod kill;
 mod lines;
 mod logging;
