@@ -47,7 +47,6 @@ mod tests {
         check("payload", None);
         check("x", None);
         check("tpoic", Some("topic"));
-        check("dtaa", Some("data"));
         check("di", Some("id"));
         check(&"x".repeat(1000), None);
     }
