@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrw::{Bus, Db};
+use axum::body::Body;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::admission::Admission;
+use crate::body::Inflow;
+use crate::budget::Budget;
 use crate::counters::{Counters, Limit};
 use crate::events::Sharing;
 use crate::guard::Sites;
@@ -36,6 +39,8 @@ pub(crate) struct App {
     /// Of requests with one key.
     pub(crate) key_rate: Rate,
     pub(crate) limits: Limits,
+    /// For the bodies of all requests.
+    budget: Budget,
     /// Places for streams of events.
     streams: Arc<Semaphore>,
     /// Places for pages that are read.
@@ -59,6 +64,7 @@ impl App {
             backups: PathBuf::new(),
             backing_up: Arc::new(Semaphore::new(1)),
             streams,
+            budget: Budget::new(limits.bodies_bytes),
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
             started: Instant::now(),
             sharing: Arc::default(),
@@ -81,6 +87,11 @@ impl App {
     pub(crate) fn with_backups(mut self, backups: PathBuf) -> Self {
         self.backups = backups;
         self
+    }
+
+    /// Begins to take in a body.
+    pub(crate) fn inflow(&self, body: Body) -> Inflow {
+        Inflow::new(body, self.limits.body_idle, self.budget.held())
     }
 
     /// A place for one more stream of events, for as long as it is kept.

@@ -10,7 +10,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::app::App;
-use crate::body::Inflow;
 use crate::consumers::{check_consumer, parse_position};
 use crate::events::{Incoming, Taking, Tally};
 use crate::json;
@@ -43,7 +42,7 @@ pub(crate) async fn commit(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let mut inflow = Inflow::new(body, app.limits.body_idle);
+    let mut inflow = app.inflow(body);
     let body = match inflow.json(&head.headers, &app.limits).await {
         Ok(body) => body,
         Err(problem) => {

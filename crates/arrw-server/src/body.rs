@@ -12,6 +12,7 @@ use hyper::body::{Body as _, Frame};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
+use crate::budget::Held;
 use crate::counters::Limit;
 use crate::limits::{DISCARD_BYTES_MAX, DISCARD_TIME_MAX, GIVE_WAY_BYTES, Limits};
 use crate::problem::{Code, Problem};
@@ -24,11 +25,18 @@ pub(crate) struct Inflow {
     idle_max: Duration,
     /// Bytes that came since others could go on.
     unbroken: usize,
+    /// What is in memory of it.
+    held: Held,
 }
 
 impl Inflow {
-    pub(crate) fn new(body: Body, idle_max: Duration) -> Self {
-        Self { body, idle_max, unbroken: 0 }
+    pub(crate) fn new(body: Body, idle_max: Duration, held: Held) -> Self {
+        Self { body, idle_max, unbroken: 0, held }
+    }
+
+    /// Says how many bytes of it are in memory now, if there may be so many.
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.held.set(bytes)
     }
 
     /// What comes next; `None` behind the end. Waits for it.
@@ -99,6 +107,7 @@ impl Inflow {
             if bytes_max < whole.len() + bytes.len() {
                 return Err(too_large());
             }
+            self.hold(whole.len() + bytes.len())?;
             whole.extend_from_slice(&bytes);
         }
         Ok(whole.freeze())
@@ -107,6 +116,8 @@ impl Inflow {
     /// Reads what is left of a refused body, within bounds: a client that is still writing would otherwise
     /// find its connection cut and not read the answer.
     pub(crate) async fn discard(mut self) {
+        // It gives back before it reads on.
+        drop(self.hold(0));
         let discarding = async {
             let mut left = DISCARD_BYTES_MAX;
             while let Ok(Some(bytes)) = self.next().await {

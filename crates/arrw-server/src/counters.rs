@@ -22,12 +22,13 @@ pub enum Limit {
     WriteStallMs,
     JsonBytes,
     LineBytes,
+    BodiesBytes,
     PageEvents,
     PageWaitMs,
 }
 
 /// Their names, in their order.
-const LIMITS: [(Limit, &str); 14] = [
+const LIMITS: [(Limit, &str); 15] = [
     (Limit::Connections, "connections"),
     (Limit::ConnectionsPerAddress, "connections_per_address"),
     (Limit::ConnectionsPerLoopback, "connections_per_loopback"),
@@ -40,6 +41,7 @@ const LIMITS: [(Limit, &str); 14] = [
     (Limit::WriteStallMs, "write_stall_ms"),
     (Limit::JsonBytes, "json_bytes"),
     (Limit::LineBytes, "line_bytes"),
+    (Limit::BodiesBytes, "bodies_bytes"),
     (Limit::PageEvents, "page_events"),
     (Limit::PageWaitMs, "page_wait_ms"),
 ];

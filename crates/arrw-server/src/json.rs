@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::app::App;
-use crate::body::Inflow;
 use crate::limits::CONTROL_BYTES_MAX;
 use crate::problem::{Code, Problem};
 
@@ -23,7 +22,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
         return Err(Problem::new(Code::ContentType, format!("the content type is `{given}`"))
             .hint("send `content-type: application/json`"));
     }
-    let mut inflow = Inflow::new(body, app.limits.body_idle);
+    let mut inflow = app.inflow(body);
     let read = match inflow.whole(headers, CONTROL_BYTES_MAX).await {
         Ok(bytes) if bytes.trim_ascii().is_empty() => serde_json::from_slice(b"{}"),
         Ok(bytes) => serde_json::from_slice(&bytes),

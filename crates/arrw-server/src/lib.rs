@@ -50,6 +50,7 @@ mod stamp;
 mod backups;
 mod batch;
 mod body;
+mod budget;
 mod consumers;
 mod events;
 mod json;

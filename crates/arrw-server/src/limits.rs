@@ -34,6 +34,8 @@ pub struct Limits {
     pub json_bytes: usize,
     /// Default [`LINE_BYTES_MAX`].
     pub line_bytes: usize,
+    /// Default [`BODIES_BYTES_MAX`].
+    pub bodies_bytes: usize,
     /// Default [`PAGE_EVENTS_MAX`].
     pub page_events: usize,
     /// Default [`WAIT_MAX`].
@@ -56,6 +58,7 @@ impl Default for Limits {
             drain: DRAIN_TIME_MAX,
             json_bytes: JSON_BYTES_MAX,
             line_bytes: LINE_BYTES_MAX,
+            bodies_bytes: BODIES_BYTES_MAX,
             page_events: PAGE_EVENTS_MAX,
             page_wait: WAIT_MAX,
         }
@@ -146,6 +149,10 @@ pub const CONTROL_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes of a line of NDJSON: one event, as large as it may be alone. A longer one is answered 413.
 pub const LINE_BYTES_MAX: usize = JSON_BYTES_MAX;
+
+/// Bytes of all bodies that are in memory together: JSON values as far as they have come, and lines that wait for
+/// their end or their commit. A request that needs more is answered 503.
+pub const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Lines that an answer names one by one when a client asks to go on behind wrong ones; it counts them all.
 pub const LINE_FAULTS_MAX: usize = 100;

@@ -75,6 +75,7 @@ pub enum Code {
     BackupName,
     BackupExists,
     BackupFailed,
+    BodiesTooLarge,
 }
 
 /// What is declared about a code.
@@ -247,6 +248,13 @@ const FACTS: &[Facts] = &[
     facts(Code::BackupName, "ARW0047", StatusCode::BAD_REQUEST, Never, "not a backup's name"),
     facts(Code::BackupExists, "ARW0048", StatusCode::CONFLICT, Never, "backup in the way"),
     facts(Code::BackupFailed, "ARW0049", StatusCode::INSUFFICIENT_STORAGE, Later, "backup failed"),
+    facts(
+        Code::BodiesTooLarge,
+        "ARW0050",
+        StatusCode::SERVICE_UNAVAILABLE,
+        Later,
+        "too many bytes under way",
+    ),
 ];
 
 const fn facts(

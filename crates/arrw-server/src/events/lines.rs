@@ -61,6 +61,7 @@ pub(super) async fn publish(
         {
             lines.push(&bytes);
         }
+        inflow.hold(lines.bytes()).map_err(|problem| upload.counted(problem))?;
         while let Some(chunk) = lines.next_chunk(is_last) {
             upload.chunk(&chunk).await?;
             // Much may come out of few bytes, and lines without an event wait for nothing.

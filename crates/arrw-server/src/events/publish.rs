@@ -85,7 +85,7 @@ pub(crate) async fn publish(
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let query = Query::parse(head.uri.query(), PARAMETERS, &app.limits)?;
-    let mut inflow = Inflow::new(body, app.limits.body_idle);
+    let mut inflow = app.inflow(body);
     let taking = Taking::of(&grant, &head.headers);
     let answered = match form(&head.headers) {
         Ok(Form::Json) if lines::is_numbered(&head.headers) => {

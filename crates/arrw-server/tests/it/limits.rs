@@ -1,6 +1,6 @@
 //! Limits that were set to something else than their defaults.
 
-use std::io::Read;
+use std::io::{BufRead, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::asking::{Answer, PATIENCE, Running};
@@ -133,6 +133,40 @@ fn bodies_and_lines_keep_to_their_bytes() {
     for limit in ["json_bytes", "line_bytes"] {
         until_counted(&server, limit);
     }
+}
+
+#[test]
+fn bodies_keep_to_their_bytes_together() {
+    let server = Running::with(|limits| limits.bodies_bytes = 8 << 10);
+    let begun = format!("{{\"topic\":\"a\",\"data\":\"{}", "x".repeat(5 << 10));
+    let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    let length = begun.len() + 2;
+    let request = format!("{head}content-length: {length}\r\n\r\n{begun}");
+    let mut both = [server.send(request.as_bytes()), server.send(request.as_bytes())];
+    // Neither ends; the server answers the one for which there is no room, whichever that is.
+    let since = Instant::now();
+    let refused = 'refused: loop {
+        for (at, stream) in both.iter_mut().enumerate() {
+            stream.get_mut().set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+            if stream.fill_buf().is_ok() {
+                break 'refused at;
+            }
+        }
+        assert!(since.elapsed() < PATIENCE, "nothing is refused");
+    };
+    let [first, second] = both;
+    let (mut refused, mut taken) = if refused == 0 { (first, second) } else { (second, first) };
+    let answer = Answer::read(&mut refused);
+    answer.refused(503, "ARW0050", "8192 bytes already");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    taken.get_mut().set_read_timeout(Some(PATIENCE)).unwrap();
+    taken.get_mut().write_all(b"\"}").unwrap();
+    Answer::read(&mut taken).fine();
+    drop(refused);
+    while server.post_json(&format!("{begun}\"}}")).status != 200 {
+        assert!(since.elapsed() < PATIENCE, "nothing was given back");
+    }
+    until_counted(&server, "bodies_bytes");
 }
 
 #[test]

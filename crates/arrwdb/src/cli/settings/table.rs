@@ -173,6 +173,11 @@ pub(crate) const TABLE: &[Setting] = &[
         Kind::Bytes { range: (1 << 10, 32 << 20), field: |config| &mut config.limits.line_bytes },
     ),
     limit(
+        "limits.bodies_bytes",
+        "Bytes of all bodies that are in memory together; a request that needs more is answered 503",
+        Kind::Bytes { range: (64 << 20, 1 << 40), field: |config| &mut config.limits.bodies_bytes },
+    ),
+    limit(
         "limits.page_events",
         "Events of a page at most; who asks for more is answered 400",
         count("events", (1, 100_000), |config| &mut config.limits.page_events),
