@@ -20,6 +20,10 @@ pub const BATCH_RECORDS_MAX: u32 = 65_536;
 /// Bytes of a topic's name. Fits one byte of the record's header.
 pub const TOPIC_BYTES_MAX: usize = 255;
 
+/// Characters of a wrong text that an error repeats. The rest is left out: an answer does not grow with what was
+/// asked.
+pub const SHOWN_CHARS_MAX: usize = 255;
+
 /// Bytes of a record's key.
 pub const KEY_BYTES_MAX: usize = 1024;
 
