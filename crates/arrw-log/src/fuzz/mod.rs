@@ -1,5 +1,8 @@
 //! Parsers as functions that a fuzzer calls: what those of all crates are made of, and the list of this one.
 
+mod format;
+mod image;
+mod records;
 mod text;
 
 use std::fmt::Display;
@@ -7,7 +10,17 @@ use std::fmt::Display;
 use crate::checksum::crc64;
 
 /// Every fuzz function of this crate.
-pub const TARGETS: &[Target] = &[text::POSITION, text::TOPIC];
+pub const TARGETS: &[Target] = &[
+    text::POSITION,
+    text::TOPIC,
+    records::BATCH,
+    records::FRAME,
+    format::HEADER,
+    format::FOOTER,
+    format::SUPERBLOCK,
+    format::CHECKPOINT,
+    image::IMAGE,
+];
 
 /// Bytes that the text of a refusal may have: an answer does not grow with what was asked.
 pub const REFUSAL_BYTES_MAX: usize = 2_048;
@@ -56,16 +69,25 @@ impl Outcome {
     /// When the text is empty or longer than [`REFUSAL_BYTES_MAX`].
     #[must_use]
     pub fn refused_because(error: &impl Display) -> Self {
-        let text = error.to_string();
-        assert!(!text.is_empty(), "it is refused without a reason");
-        let (len, max) = (text.len(), REFUSAL_BYTES_MAX);
-        assert!(len <= max, "the reason has {len} bytes, more than {max}");
+        let text = checked(error);
         // What it repeats of the input stands in quotes, and may have quotes itself.
         let before = text.split('`').next().unwrap_or_default();
         let behind = text.rsplit('`').next().unwrap_or_default();
         let letters = format!("{before}{behind}").replace(|it: char| !it.is_ascii_alphabetic(), "");
         Self::Refused(crc64(letters.as_bytes()))
     }
+}
+
+/// The text of a refusal.
+///
+/// # Panics
+/// When it is empty or longer than [`REFUSAL_BYTES_MAX`].
+pub fn checked(error: &impl Display) -> String {
+    let text = error.to_string();
+    assert!(!text.is_empty(), "it is refused without a reason");
+    let (len, max) = (text.len(), REFUSAL_BYTES_MAX);
+    assert!(len <= max, "the reason has {len} bytes, more than {max}");
+    text
 }
 
 /// The sizes of numbers, as one number.
