@@ -1,5 +1,6 @@
 //! NDJSON: lines that are committed as they come.
 
+use arrw::bus_limits::PRODUCER_NUMBER_MAX;
 use arrw::{PublishError, RuleError};
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
@@ -96,10 +97,13 @@ impl Producer {
         match (name, headers.get(PRODUCER_SEQ).map(text)) {
             (None, None) => Ok(None),
             (Some(name), Some(seq)) => match seq.parse() {
-                Ok(next) if 0 < next => Ok(Some(Self { name, next })),
+                Ok(next) if (1..=PRODUCER_NUMBER_MAX).contains(&next) => {
+                    Ok(Some(Self { name, next }))
+                }
                 Ok(_) | Err(_) => {
-                    let detail =
-                        format!("`{PRODUCER_SEQ}` is `{seq}`, and must be a number from 1");
+                    let detail = format!(
+                        "`{PRODUCER_SEQ}` is `{seq}`, and must be a number from 1 to {PRODUCER_NUMBER_MAX}"
+                    );
                     Err(Problem::new(Code::Producer, detail))
                 }
             },

@@ -129,6 +129,9 @@ fn a_producers_lines_are_published_once() {
     assert_eq!(data(&server), (1..=2502).map(Value::from).collect::<Vec<_>>());
 
     send("0", &all).refused(400, "ARW0028", "from 1");
+    send(&u64::MAX.to_string(), &all).refused(400, "ARW0028", "to 9007199254740991");
+    let last = send("9007199254740991", &numbers(1, 2));
+    last.refused(400, "ARW0028", "9007199254740992");
     let alone = ["content-type: application/x-ndjson", "arrw-producer: file-1"];
     server.ask("POST /v1/events", &alone, b"").refused(400, "ARW0028", "both");
     let unnamed =
