@@ -25,6 +25,11 @@ pub use looping::{Current, Finding, Plan, Stopped, Tally, run, run_once};
 /// Every fuzz function there is.
 #[must_use]
 pub fn targets() -> Vec<&'static Target> {
-    let all = [arrw_log::fuzz::TARGETS, arrw_bus::fuzz::TARGETS];
+    let all = [
+        arrw_log::fuzz::TARGETS,
+        arrw_bus::fuzz::TARGETS,
+        arrw_server::fuzz::TARGETS,
+        arrwdb::fuzz::TARGETS,
+    ];
     all.into_iter().flatten().collect()
 }

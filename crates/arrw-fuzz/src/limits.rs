@@ -28,5 +28,8 @@ pub const EXECUTION_TIME_MAX: Duration = Duration::from_secs(30);
 /// Tries to make an input that fails smaller. Then it is told as it is.
 pub const SHRINK_TRIES_MAX: usize = 5_000;
 
+/// How long that may take.
+pub const SHRINK_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// Characters of an input that are shown. The file has all of it.
 pub const SHOWN_MAX: usize = 300;

@@ -132,6 +132,10 @@ pub const DISCARD_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long that may take.
 pub const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// Bytes of each text of a refusal: what it repeats of a request is cut there, so that an answer does not grow with
+/// what was asked.
+pub const REFUSAL_TEXT_BYTES_MAX: usize = 1_024;
+
 /// Events of one page. More is answered 400.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
 

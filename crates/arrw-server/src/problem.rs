@@ -7,6 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::limits::REFUSAL_TEXT_BYTES_MAX;
+
 /// Whether the same request may succeed later, unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -264,18 +266,18 @@ struct Members<'a> {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: None, line: None, count: None }
+        Self { code, detail: cut(detail), hint: None, line: None, count: None }
     }
 
     /// Says what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(cut(hint));
         self
     }
 
     /// Says of which part of the request it is.
     pub(crate) fn within(mut self, part: &str) -> Self {
-        self.detail = format!("{part}: {}", self.detail);
+        self.detail = cut(format!("{part}: {}", self.detail));
         self
     }
 
@@ -317,6 +319,13 @@ impl Problem {
     }
 }
 
+/// A text of at most [`REFUSAL_TEXT_BYTES_MAX`] bytes.
+pub(crate) fn cut(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    text.truncate(text.floor_char_boundary(REFUSAL_TEXT_BYTES_MAX));
+    text
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let json = HeaderValue::from_static("application/problem+json");
@@ -330,6 +339,14 @@ impl IntoResponse for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_problem_repeats_is_cut() {
+        let long = "ü".repeat(100_000);
+        let problem = Problem::new(Code::Query, &*long).within(&long).hint(&*long);
+        assert_eq!(problem.detail().len(), REFUSAL_TEXT_BYTES_MAX);
+        assert!(problem.to_json().len() < 3 * REFUSAL_TEXT_BYTES_MAX);
+    }
 
     #[test]
     fn the_list_of_errors_has_every_code_as_it_is_declared() {

@@ -243,7 +243,7 @@ async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Pla
     drop(place);
 }
 
-async fn answer<S>(stream: S, app: &App, router: Router)
+pub(crate) async fn answer<S>(stream: S, app: &App, router: Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

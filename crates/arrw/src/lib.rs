@@ -47,6 +47,10 @@ pub use arrw_log::{
     Stats as LogStats, Storage, SystemClock, Timestamp, UpkeepError,
 };
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use arrw_log::fuzz;
+
 pub use batch::{Batch, Commit};
 pub use bus::Bus;
 pub use consumer::{Acknowledge, Consumer, ConsumerStatus, check_consumer_name};

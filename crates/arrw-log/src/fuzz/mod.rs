@@ -63,17 +63,16 @@ impl Outcome {
         Self::Refused(way(features))
     }
 
-    /// It was refused with a text, whose kind are its letters before the first quote and behind the last.
+    /// It was refused with a text, whose kind are its letters before the first quote.
     ///
     /// # Panics
     /// When the text is empty or longer than [`REFUSAL_BYTES_MAX`].
     #[must_use]
     pub fn refused_because(error: &impl Display) -> Self {
         let text = checked(error);
-        // What it repeats of the input stands in quotes, and may have quotes itself.
-        let before = text.split('`').next().unwrap_or_default();
-        let behind = text.rsplit('`').next().unwrap_or_default();
-        let letters = format!("{before}{behind}").replace(|it: char| !it.is_ascii_alphabetic(), "");
+        // What it repeats of the input stands in quotes.
+        let before = text.split(['`', '"']).next().unwrap_or_default();
+        let letters = before.replace(|it: char| !it.is_ascii_alphabetic(), "");
         Self::Refused(crc64(letters.as_bytes()))
     }
 }

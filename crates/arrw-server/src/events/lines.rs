@@ -290,14 +290,14 @@ enum Failed {
 
 /// Bytes that are cut into chunks of whole lines.
 #[derive(Debug, Default)]
-struct Lines {
+pub(super) struct Lines {
     buffer: BytesMut,
     /// Up to here there is no end of a line.
     looked_at: usize,
 }
 
 impl Lines {
-    fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -306,7 +306,7 @@ impl Lines {
     }
 
     /// The next complete lines within the bounds of a chunk; at the end also one that has no end.
-    fn next_chunk(&mut self, is_last: bool) -> Option<Bytes> {
+    pub(super) fn next_chunk(&mut self, is_last: bool) -> Option<Bytes> {
         let (mut end, mut from) = (0, self.looked_at);
         for _ in 0..CHUNK_LINES_MAX {
             let Some(at) = self.buffer[from..].iter().position(|byte| *byte == b'\n') else {

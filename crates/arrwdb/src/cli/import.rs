@@ -151,7 +151,7 @@ impl Import {
     }
 
     /// Adds a line of the file as an event.
-    fn add(&self, line: &str, body: &mut Vec<u8>) -> anyhow::Result<()> {
+    pub(super) fn add(&self, line: &str, body: &mut Vec<u8>) -> anyhow::Result<()> {
         let fields = if self.topic_field.is_some() || self.key_field.is_some() {
             serde_json::from_str(line).map_err(|error| Advised {
                 what: format!("the line is not a JSON object: {error}"),

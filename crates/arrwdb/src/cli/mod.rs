@@ -22,6 +22,8 @@ mod man;
 mod torture;
 
 mod exit;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod json;
 mod remote;
 mod table;
