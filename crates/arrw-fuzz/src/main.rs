@@ -4,11 +4,11 @@
 mod one;
 mod together;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
-use arrw_fuzz::{Target, targets};
+use arrw_fuzz::{Target, kept_of, targets, write_input};
 use clap::Parser;
 use peak_alloc::PeakAlloc;
 
@@ -39,6 +39,12 @@ struct Arguments {
     /// Run one target on this input alone
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
+    /// Write the seeds of one target and the inputs that it once failed on into this folder
+    #[arg(long, value_name = "FOLDER", requires = "words")]
+    seeds: Option<PathBuf>,
+    /// With --seeds: write its words as a dictionary of libFuzzer
+    #[arg(long, value_name = "FILE", requires = "seeds")]
+    words: Option<PathBuf>,
     /// Where inputs that fail are written
     #[arg(long, value_name = "FOLDER", default_value = "target/fuzz")]
     failures: PathBuf,
@@ -73,11 +79,25 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ensure!(chosen.len() == 1, "name one target for the input");
         return Ok(one::on_input(chosen[0], &input));
     }
+    if let (Some(folder), Some(words)) = (&arguments.seeds, &arguments.words) {
+        ensure!(chosen.len() == 1, "name one target for its seeds");
+        write_seeds(chosen[0], folder, words).context("write the seeds")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if arguments.here {
         ensure!(chosen.len() == 1, "name one target to run here");
         return one::run(chosen[0], arguments);
     }
     together::run(&chosen, arguments)
+}
+
+fn write_seeds(target: &Target, folder: &Path, words: &Path) -> std::io::Result<()> {
+    for input in (target.seeds)().iter().chain(&kept_of(target)?) {
+        write_input(folder, target, input)?;
+    }
+    let escaped = |byte: u8| format!("\\x{byte:02x}");
+    let line = |word: &&str| format!("\"{}\"\n", word.bytes().map(escaped).collect::<String>());
+    std::fs::write(words, target.words.iter().map(line).collect::<String>())
 }
 
 /// The targets with these names or beginnings of names.

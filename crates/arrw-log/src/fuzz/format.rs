@@ -104,9 +104,10 @@ fn superblock(input: &[u8]) -> Outcome {
             }
             block.write(&storage).expect("memory can be written");
             let found = Superblock::find(&storage).expect("memory can be read");
-            let is_same =
-                matches!(found, Found::Block { block: read, damaged: 0 } if read == block);
-            assert!(is_same, "{block:?} is read as {found:?}");
+            let Found::Block { block: read, damaged: 0 } = found else {
+                unreachable!("{block:?} is read as {found:?}")
+            };
+            assert_eq!(read, block);
             let state = block.left_as as usize;
             Outcome::accepted(&[state, usize::from(open == 0), usize::from(first == 0)])
         }
