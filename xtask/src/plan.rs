@@ -2,7 +2,7 @@
 
 use crate::request::Level;
 use crate::stage::Stage;
-use crate::{cargo, examples, format, interface, planted, readme, tools};
+use crate::{cargo, examples, format, fuzz, interface, planted, readme, tools};
 
 /// The stages of a run. A stage whose list is empty (`cargo::SHUTTLE`, `planted::PLANTED`) is not in
 /// the plan: an `ok` for nothing would tell a lie.
@@ -17,6 +17,7 @@ pub(crate) fn stages(level: Level) -> Vec<Stage> {
     stages.push(Stage { name: "clippy", run: cargo::clippy });
     stages.push(Stage { name: "house rules", run: cargo::house_rules });
     stages.push(Stage { name: "tests", run: cargo::tests });
+    stages.push(Stage { name: "fuzz", run: fuzz::check });
     stages.push(Stage { name: "doc tests", run: cargo::doc_tests });
     stages.push(Stage { name: "docs", run: cargo::docs });
     if !cargo::SHUTTLE.is_empty() {

@@ -8,18 +8,31 @@ commands:
   test          run every check: tools, format, build, clippy, house rules, tests,
                 documents, planted faults, examples, the commands of README.md
   test --core   only the checks that need nothing but the Rust toolchain
+  fuzz TARGET [--seconds N]
+                run a fuzz function under libFuzzer, for 60 seconds if nothing else is
+                said; `cargo run -p arrw-fuzz -- --list` prints all
   help          print this text
 
 `test` goes on after a failed stage, unless the build is broken. Its last line is
 `N passed, N failed`, counting stages; the exit code is 0 when none failed.";
 
+/// How long a fuzz function runs when nothing else is said.
+const SECONDS_DEFAULT: &str = "60";
+
 /// One command of `cargo xtask`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Print [`HELP`].
     Help,
     /// Run the checks.
     Test(Level),
+    /// Run one fuzz function under libFuzzer.
+    Fuzz {
+        /// Its name.
+        target: String,
+        /// For how long.
+        seconds: u64,
+    },
 }
 
 /// How much `cargo xtask test` runs.
@@ -40,8 +53,17 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["test", "--core"] => Ok(Request::Test(Level::Core)),
         ["test", "--help" | "-h"] => Ok(Request::Help),
         ["test", other, ..] => Err(format!("unknown argument of `test`: `{other}`")),
+        ["fuzz", target] => fuzz(target, SECONDS_DEFAULT),
+        ["fuzz", target, "--seconds", seconds] => fuzz(target, seconds),
+        ["fuzz", ..] => Err("write `fuzz TARGET` or `fuzz TARGET --seconds N`".to_owned()),
         [other, ..] => Err(format!("unknown command `{other}`")),
     }
+}
+
+fn fuzz(target: &str, seconds: &str) -> Result<Request, String> {
+    let wrong = || format!("`{seconds}` is no number of seconds");
+    let seconds = seconds.parse().map_err(|_not_a_number: std::num::ParseIntError| wrong())?;
+    Ok(Request::Fuzz { target: target.to_owned(), seconds })
 }
 
 #[cfg(test)]
@@ -59,6 +81,10 @@ mod tests {
         check("--help", &Ok(Request::Help));
         check("test", &Ok(Request::Test(Level::Full)));
         check("test --core", &Ok(Request::Test(Level::Core)));
+        let fuzz = |seconds| Ok(Request::Fuzz { target: "bus-filter".to_owned(), seconds });
+        check("fuzz bus-filter", &fuzz(60));
+        check("fuzz bus-filter --seconds 5", &fuzz(5));
+        check("fuzz a --seconds x", &Err("`x` is no number of seconds".to_owned()));
     }
 
     #[test]

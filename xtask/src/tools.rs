@@ -8,6 +8,7 @@ const TYPOS: &str = "1.52.0";
 const TAPLO: &str = "0.9.3";
 const SCHEMATHESIS: &str = "4.32.5";
 const NEXTEST: &str = "0.9.143";
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// What cannot be installed is a failure that names the command to run, never a reason to leave a check out.
 pub(crate) fn find_or_install(context: &Context) -> Result<String, Failure> {
@@ -72,6 +73,20 @@ fn nextest(context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     Err(missing("cargo-nextest", &format!("cargo {arguments}")))
+}
+
+/// What runs a fuzz function under libFuzzer: for `cargo xtask fuzz` alone.
+pub(crate) fn cargo_fuzz(context: &Context) -> Result<(), Failure> {
+    let present = || process::answer(&mut context.cargo("fuzz --version")).is_some();
+    if present() {
+        return Ok(());
+    }
+    let arguments = format!("install cargo-fuzz --locked --version {CARGO_FUZZ}");
+    let installed = process::run(context.cargo(&arguments).arg("--root").arg(context.tools()));
+    if installed.is_ok() && present() {
+        return Ok(());
+    }
+    Err(missing("cargo-fuzz", &format!("cargo {arguments}")))
 }
 
 /// Only root may; for others it fails at once, and the caller names the command.

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("arrwdb", &["arrw", "arrw-server", "arrw-bench", "arrw-log"]),
     ("arrw-sim", &["arrw", "arrw-log"]),
     ("arrw-bench", &["arrw", "arrw-log", "arrw-wire"]),
+    ("arrw-fuzz", &["arrw-log", "arrw-bus", "arrw-server", "arrwdb"]),
     ("xtask", &[]),
 ];
 
@@ -26,8 +27,8 @@ const FENCED: &[(&str, &[&str])] = &[
     ("tokio", &["arrw-server", "arrwdb", "arrw-sim", "arrw-bench"]),
     ("tracing", &["arrw-server", "arrwdb"]),
     ("usearch", &["arrw-collections"]),
-    ("clap", &["arrwdb", "arrw-sim", "arrw-bench"]),
-    ("anyhow", &["arrwdb", "arrw-sim", "arrw-bench", "xtask"]),
+    ("clap", &["arrwdb", "arrw-sim", "arrw-bench", "arrw-fuzz"]),
+    ("anyhow", &["arrwdb", "arrw-sim", "arrw-bench", "arrw-fuzz", "xtask"]),
 ];
 
 #[test]

@@ -57,8 +57,8 @@ impl Memory {
         out.0
     }
 
-    /// The memory in its bytes; `None` when another version of the program wrote them, which then must be
-    /// made from the log.
+    /// The memory in its bytes; `None` when another version of the program wrote them, or they say two things of
+    /// one name: then it must be made from the log.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut bytes = In(bytes);
@@ -68,31 +68,43 @@ impl Memory {
         }
         for _ in 0..bytes.number()? {
             let name = bytes.string()?;
-            memory.producers.set(name, Some(bytes.number()?));
+            let number = bytes.number()?;
+            is_new(memory.producers.set(name, Some(number)).as_ref())?;
         }
         for _ in 0..bytes.number()? {
             let name = bytes.string()?;
             let (cursor, generation) = (Seq::new(bytes.number()?), bytes.number()?);
             let filter = Filter::parse(&bytes.string()?).ok()?;
-            memory.consumers.set(&name, Some(Consumer { filter, cursor, generation }));
+            let consumer = Consumer { filter, cursor, generation };
+            is_new(memory.consumers.set(&name, Some(consumer)).as_ref())?;
         }
         for _ in 0..bytes.number()? {
             let pattern = bytes.string()?;
             let policy = TopicRetention::decode(bytes.text()?)?;
-            memory.retention.set(pattern, Some(policy));
+            is_new(memory.retention.set(pattern, Some(policy)).as_ref())?;
         }
         for _ in 0..bytes.number()? {
             let topic = bytes.string()?;
-            memory.floors.insert(topic, Seq::new(bytes.number()?));
+            let seq = Seq::new(bytes.number()?);
+            is_new(memory.floors.insert(topic, seq).as_ref())?;
         }
+        let mut ids = 0;
         for _ in 0..bytes.number()? {
             let key = Arc::from(bytes.text()?);
             let (body, seq) = (bytes.number()?, Seq::new(bytes.number()?));
             let (offset, time) = (bytes.number()?, Timestamp::from_micros(bytes.number()?));
+            ids += 1;
             memory.ids.restore(key, Known { body, seq, offset, time });
         }
-        bytes.0.is_empty().then_some(memory)
+        // Each is of an event of its own.
+        let are_new = memory.ids.iter().count() == ids && memory.ids.len() == ids;
+        (are_new && bytes.0.is_empty()).then_some(memory)
     }
+}
+
+/// `None` when something of that name was there: no memory has it twice.
+fn is_new<T>(before: Option<&T>) -> Option<()> {
+    before.is_none().then_some(())
 }
 
 struct Out(Vec<u8>);
@@ -182,6 +194,25 @@ mod tests {
             assert_eq!(decoded.digest(), memory.digest());
             assert_ne!(after(&salts[..=count]).digest(), memory.digest(), "{count}");
         }
+    }
+
+    #[test]
+    fn bytes_that_say_two_things_of_one_name_are_no_memory() {
+        let mut out = Out(Vec::new());
+        [VERSION, 2].into_iter().for_each(|number| out.number(number));
+        for number in [5, 6] {
+            out.text(b"p");
+            out.number(number);
+        }
+        [0; 4].into_iter().for_each(|count| out.number(count));
+        assert_eq!(Memory::decode(&out.0), None);
+        let twice = after(&[1]).encode();
+        let (before, id) = twice.split_at(twice.len() - (8 + 3 + 4 * 8));
+        let mut bytes = [before, id, id].concat();
+        let count_at = before.len() - 8 - (8 + 3 + 4 * 8);
+        assert_eq!(bytes[count_at], 2, "the ids of two events");
+        bytes[count_at] = 3;
+        assert_eq!(Memory::decode(&bytes), None);
     }
 
     #[test]

@@ -19,6 +19,10 @@
 
 pub mod limits;
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
+
 mod checkpoint;
 mod consumers;
 mod dispatch;

@@ -63,6 +63,10 @@ pub const IDS_MAX: usize = 1_000_000;
 /// Producers whose highest number is remembered, which is for ever (about 100 B each). One more is refused.
 pub const PRODUCERS_MAX: usize = 100_000;
 
+/// Largest number of an event of a producer: those above it are not exact in every client's JSON. An event with a
+/// larger one is refused, so that there is always a number behind the highest one.
+pub const PRODUCER_NUMBER_MAX: u64 = (1 << 53) - 1;
+
 /// Bytes of the name of a producer or consumer, which is the key of its records.
 pub const NAME_BYTES_MAX: usize = 255;
 

@@ -370,6 +370,12 @@ impl Rules {
         Arc::clone(&self.floors)
     }
 
+    /// The memory with what was placed and is not settled.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     fn decide_ids(&self, IdAsks { asks, repeated }: &IdAsks, place: Place) -> Decision {
         if let Some(id) = repeated {
             return refuse(RuleError::RepeatedId { id: id.clone() });
@@ -438,7 +444,7 @@ impl Rules {
             }
             return Decision::Commit { skip: 0 };
         };
-        let next = if is_planted(Bug::RepeatTheLast) { highest } else { highest + 1 };
+        let next = if is_planted(Bug::RepeatTheLast) { highest } else { highest.saturating_add(1) };
         let known = next.saturating_sub(first);
         match u32::try_from(known) {
             Ok(skip) if skip < count => Decision::Commit { skip },

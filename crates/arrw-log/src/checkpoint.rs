@@ -82,7 +82,7 @@ impl Log {
     }
 }
 
-fn write(
+pub(crate) fn write(
     storage: &dyn Storage,
     name: &str,
     log_id: u128,
@@ -115,7 +115,11 @@ fn write(
     storage.sync_folder().map_err(io::Error::other)
 }
 
-fn read(storage: &dyn Storage, name: &str, log_id: u128) -> io::Result<Option<Checkpoint>> {
+pub(crate) fn read(
+    storage: &dyn Storage,
+    name: &str,
+    log_id: u128,
+) -> io::Result<Option<Checkpoint>> {
     let file = match storage.open(&format!("{name}{SUFFIX}")) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -6,7 +6,7 @@ use crate::bytes_at::{put_at, u16_at, u32_at, u64_at};
 use crate::checksum::{crc32c, crc64};
 use crate::limits::{FRAME_BYTES_MAX, NUMBER_MAX};
 use crate::position::{Epoch, Seq, Timestamp, Tip};
-use crate::record::{Batch, Record, split_first};
+use crate::record::{Batch, RECORD_HEADER_BYTES, Record, split_first};
 
 /// Bytes of a frame's header. `docs/log-format.md` draws them.
 pub(crate) const FRAME_HEADER_BYTES: usize = 96;
@@ -375,7 +375,9 @@ impl<'a> Iterator for Records<'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left as usize, Some(self.left as usize))
+        // A count from a disk: no more than there is room for, so that nobody makes room for it.
+        let most = (self.left as usize).min(self.rest.len() / RECORD_HEADER_BYTES);
+        (most, Some(most))
     }
 }
 
@@ -404,6 +406,16 @@ mod tests {
         frame.extend_from_slice(batch.bytes());
         let tip = seal(&mut frame, stamp(FrameKind::Records, 2), Tip::START);
         (frame, tip)
+    }
+
+    #[test]
+    fn a_count_that_is_too_large_promises_no_more_records_than_fit() {
+        let (bytes, _) = sample();
+        let records = Records::bare(&bytes, u32::MAX, Seq::FIRST, Timestamp::default());
+        assert!(records.size_hint().0 <= bytes.len() / RECORD_HEADER_BYTES);
+        let (bytes, _) = sample();
+        let frame = Frame::new(decode_header(&bytes).unwrap(), bytes.into());
+        assert_eq!(frame.records().size_hint(), (2, Some(2)));
     }
 
     #[test]

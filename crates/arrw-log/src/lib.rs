@@ -24,6 +24,10 @@
 
 pub mod limits;
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
+
 mod append;
 mod backup;
 mod bytes_at;

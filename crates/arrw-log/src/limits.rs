@@ -20,6 +20,10 @@ pub const BATCH_RECORDS_MAX: u32 = 65_536;
 /// Bytes of a topic's name. Fits one byte of the record's header.
 pub const TOPIC_BYTES_MAX: usize = 255;
 
+/// Characters of a wrong text that an error repeats. The rest is left out: an answer does not grow with what was
+/// asked.
+pub const SHOWN_CHARS_MAX: usize = 255;
+
 /// Bytes of a record's key.
 pub const KEY_BYTES_MAX: usize = 1024;
 
@@ -98,6 +102,10 @@ pub const HOLDS_MAX: usize = 100_000;
 
 /// Bytes of a checkpoint: what a view of the log may have in memory, with room to spare.
 pub const CHECKPOINT_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Records that a repair gives up in one place, 2^40: as many as a log has in a day at ten million a second, and
+/// 256 frames that stand for them. A frame that says that more were synced is taken for a fault that no repair mends.
+pub const GIVEN_UP_MAX: u64 = 1 << 40;
 
 /// Milliseconds between two tries to make a spare while the disk is full. A try fills what is left of the
 /// disk for a moment, so it must be rare; a trim is tried after at once.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
+use crate::limits::SHOWN_CHARS_MAX;
+
 /// Position of a record in the log: dense, from 1, never used twice in a life of the log.
 ///
 /// `Seq::ZERO` stands before the first record.
@@ -113,7 +115,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// Text that is not a position.
+/// Text that is not a position. A very long one is cut.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{text}` is not a position; write `<epoch>:<seq>`, as in `00c0ffee00c0ffee:42`")]
 pub struct PositionError {
@@ -134,7 +136,10 @@ impl FromStr for Position {
             let epoch = Epoch::stored(u64::from_str_radix(epoch, 16).ok()?)?;
             Some(Self { epoch, seq: Seq(seq.parse().ok()?) })
         };
-        parse().ok_or_else(|| PositionError { text: text.to_owned() })
+        parse().ok_or_else(|| {
+            let text = text.chars().take(SHOWN_CHARS_MAX).collect();
+            PositionError { text }
+        })
     }
 }
 
@@ -200,5 +205,7 @@ mod tests {
         for text in bad {
             assert!(text.parse::<Position>().is_err(), "{text}");
         }
+        let refused = "7".repeat(100_000).parse::<Position>().unwrap_err().to_string();
+        assert!(refused.len() < 1_000, "{} bytes", refused.len());
     }
 }

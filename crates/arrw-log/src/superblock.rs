@@ -107,7 +107,7 @@ impl Superblock {
     /// Reads a page whose checksum was checked, of our format.
     fn decode(page: &[u8]) -> Option<Self> {
         Some(Self {
-            generation: u64_at(page, GENERATION_AT),
+            generation: number_at(page, GENERATION_AT)?,
             log_id: u128_at(page, LOG_ID_AT),
             epoch: Epoch::stored(u64_at(page, EPOCH_AT))?,
             left_as: LeftAs::from_number(u32_at(page, STATE_AT))?,
@@ -208,6 +208,12 @@ fn read_page(file: &dyn StorageFile) -> io::Result<Page> {
 mod tests {
     use super::*;
     use crate::storage::MemoryStorage;
+
+    #[test]
+    fn a_generation_that_no_log_reaches_is_damage() {
+        let block = Superblock { generation: u64::MAX, ..sample() };
+        assert_eq!(Superblock::decode(&block.encode()), None);
+    }
 
     fn sample() -> Superblock {
         Superblock {

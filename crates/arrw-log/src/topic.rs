@@ -1,15 +1,18 @@
 //! What a topic's name may be.
 
 use crate::error::RecordError;
-use crate::limits::TOPIC_BYTES_MAX;
+use crate::limits::{SHOWN_CHARS_MAX, TOPIC_BYTES_MAX};
 
 /// Checks a topic's name: 1 to 255 bytes, tokens of printable characters separated by dots, none of
 /// them empty, without space, `*` or `>` (those are for filters).
 ///
 /// # Errors
-/// [`RecordError::Topic`], with what is wrong.
+/// [`RecordError::Topic`], with what is wrong. A very long name is cut in there.
 pub fn check_topic(name: &str) -> Result<(), RecordError> {
-    let refuse = |why| Err(RecordError::Topic { name: name.to_owned(), why });
+    let refuse = |why| {
+        let name = name.chars().take(SHOWN_CHARS_MAX).collect();
+        Err(RecordError::Topic { name, why })
+    };
     if TOPIC_BYTES_MAX < name.len() {
         return refuse("a topic's name has at most 255 bytes");
     }
@@ -52,6 +55,8 @@ mod tests {
         {
             assert!(check_topic(name).is_err(), "{name:?}");
         }
+        let refused = check_topic(&"ü".repeat(100_000)).unwrap_err().to_string();
+        assert!(refused.len() < 1_000, "{} bytes", refused.len());
         assert!(check_topic(&"x".repeat(256)).is_err());
     }
 }

@@ -88,7 +88,7 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
     Ok(grant)
 }
 
-fn bearer(text: &str) -> Option<&str> {
+pub(crate) fn bearer(text: &str) -> Option<&str> {
     let (scheme, key) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }

@@ -29,7 +29,7 @@ impl Sites {
     }
 
     /// True when `authority`, a host with or without a port, is one of ours.
-    fn allow(&self, authority: &str) -> bool {
+    pub(crate) fn allow(&self, authority: &str) -> bool {
         let Ok(authority) = authority.parse::<Authority>() else { return false };
         let host = authority.host().to_ascii_lowercase();
         if host == "localhost" || self.names.contains(&host) {

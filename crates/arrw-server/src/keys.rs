@@ -22,6 +22,7 @@ use crate::auth::now;
 use crate::hash::sha256;
 use crate::limits::{KEY_LOOK_EVERY, KEY_PATTERNS_MAX, KEYS_MAX};
 use crate::nearest::nearest;
+use crate::problem::cut;
 use crate::rates::{Bucket, Rate};
 use crate::rfc3339::{self, rfc3339};
 use crate::stamp::Stamp;
@@ -155,13 +156,7 @@ impl KeyFile {
         let file = path.display().to_string();
         let keys = match fs::read(&path) {
             Ok(bytes) => {
-                let wrong = |why: String| KeysError::Wrong { file: file.clone(), why };
-                let document: Document =
-                    serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
-                for (id, key) in &document.keys {
-                    key.check().map_err(|why| wrong(format!("key `{id}`: {why}")))?;
-                }
-                document.keys
+                parse(&bytes).map_err(|why| KeysError::Wrong { file: file.clone(), why })?
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
             Err(source) => return Err(KeysError::Io { file, source }),
@@ -247,6 +242,19 @@ impl KeyFile {
         };
         write().map_err(failed)
     }
+}
+
+/// Reads what a file of keys holds.
+fn parse(json: &[u8]) -> Result<BTreeMap<String, StoredKey>, String> {
+    let document: Document =
+        serde_json::from_slice(json).map_err(|error| cut(error.to_string()))?;
+    if KEYS_MAX < document.keys.len() {
+        return Err(format!("it has more than {KEYS_MAX} keys"));
+    }
+    for (id, key) in &document.keys {
+        key.check().map_err(|why| cut(format!("key `{id}`: {why}")))?;
+    }
+    Ok(document.keys)
 }
 
 /// A key that is wanted.
@@ -401,6 +409,17 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
+    /// Those that a file of this text would hold.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn of(json: &[u8]) -> Result<(Self, String), String> {
+        let keys = parse(json)?;
+        let again = serde_json::to_string(&Document { keys: keys.clone() });
+        let is_needed = !keys.is_empty();
+        let state = RwLock::new(State { keys, used: BTreeMap::new(), stamp: None, is_needed });
+        let keys = Self { path: None, state, version: watch::Sender::new(0) };
+        Ok((keys, again.expect("texts are always JSON")))
+    }
+
     /// Those of a file; none at all without a file.
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self, KeysError> {
         let state = RwLock::new(State::read(path.as_ref())?);

@@ -27,6 +27,10 @@
 
 pub mod limits;
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
+
 mod server;
 mod tls;
 

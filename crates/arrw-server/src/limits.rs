@@ -157,10 +157,6 @@ pub const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Lines that an answer names one by one when a client asks to go on behind wrong ones; it counts them all.
 pub const LINE_FAULTS_MAX: usize = 100;
 
-/// The number of the first event of a producer's body at most, so that no number behind it overflows. A higher
-/// one is answered 400.
-pub const PRODUCER_SEQ_MAX: u64 = u64::MAX / 2;
-
 /// Bytes of the text, and of the advice, of a refusal: they quote the request, and a client may be told of a
 /// hundred lines. What is more is cut off.
 pub const DETAIL_BYTES_MAX: usize = 1_000;

@@ -387,7 +387,8 @@ impl Problem {
 }
 
 /// A text, or its beginning if it is too long.
-fn cut(mut text: String) -> String {
+pub(crate) fn cut(text: impl Into<String>) -> String {
+    let mut text = text.into();
     if DETAIL_BYTES_MAX < text.len() {
         text.truncate(text.floor_char_boundary(DETAIL_BYTES_MAX));
         text.push_str("...");

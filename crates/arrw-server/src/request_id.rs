@@ -58,7 +58,7 @@ pub(crate) async fn name(
 }
 
 /// The name that the request brings, if there is one and it is fit to be printed.
-fn given(headers: &HeaderMap) -> Option<HeaderValue> {
+pub(crate) fn given(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(HEADER)?;
     let is_fit = id.as_bytes().iter().all(u8::is_ascii_graphic);
     (is_fit && (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())).then(|| id.clone())

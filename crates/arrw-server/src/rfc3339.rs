@@ -10,8 +10,9 @@ use jiff::fmt::temporal::DateTimePrinter;
 #[must_use]
 pub fn rfc3339(time: Timestamp) -> String {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
-    let micros = i64::try_from(time.micros()).unwrap_or(i64::MAX);
-    let time = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
+    // As microseconds it would not take those of its last second.
+    let nanos = i128::from(time.micros()) * 1_000;
+    let time = jiff::Timestamp::from_nanosecond(nanos).unwrap_or(jiff::Timestamp::MAX);
     PRINTER.timestamp_to_string(&time)
 }
 
@@ -37,6 +38,7 @@ mod tests {
         check(951_782_400_000_001, "2000-02-29T00:00:00.000001Z");
         check(951_868_799_999_999, "2000-02-29T23:59:59.999999Z");
         check(4_107_542_400_000_000, "2100-03-01T00:00:00.000000Z");
+        check(253_402_207_200_900_000, "9999-12-30T22:00:00.900000Z");
         check(1_735_689_599_000_000, "2024-12-31T23:59:59.000000Z");
         assert_eq!(rfc3339(Timestamp::from_micros(u64::MAX)), "9999-12-30T22:00:00.999999Z");
     }

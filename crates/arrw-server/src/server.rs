@@ -292,7 +292,7 @@ async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Pla
     drop(place);
 }
 
-async fn answer<S, R>(stream: S, app: &App, router: R)
+pub(crate) async fn answer<S, R>(stream: S, app: &App, router: R)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     R: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone,

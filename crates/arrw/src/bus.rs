@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrw_bus::limits::NAME_BYTES_MAX;
+use arrw_bus::limits::{NAME_BYTES_MAX, PRODUCER_NUMBER_MAX};
 use arrw_bus::{Ask, EventError, Filter, IdAsk, IdAsks, NewEvent, TopicRetention, producer_record};
 use arrw_log::{Batch, Position, ReadError, Seq};
 
@@ -76,7 +76,7 @@ impl Bus {
     /// The answer says how many were new; it may be none. Ids of the events are kept and not looked at.
     ///
     /// # Errors
-    /// When the producer's name or an event cannot be as it is, or an event is volatile.
+    /// When the producer's name, a number or an event cannot be as it is, or an event is volatile.
     pub fn publish_from(
         &self,
         producer: &str,
@@ -93,9 +93,12 @@ impl Bus {
             event.push_to(&mut batch)?;
         }
         let count = batch.records();
-        let last = first.saturating_add(u64::from(count)).saturating_sub(1).to_le_bytes();
+        let last = first.saturating_add(u64::from(count)).saturating_sub(1);
+        if PRODUCER_NUMBER_MAX < last {
+            return Err(PublishError::Number { last, max: PRODUCER_NUMBER_MAX });
+        }
         if count > 0 {
-            batch.push(producer_record(producer, &last)).map_err(EventError::from)?;
+            batch.push(producer_record(producer, &last.to_le_bytes())).map_err(EventError::from)?;
         }
         let ask = Ask::Producer { name: producer.to_owned(), first, count };
         let append = self.shared.log.append(batch.asking(Arc::new(ask)));

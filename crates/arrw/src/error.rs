@@ -26,6 +26,14 @@ pub enum PublishError {
         /// Bytes that it may have.
         max: usize,
     },
+    /// The number of an event of a producer is too large. Nothing was published.
+    #[error("the number of the last event is {last}, and may be at most {max}")]
+    Number {
+        /// The number of the last event.
+        last: u64,
+        /// What it may be.
+        max: u64,
+    },
     /// A position that the batch names cannot be. Nothing was published.
     #[error(transparent)]
     Position(#[from] ReadError),
@@ -116,6 +124,7 @@ impl PublishError {
             Self::Event(_)
             | Self::Volatile { .. }
             | Self::Producer { .. }
+            | Self::Number { .. }
             | Self::Position(_)
             | Self::Rule(_) => Outcome::Rejected,
             Self::Append(error) => error.outcome(),

@@ -47,6 +47,9 @@ pub use arrw_log::{
     RestoreError, Retention, Seq, Stats as LogStats, Storage, SystemClock, Timestamp, UpkeepError,
 };
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use arrw_log::fuzz;
 #[doc(hidden)]
 pub use arrw_log::planted_bug;
 

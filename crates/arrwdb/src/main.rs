@@ -1,9 +1,7 @@
 //! The `arrwdb` command.
 
-mod cli;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    arrwdb::main()
 }

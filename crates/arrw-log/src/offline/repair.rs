@@ -12,6 +12,7 @@ use super::verify::{Examined, Verification, examine};
 use crate::environment::Environment;
 use crate::error::OpenError;
 use crate::frame::{FrameKind, FrameStamp, decode_header, gap, rehome};
+use crate::limits::GIVEN_UP_MAX;
 use crate::position::{Epoch, Timestamp, Tip};
 use crate::recovery::{Surveyed, take_lock};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, file_name};
@@ -52,6 +53,14 @@ pub enum RepairError {
         /// Where the log is.
         place: String,
     },
+    /// A file says of more records that they were there than a log can have lost.
+    #[error("`{place}` says that {lost} records were there that are not; put back a backup")]
+    TooMuch {
+        /// Where the log is.
+        place: String,
+        /// How many.
+        lost: u64,
+    },
     /// The disk refused.
     #[error("cannot write the repaired log in `{place}`")]
     Io {
@@ -77,6 +86,9 @@ pub fn repair(environment: &Environment, loss: Loss) -> Result<RepairReport, Rep
     let block =
         superblock_of(&examined).ok_or_else(|| RepairError::NothingLeft { place: place() })?;
     let plan = plan(&examined, &block);
+    if let Some(lost) = most_lost(&plan).filter(|lost| GIVEN_UP_MAX < *lost) {
+        return Err(RepairError::TooMuch { place: place(), lost });
+    }
     let files = plan.iter().map(|file| file_name(file.ordinal)).collect();
     let damaged = !examined.found.damages.is_empty() || examined.superblock.is_none();
     let sound = plan.is_empty() && !damaged;
@@ -169,6 +181,16 @@ fn plan(examined: &Examined, block: &Superblock) -> Vec<NewFile> {
         }
     }
     plan
+}
+
+/// Records of the largest gap.
+fn most_lost(plan: &[NewFile]) -> Option<u64> {
+    let pieces = plan.iter().flat_map(|file| &file.pieces);
+    let lost = pieces.filter_map(|piece| match piece {
+        Piece::Gap(from, to) => Some(to.next_seq.get().saturating_sub(from.next_seq.get())),
+        Piece::Frames(_) => None,
+    });
+    lost.max()
 }
 
 /// Writes the planned files and begins the new life.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrw_log::{
-    Environment, Log, Loss, OpenError, ReadError, RestoreError, Seq, Start, Storage, repair,
-    restore, verify,
+    Environment, Log, Loss, OpenError, ReadError, RepairError, RestoreError, Seq, Start, Storage,
+    repair, restore, verify,
 };
 
 use crate::support::{
@@ -173,6 +173,22 @@ fn repair_brings_back_a_log_whose_superblocks_or_files_are_gone() {
     assert_eq!(lost.last().map(|(_, last)| *last), Some(300));
     assert_eq!(log.append(batch("t", &["new"])).wait().unwrap().first, Seq::new(301));
     assert!(kept.len() < 300);
+}
+
+#[test]
+fn a_repair_gives_up_no_more_than_a_log_can_have_lost() {
+    let (storage, _log) = filled(50);
+    let damaged = image(&storage);
+    for name in ["super.a", "super.b"] {
+        let mut page = read_file(&damaged, name);
+        page[88..96].copy_from_slice(&(1_u64 << 59).to_le_bytes());
+        page[12..16].fill(0);
+        let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, &page);
+        page[12..16].copy_from_slice(&u32::try_from(crc).unwrap().to_le_bytes());
+        write_file(&damaged, name, &page);
+    }
+    let refused = repair(&environment(&damaged), Loss::Accept);
+    assert!(matches!(refused, Err(RepairError::TooMuch { .. })), "{refused:?}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::limits::{ANSWER_BYTES_MAX, ANSWER_TIME_MAX, CONNECT_TIME_MAX};
+use crate::problem::cut;
 use crate::tls::{self, TlsError};
 
 /// The port of a server when its address has none.
@@ -152,7 +153,7 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     pub(super) fn new(url: &str, authorities: Option<&Path>) -> Result<Self, ClientError> {
-        let wrong = |why| ClientError::Address { url: url.to_owned(), why };
+        let wrong = |why| ClientError::Address { url: cut(url), why };
         let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
         let uri: Uri = full.parse().map_err(|_not_uri| wrong("write `http://HOST:PORT`"))?;
         let tls = match (uri.scheme_str(), authorities) {
@@ -168,9 +169,15 @@ impl Connection {
             return Err(wrong("it must end behind the port"));
         }
         let host = uri.host().ok_or_else(|| wrong("it has no host"))?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let is_plain = |it: u8| it.is_ascii_alphanumeric() || b".-_:".contains(&it);
+        let has_user = uri.authority().is_some_and(|it| it.as_str().contains('@'));
+        if bare.is_empty() || has_user || !bare.bytes().all(is_plain) {
+            return Err(wrong("write a name or an address, one of IPv6 in brackets, and no user"));
+        }
         let port = uri.port_u16().unwrap_or(PORT_DEFAULT);
         let server = format!("{scheme}://{host}:{port}");
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = bare.to_owned();
         let patience = ANSWER_TIME_MAX;
         Ok(Self { server, key: None, tls, host, port, patience, sender: None })
     }
@@ -233,10 +240,7 @@ impl Connection {
         answer: Response<Incoming>,
     ) -> Result<T, ClientError> {
         let body = self.whole(answer).await?;
-        serde_json::from_slice(&body).map_err(|error| ClientError::Foreign {
-            server: self.server.clone(),
-            why: error.to_string(),
-        })
+        parsed(&body).map_err(|why| ClientError::Foreign { server: self.server.clone(), why })
     }
 
     pub(super) async fn whole(&mut self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
@@ -293,6 +297,11 @@ impl Connection {
     }
 }
 
+/// Reads the JSON of an answer; the error is a text of bounded length.
+pub(super) fn parsed<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(json).map_err(|error| cut(error.to_string()))
+}
+
 /// Begins to speak HTTP.
 async fn shake<S>(stream: S) -> io::Result<Sender>
 where
@@ -317,7 +326,18 @@ mod tests {
         check("localhost:80/", "http://localhost:80");
         check("db.example", "http://db.example:7650");
         check("http://[::1]:1", "http://[::1]:1");
-        for url in ["", "https://a", "http://a/v1", "a b", "http://"] {
+        for url in [
+            "",
+            "https://a",
+            "http://a/v1",
+            "a b",
+            "http://",
+            "0[:]",
+            "[]",
+            "[[::1]]",
+            "[@%:]",
+            "a@b",
+        ] {
             assert!(Connection::new(url, None).is_err(), "{url}");
         }
     }

@@ -1,6 +1,8 @@
 //! A client of this interface, for the command line and for tests.
 
 mod connection;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod messages;
 
 use std::collections::VecDeque;

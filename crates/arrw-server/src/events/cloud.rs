@@ -29,6 +29,9 @@ const ID_MAX: usize = 255;
 /// Attributes that have a place of their own.
 const PLACED: &[&str] = &["specversion", "type", "subject", "datacontenttype"];
 
+/// Headers that are attributes of the same name.
+const TRACING: &[&str] = &["traceparent", "tracestate"];
+
 /// Attributes that are texts; extensions may be numbers and booleans, too.
 const TEXTS: &[&str] = &[
     "specversion",
@@ -77,6 +80,7 @@ pub(super) fn binary<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Incoming
     let mut attributes = Attributes::default();
     for (name, value) in headers {
         let Some(name) = name.as_str().strip_prefix(PREFIX) else { continue };
+        check_name(name)?;
         let value = value.to_str().map_err(|_not_text| wrong(name, "is not text"))?;
         let value = percent_encoding::percent_decode_str(value).decode_utf8();
         let value = value.map_err(|_not_utf8| wrong(name, "is not UTF-8 behind its escapes"))?;
@@ -98,6 +102,22 @@ pub(super) fn binary<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Incoming
         event.set_payload(body);
     }
     Ok(event)
+}
+
+/// Whether an attribute may have this name: lower-case letters and digits. `data` is none.
+fn is_name(name: &str) -> bool {
+    let is_plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    !name.is_empty() && name != "data" && name.bytes().all(is_plain)
+}
+
+fn check_name(name: &str) -> Result<(), Problem> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(wrong(
+        name,
+        "must have lower-case letters and digits only in its name, and another than `data`",
+    ))
 }
 
 fn wrong(name: &str, why: &str) -> Problem {
@@ -126,10 +146,9 @@ fn attributes<'a>(fields: BTreeMap<Cow<'a, str>, &'a RawValue>) -> Result<Attrib
         };
         if name == "data_base64" {
             found.data_base64 = Some(text);
-        } else if name.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit()) {
-            found.texts.insert(name, text);
         } else {
-            return Err(wrong(&name, "must have lower-case letters and digits only in its name"));
+            check_name(&name)?;
+            found.texts.insert(name, text);
         }
     }
     Ok(found)
@@ -198,19 +217,27 @@ fn id_of(source: &str, id: &str) -> String {
     sha256(&[source.as_bytes(), &[0], id.as_bytes()])
 }
 
+/// Whether an attribute may have this name and value in an event that goes out.
+fn is_attribute(name: &str, value: &str) -> bool {
+    match name {
+        "id" | "source" => !value.is_empty(),
+        "time" => rfc3339::parse(value).is_some(),
+        _ => is_name(name),
+    }
+}
+
 /// Appends an event in structured mode. One that was not published so is of the source `arrwdb` and has its
 /// position as its id.
 pub(super) fn write(event: &Event<'_>, position: &str, out: &mut Vec<u8>) {
     let mut members: BTreeMap<String, Value> = BTreeMap::new();
     for (name, value) in event.headers() {
-        let value = Value::from(String::from_utf8_lossy(value));
-        match name.strip_prefix(PREFIX) {
-            Some(name) => members.insert(name.to_owned(), value),
-            None if name == "traceparent" || name == "tracestate" => {
-                members.insert(name.to_owned(), value)
-            }
-            None => None,
-        };
+        let attribute = name.strip_prefix(PREFIX);
+        let attribute = attribute.or_else(|| TRACING.contains(&name).then_some(name));
+        // A header of another program may begin so by chance.
+        let value = String::from_utf8_lossy(value);
+        if let Some(name) = attribute.filter(|name| is_attribute(name, &value)) {
+            members.insert(name.to_owned(), value.into());
+        }
     }
     members.entry("id".to_owned()).or_insert_with(|| position.into());
     members.entry("source".to_owned()).or_insert_with(|| "arrwdb".into());

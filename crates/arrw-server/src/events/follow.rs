@@ -70,7 +70,7 @@ async fn ended(app: Arc<App>, grant: Arc<Grant>) {
 }
 
 /// Where a browser left off. It wins over the address, which stays that of the first request.
-fn last_event_id(headers: &HeaderMap) -> Result<Option<Start>, Problem> {
+pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<Start>, Problem> {
     let Some(id) = headers.get("last-event-id").filter(|id| !id.is_empty()) else {
         return Ok(None);
     };

@@ -1,5 +1,6 @@
 //! NDJSON: lines that are committed as they come.
 
+use arrw::bus_limits::PRODUCER_NUMBER_MAX;
 use arrw::{PublishError, RuleError};
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
@@ -11,7 +12,7 @@ use super::taking::Taking;
 use crate::app::App;
 use crate::body::Inflow;
 use crate::counters::Limit;
-use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_FAULTS_MAX, PRODUCER_SEQ_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, LINE_FAULTS_MAX};
 use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 
@@ -102,10 +103,13 @@ impl Producer {
         match (name, headers.get(PRODUCER_SEQ).map(text)) {
             (None, None) => Ok(None),
             (Some(name), Some(seq)) => match seq.parse() {
-                Ok(next) if (1..=PRODUCER_SEQ_MAX).contains(&next) => Ok(Some(Self { name, next })),
+                Ok(next) if (1..=PRODUCER_NUMBER_MAX).contains(&next) => {
+                    Ok(Some(Self { name, next }))
+                }
                 Ok(_) | Err(_) => {
-                    let range = format!("a number from 1 to {PRODUCER_SEQ_MAX}");
-                    let detail = format!("`{PRODUCER_SEQ}` is `{seq}`, and must be {range}");
+                    let detail = format!(
+                        "`{PRODUCER_SEQ}` is `{seq}`, and must be a number from 1 to {PRODUCER_NUMBER_MAX}"
+                    );
                     Err(Problem::new(Code::Producer, detail))
                 }
             },
@@ -298,14 +302,14 @@ enum Failed {
 
 /// Bytes that are cut into chunks of whole lines.
 #[derive(Debug, Default)]
-struct Lines {
+pub(super) struct Lines {
     buffer: BytesMut,
     /// Up to here there is no end of a line.
     looked_at: usize,
 }
 
 impl Lines {
-    fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -314,7 +318,7 @@ impl Lines {
     }
 
     /// The next complete lines within the bounds of a chunk; at the end also one that has no end.
-    fn next_chunk(&mut self, is_last: bool) -> Option<Bytes> {
+    pub(super) fn next_chunk(&mut self, is_last: bool) -> Option<Bytes> {
         let (mut end, mut from) = (0, self.looked_at);
         for _ in 0..CHUNK_LINES_MAX {
             let Some(at) = self.buffer[from..].iter().position(|byte| *byte == b'\n') else {

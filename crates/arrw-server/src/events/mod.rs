@@ -2,6 +2,8 @@
 
 mod cloud;
 mod follow;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod incoming;
 mod lines;
 mod outgoing;

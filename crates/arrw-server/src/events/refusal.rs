@@ -13,7 +13,9 @@ impl From<&PublishError> for Problem {
             PublishError::Event(error) => error.into(),
             PublishError::Volatile { .. } => Self::new(Code::VolatileInBatch, error.to_string())
                 .hint("send it as one object, not in an array or as a line"),
-            PublishError::Producer { .. } => Self::new(Code::Producer, error.to_string()),
+            PublishError::Producer { .. } | PublishError::Number { .. } => {
+                Self::new(Code::Producer, error.to_string())
+            }
             PublishError::Position(error) => error.into(),
             PublishError::Rule(error) => error.into(),
             PublishError::Append(error) => error.into(),

@@ -58,7 +58,7 @@ pub(super) fn nth(at: usize) -> String {
 
 /// Whether a text has the form `version-trace-parent-flags`. One that has not is no reason to refuse: it is left
 /// out, as the standard wants it.
-fn is_trace(text: &str) -> bool {
+pub(super) fn is_trace(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let is_hex = |part: &&str| part.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
     let is_some = |part: &str| part.bytes().any(|it| it != b'0');

@@ -85,6 +85,39 @@ fn an_event_that_was_published_otherwise_is_one_too() {
 }
 
 #[test]
+fn headers_that_are_no_attributes_do_not_come_out() {
+    let server = Running::new();
+    let headers = json!({
+        "ce-data": "x", "ce-data_base64": "x", "ce-Level": "x", "ce-": "x", "ce-id": "",
+        "ce-source": "", "ce-time": "today", "ce-level": "3",
+    });
+    let event = json!({"topic": "a", "data": 1, "headers": headers});
+    post(&server, "application/json", &event.to_string()).fine();
+    let out = read(&server).remove(0);
+    assert_eq!(
+        (&out["data"], &out["source"], &out["level"]),
+        (&json!(1), &json!("arrwdb"), &json!("3"))
+    );
+    assert_eq!(out["id"], json!(server.at(1)));
+    let names: Vec<&String> = out.as_object().unwrap().keys().collect();
+    let expected = [
+        "data",
+        "datacontenttype",
+        "id",
+        "level",
+        "sequence",
+        "source",
+        "specversion",
+        "time",
+        "type",
+    ];
+    assert_eq!(names, expected);
+    post(&server, ONE, &out.to_string()).fine();
+    let binary = ["ce-specversion: 1.0", "ce-id: 1", "ce-source: s", "ce-type: a", "ce-data: x"];
+    server.ask("POST /v1/events", &binary, b"1").refused(400, "ARW0003", "another than `data`");
+}
+
+#[test]
 fn what_is_no_cloud_event_is_refused() {
     let server = Running::new();
     let check = |event: Value, part: &str| {

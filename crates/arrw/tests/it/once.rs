@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrw::bus_limits::PRODUCER_NUMBER_MAX;
 use arrw::{
     Db, Environment, MemoryStorage, NewEvent, Options, PublishError, Published, RuleError, Start,
     Storage, Timestamp,
@@ -119,6 +120,19 @@ fn what_a_producer_published_adds_nothing_again_however_it_is_cut_up() {
     assert_eq!(other.wait().unwrap().count, 1);
     let wrong = db.bus().publish_from("", 1, &[NewEvent::new("lines", b"x")]);
     assert!(matches!(wrong, Err(PublishError::Producer { .. })), "{wrong:?}");
+}
+
+#[test]
+fn the_last_number_of_a_producer_does_no_harm() {
+    let db = open(&memory(), &Arc::new(Clock::at(1_000)));
+    let event = [NewEvent::new("lines", b"x")];
+    for first in [u64::MAX, u64::MAX, PRODUCER_NUMBER_MAX + 1] {
+        let refused = db.bus().publish_from("file", first, &event);
+        assert!(matches!(refused, Err(PublishError::Number { .. })), "{refused:?}");
+    }
+    let last = || db.bus().publish_from("file", PRODUCER_NUMBER_MAX, &event).unwrap().wait();
+    assert_eq!((last().unwrap().count, last().unwrap().count), (1, 0));
+    assert_eq!(all(&db), ["x"]);
 }
 
 #[test]

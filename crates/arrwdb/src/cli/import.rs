@@ -24,6 +24,9 @@ use super::text;
 const REQUEST_LINES: usize = 1_000;
 const REQUEST_BYTES: usize = 1024 * 1024;
 
+/// Bytes of a line: the most that a server can be set to take.
+const LINE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
 /// Tries of one request when a producer makes it harmless, and the wait before the second, which doubles:
 /// half a minute in all, in which a server can be started again.
 const TRIES_MAX: u32 = 8;
@@ -119,10 +122,17 @@ impl Import {
         let mut progress = Progress::of("line");
         for number in 1_u64.. {
             line.clear();
-            let read = input.lines.read_line(&mut line);
+            let read = (&mut input.lines).take(LINE_BYTES_MAX + 1).read_line(&mut line);
             let read = read.with_context(|| {
                 format!("cannot read line {number} of `{}`", self.file.display())
             })?;
+            if LINE_BYTES_MAX < line.len() as u64 {
+                self.send(&mut request, client, &mut done).await?;
+                let what = format!("the line has more than {}", text::bytes(LINE_BYTES_MAX));
+                let help = "keep what is so large elsewhere, and import where it is".to_owned();
+                let error = anyhow::Error::from(Advised { what, help });
+                return Err(error.context(self.place(number, &done)));
+            }
             let text = line.trim_end_matches(['\n', '\r']);
             if !text.trim().is_empty() {
                 if let Err(error) = self.add(text, &mut request.body) {
@@ -151,7 +161,7 @@ impl Import {
     }
 
     /// Adds a line of the file as an event.
-    fn add(&self, line: &str, body: &mut Vec<u8>) -> anyhow::Result<()> {
+    pub(super) fn add(&self, line: &str, body: &mut Vec<u8>) -> anyhow::Result<()> {
         let fields = if self.topic_field.is_some() || self.key_field.is_some() {
             serde_json::from_str(line).map_err(|error| Advised {
                 what: format!("the line is not a JSON object: {error}"),

@@ -24,6 +24,8 @@ mod torture;
 
 mod compression;
 mod exit;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod json;
 mod misspelt;
 mod progress;

@@ -87,7 +87,7 @@ fn json(receipt: &Receipt) -> serde_json::Result<String> {
     serde_json::to_string(receipt)
 }
 
-fn header(text: &str) -> Result<(String, String), Advised> {
+pub(super) fn header(text: &str) -> Result<(String, String), Advised> {
     match text.split_once('=') {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => Err(Advised {

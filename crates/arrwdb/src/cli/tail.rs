@@ -163,7 +163,7 @@ struct EventOut<'a> {
 }
 
 /// An event as a line for people. Text is shown as it is, save for what would move the cursor.
-fn line(json: &str) -> anyhow::Result<String> {
+pub(super) fn line(json: &str) -> anyhow::Result<String> {
     let event: EventOut<'_> = serde_json::from_str(json).context("cannot read an event")?;
     let data = match (event.data, event.data_base64) {
         (Some(data), _) => data.get().to_owned(),
@@ -176,5 +176,29 @@ fn line(json: &str) -> anyhow::Result<String> {
         (None, None) => String::new(),
     };
     let EventOut { seq, topic, time, .. } = event;
-    Ok(format!("{time} {seq} {topic} {data}"))
+    Ok(without_controls(&format!("{time} {seq} {topic} {data}")))
+}
+
+/// The text with its control characters as JSON escapes them; in what is JSON they can stand in strings only.
+fn without_controls(text: &str) -> String {
+    let escaped = |it: char| match it.is_control() {
+        true => format!("\\u{:04x}", u32::from(it)),
+        false => it.to_string(),
+    };
+    if text.contains(char::is_control) {
+        text.chars().map(escaped).collect()
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_line_moves_the_cursor() {
+        let json = "{\"seq\":7,\"topic\":\"a\",\"time\":\"t\",\"data\":\"\u{9b}2J\u{7f}\"}";
+        assert_eq!(line(json).unwrap(), "t 7 a \"\\u009b2J\\u007f\"");
+    }
 }

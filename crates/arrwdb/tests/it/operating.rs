@@ -185,6 +185,13 @@ fn a_compressed_file_is_imported_and_every_command_has_a_page() {
         let said = server.ask(&["import", name, "--topic", "n"]).ended_with(0).out;
         assert!(said.starts_with("3 lines read, 3 published"), "{said}");
     }
+    // Few bytes, much in them: a line is not read to its end, however long it is.
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(b"1\n").unwrap();
+    gzip.write_all(&vec![b'1'; 40 << 20]).unwrap();
+    std::fs::write(server.folder.path().join("long.gz"), gzip.finish().unwrap()).unwrap();
+    let said = server.ask(&["import", "long.gz", "--topic", "n"]).ended_with(1).err;
+    assert!(said.contains("line 2 of `long.gz` (1 event published before it)"), "{said}");
     std::fs::write(server.folder.path().join("broken.gz"), "no gzip").unwrap();
     server.ask(&["import", "broken.gz", "--topic", "n"]).ended_with(74);
 

@@ -30,27 +30,33 @@ pub(crate) fn choose(named: Option<PathBuf>) -> Option<PathBuf> {
 
 /// Reads a file.
 pub(crate) fn read(file: &Path) -> Found {
-    let fault = |what: String, help: Option<&str>| {
-        let help = help.map(str::to_owned);
-        Found { said: Vec::new(), faults: vec![Fault { what, help, is_usage: false }] }
-    };
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
+    match std::fs::read_to_string(file) {
+        Ok(text) => of_text(file, &text),
         Err(error) => {
             let help = "`arrwdb config init FILE` writes one";
             let help = Some(help).filter(|_| error.kind() == io::ErrorKind::NotFound);
-            return fault(format!("cannot read `{}`: {error}", file.display()), help);
+            unreadable(format!("cannot read `{}`: {error}", file.display()), help)
         }
-    };
-    let table = match DeTable::parse(&text) {
+    }
+}
+
+/// What is found of a file of which nothing can be read.
+fn unreadable(what: String, help: Option<&str>) -> Found {
+    let help = help.map(str::to_owned);
+    Found { said: Vec::new(), faults: vec![Fault { what, help, is_usage: false }] }
+}
+
+/// Reads the text of a file.
+pub(super) fn of_text(file: &Path, text: &str) -> Found {
+    let table = match DeTable::parse(text) {
         Ok(table) => table,
         Err(error) => {
-            let line = error.span().map_or(1, |span| line_of(&text, span.start));
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
             let place = Origin::File(file.to_owned(), line);
-            return fault(format!("`{place}` is not TOML: {}", error.message()), None);
+            return unreadable(format!("`{place}` is not TOML: {}", error.message()), None);
         }
     };
-    let mut reading = Reading { file, text: &text, found: Found::default() };
+    let mut reading = Reading { file, text, found: Found::default() };
     reading.table("", table.get_ref());
     // In the order of the file, not of the names.
     reading.found.said.sort_by_key(|said| match &said.origin {

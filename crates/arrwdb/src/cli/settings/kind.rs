@@ -263,11 +263,11 @@ impl Value {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn given(&self) -> Given {
         match self {
             Self::Text(_) | Self::Bytes(_) => Given::Text(self.to_string().into()),
-            Self::Number(number) => Given::Number((*number).try_into().unwrap()),
+            Self::Number(number) => Given::Number((*number).try_into().unwrap_or(i64::MAX)),
             Self::Texts(texts) => Given::Texts(texts.iter().map(Into::into).collect()),
         }
     }

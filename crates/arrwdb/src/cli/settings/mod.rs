@@ -27,6 +27,9 @@ pub(crate) use kind::Value;
 pub(crate) use table::{Setting, TABLE};
 
 use fault::Fault;
+#[cfg(feature = "fuzz")]
+pub(crate) use kind::Given;
+#[cfg(not(feature = "fuzz"))]
 use kind::Given;
 
 /// What a source says of a setting.
@@ -65,6 +68,13 @@ impl Settings {
     pub(crate) fn read_file(file: &Path) -> Result<usize, WrongSettings> {
         let file::Found { said, faults } = file::read(file);
         Self::of(said.iter(), faults).map(|_settings| said.len())
+    }
+
+    /// Reads a text as if it stood in a file.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn of_text(file: &Path, text: &str) -> Result<Self, WrongSettings> {
+        let file::Found { said, faults } = file::of_text(file, text);
+        Self::of(said.iter(), faults)
     }
 
     /// What comes of all that was said, in this order.
