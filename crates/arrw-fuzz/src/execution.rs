@@ -37,7 +37,7 @@ fn last() -> MutexGuard<'static, Option<Fault>> {
     LAST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Keeps what panics say for [`execute`], instead of printing it.
+/// Keeps what panics say for the report, instead of printing it.
 pub fn keep_panics() {
     panic::set_hook(Box::new(|info: &PanicHookInfo<'_>| {
         let payload = info.payload();
