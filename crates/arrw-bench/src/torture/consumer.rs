@@ -25,6 +25,9 @@ pub(super) struct Consuming {
     consumer: Consumer,
     is_made: bool,
     is_done: bool,
+    /// The life that it reads in, and whether it saw something in it.
+    life: u64,
+    has_seen: bool,
 }
 
 /// What a consumer is.
@@ -49,7 +52,17 @@ impl Consuming {
         last_writer: u32,
     ) -> Self {
         let consumer = Consumer { name, ..Consumer::default() };
-        Self { random, ground, watch, last_writer, consumer, is_made: false, is_done: false }
+        Self {
+            random,
+            ground,
+            watch,
+            last_writer,
+            consumer,
+            is_made: false,
+            is_done: false,
+            life: 0,
+            has_seen: false,
+        }
     }
 
     /// Reads and acknowledges until the last writer's event is acknowledged.
@@ -58,6 +71,7 @@ impl Consuming {
         while let Some(life) = self.watch.behind(number).await {
             number = life.number;
             let before = self.seen();
+            (self.life, self.has_seen) = (number, false);
             let ended = self.read_life(life.address).await;
             if 0 < before && before < self.seen() {
                 self.consumer.resumed += 1;
@@ -163,6 +177,9 @@ impl Consuming {
             Err(error) => return Err(self.accuse(&format!("`{target}`: {error}"))),
         };
         for given in &page.events {
+            if !std::mem::replace(&mut self.has_seen, true) {
+                self.ground.note(self.life, |events| events.seen_by += 1);
+            }
             let (seq, event) = given.seen(self.ground.seed);
             self.is_done |= event.writer == self.last_writer;
             if let Some(session) = self.consumer.sessions.last_mut() {

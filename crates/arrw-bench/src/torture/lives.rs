@@ -50,6 +50,11 @@ impl Lives {
         self.0.send_modify(|life| *life = Life { number: life.number + 1, address, phase });
     }
 
+    /// The number of the next one.
+    pub(super) fn next(&self) -> u64 {
+        self.0.borrow().number + 1
+    }
+
     /// Tells all to stop.
     pub(super) fn give_up(&self) {
         self.0.send_modify(|life| life.phase = Phase::GivenUp);
@@ -83,6 +88,11 @@ impl Watch {
         (life.phase != Phase::GivenUp).then_some(life)
     }
 
+    /// The number of the life that lasts.
+    pub(super) fn number(&self) -> u64 {
+        self.0.borrow().number
+    }
+
     pub(super) fn phase(&self) -> Phase {
         self.0.borrow().phase
     }
@@ -105,6 +115,17 @@ impl Watch {
     }
 }
 
+/// What happened in the life of the server that lasts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Events {
+    life: u64,
+    /// Readers and consumers that saw something new in it.
+    pub(super) seen_by: u64,
+    /// Conditional writes that were acknowledged, and those that were refused.
+    pub(super) met: u64,
+    pub(super) unmet: u64,
+}
+
 /// What all who take part have in common.
 #[derive(Debug)]
 pub(super) struct Ground {
@@ -113,13 +134,20 @@ pub(super) struct Ground {
     acknowledged: AtomicU64,
     /// Writers share it; one that wants nobody else to write has it alone.
     quiet: RwLock<()>,
+    events: Mutex<Events>,
     fault: Mutex<Option<String>>,
 }
 
 impl Ground {
     pub(super) fn new(seed: u64) -> Self {
-        let (acknowledged, fault) = (AtomicU64::new(0), Mutex::new(None));
-        Self { seed, start: Instant::now(), acknowledged, quiet: RwLock::new(()), fault }
+        Self {
+            seed,
+            start: Instant::now(),
+            acknowledged: AtomicU64::new(0),
+            quiet: RwLock::new(()),
+            events: Mutex::default(),
+            fault: Mutex::new(None),
+        }
     }
 
     /// Waits until nobody writes alone.
@@ -135,6 +163,28 @@ impl Ground {
     /// Nanoseconds since the start.
     pub(super) fn now(&self) -> u64 {
         nanos(self.start.elapsed())
+    }
+
+    /// Begins to count for a life of the server.
+    pub(super) fn begin(&self, life: u64) {
+        *self.lock_events() = Events { life, ..Events::default() };
+    }
+
+    /// What happened in this life.
+    pub(super) fn events(&self) -> Events {
+        *self.lock_events()
+    }
+
+    /// Notes what happened in a life, if that is the one that lasts.
+    pub(super) fn note(&self, life: u64, note: impl FnOnce(&mut Events)) {
+        let mut events = self.lock_events();
+        if events.life == life {
+            note(&mut events);
+        }
+    }
+
+    fn lock_events(&self) -> MutexGuard<'_, Events> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts an acknowledged write.

@@ -30,6 +30,9 @@ pub(super) struct Reader {
     position: Option<String>,
     stream: Stream,
     is_done: bool,
+    /// The life that it reads in, and whether it saw something in it.
+    life: u64,
+    has_seen: bool,
 }
 
 impl Reader {
@@ -41,7 +44,8 @@ impl Reader {
     ) -> Self {
         let stream = Stream { name, ..Stream::default() };
         let (position, is_done) = (None, false);
-        Self { way, random, ground, watch, last_writer, position, stream, is_done }
+        let (life, has_seen) = (0, false);
+        Self { way, random, ground, watch, last_writer, position, stream, is_done, life, has_seen }
     }
 
     /// Reads until the last writer's event.
@@ -50,6 +54,7 @@ impl Reader {
         while let Some(life) = self.watch.behind(number).await {
             number = life.number;
             let before = self.stream.events.len();
+            (self.life, self.has_seen) = (number, false);
             let ended = self.read_life(life.address).await;
             if 0 < before && before < self.stream.events.len() {
                 self.stream.resumed += 1;
@@ -164,6 +169,9 @@ impl Reader {
     }
 
     fn take(&mut self, given: &Given<'_>) {
+        if !std::mem::replace(&mut self.has_seen, true) {
+            self.ground.note(self.life, |events| events.seen_by += 1);
+        }
         let (seq, event) = given.seen(self.ground.seed);
         self.stream.events.push((seq, event));
         self.is_done |= event.writer == self.last_writer;

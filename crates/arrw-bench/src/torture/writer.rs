@@ -115,6 +115,7 @@ impl Writer {
         let at = self.ground.now();
         if self.form == Form::Conditional && answer.is_refused_with(LATER_RECORDS) {
             sent.answer = Some(Answer { at, count: 0, place: None });
+            self.ground.note(self.watch.number(), |events| events.unmet += 1);
             return Ok(());
         }
         let receipt = answer.success().and_then(|body| Ok(serde_json::from_slice(body)?));
@@ -135,6 +136,9 @@ impl Writer {
             return Err(NoAnswer::GivenUp);
         }
         sent.answer = Some(Answer { at, count, place });
+        if self.form == Form::Conditional {
+            self.ground.note(self.watch.number(), |events| events.met += 1);
+        }
         self.ground.acknowledge();
         Ok(())
     }

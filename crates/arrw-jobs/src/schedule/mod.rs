@@ -34,8 +34,8 @@ pub use zone::{Zone, ZoneError};
 /// jobs with a wildcard go on by the real clock, with two differences. It holds for changes of any size (Vixie: less
 /// than three hours), so a day that a zone skips loses no slot. And what decides is whether an hour is left out, not how
 /// that is written: Vixie takes `*/15 2 * * *` for a wildcard, and runs it eight times in an hour that comes twice, and
-/// never in one that is left out. Kubernetes and Quartz leave out what falls into a leap; a backup at 2:30 is then
-/// missing once a year.
+/// never in one that is left out. Kubernetes leaves out what falls into a leap, so a backup at
+/// 2:30 is missing once a year; Quartz warns that such a job may be left out or repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Schedule {

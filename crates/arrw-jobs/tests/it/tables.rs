@@ -61,6 +61,16 @@ fn rare_days() {
 }
 
 #[test]
+fn months_that_are_left_out_leave_their_days_out() {
+    let check = |fields, after, expected| {
+        assert_eq!(cron(fields, "UTC").next_after(at(after)), Some(at(expected)), "{fields}");
+    };
+    check("0 0 5 6 *", "2026-01-25T00:00:00Z", "2026-06-05T00:00:00Z");
+    check("0 0 5 6 *", "2026-06-25T00:00:00Z", "2027-06-05T00:00:00Z");
+    check("0 0 5 1,6 *", "2026-01-25T00:00:00Z", "2026-06-05T00:00:00Z");
+}
+
+#[test]
 fn slots_are_strictly_after_and_bounded_in_number() {
     let schedule = cron("* * * * *", "UTC");
     let noon = at("2026-11-25T12:00:00Z");
