@@ -48,9 +48,10 @@ impl Rate {
     /// Takes one request out of a bucket, or says when there will be one in it.
     pub(crate) fn take(&self, bucket: &Bucket) -> Result<(), Duration> {
         let interval = SECOND_NS / (self.per_second as u64).max(1);
-        let latest = self.now() + whole_ns(RATE_BURST);
+        let now = self.now();
+        let latest = now + whole_ns(RATE_BURST);
         let one_more = |full_at: u64| {
-            let full_at = full_at.max(self.now()) + interval;
+            let full_at = full_at.max(now) + interval;
             (full_at <= latest).then_some(full_at)
         };
         let taken = bucket.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);

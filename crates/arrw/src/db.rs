@@ -1,6 +1,7 @@
 //! A database: a folder that one process has open.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -62,12 +63,7 @@ impl Db {
     /// # Errors
     /// When another process has it, when acknowledged data is damaged, or when the disk refuses.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, OpenError> {
-        let folder = folder.into();
-        let storage = FileStorage::new(&folder).map_err(|source| OpenError::Io {
-            action: format!("make the folder `{}`", folder.display()),
-            source,
-        })?;
-        Self::open_with(Environment::with_storage(Arc::new(storage)), Options::default())
+        Self::open_with(environment_in(&folder.into())?, Options::default())
     }
 
     /// A database in memory, for tests: it is gone with its last handle.
@@ -188,15 +184,14 @@ impl Db {
         backup: impl AsRef<Path>,
         folder: impl AsRef<Path>,
     ) -> Result<Epoch, RestoreError> {
-        let storage = |folder: &Path| {
-            let made = FileStorage::new(folder);
-            made.map_err(|source| OpenError::Io {
-                action: format!("open the folder `{}`", folder.display()),
-                source,
-            })
-        };
-        let target = Arc::new(storage(folder.as_ref())?);
-        arrw_log::restore(&storage(backup.as_ref())?, &Environment::with_storage(target))
+        let place = backup.as_ref().display().to_string();
+        let backup = FileStorage::existing(backup.as_ref()).map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound {
+                return OpenError::NotFound { place: place.clone() };
+            }
+            OpenError::Io { action: format!("open the folder `{place}`"), source }
+        })?;
+        arrw_log::restore(&backup, &environment_in(folder.as_ref())?)
     }
 
     /// Closes the database: commits what was let in, and ends the subscriptions behind it. Other handles are
@@ -207,6 +202,15 @@ impl Db {
     pub fn close(&self) -> Result<(), UpkeepError> {
         self.shared.close()
     }
+}
+
+/// The files of a folder, which is made if it is not there.
+fn environment_in(folder: &Path) -> Result<Environment, OpenError> {
+    let storage = FileStorage::new(folder).map_err(|source| OpenError::Io {
+        action: format!("make the folder `{}`", folder.display()),
+        source,
+    })?;
+    Ok(Environment::with_storage(Arc::new(storage)))
 }
 
 /// Saves checkpoints and keeps topics to their retention, on a thread of its own.

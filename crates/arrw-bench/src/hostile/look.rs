@@ -59,25 +59,31 @@ struct Given<'a> {
     data: &'a RawValue,
 }
 
+impl<'a> Page<'a> {
+    fn read(body: &'a [u8]) -> anyhow::Result<Self> {
+        let page: Self = serde_json::from_slice(body).context("a page that is no JSON")?;
+        ensure!(page.gaps.is_none(), "there are gaps in the log: {:?}", page.gaps);
+        Ok(page)
+    }
+}
+
 /// The ids of all events in the log, by topic.
 pub(super) async fn whole_log(address: SocketAddr) -> anyhow::Result<Found> {
     let (mut found, mut after, mut last) = (Found::new(), "earliest".to_owned(), 0);
     loop {
         let target = format!("/v1/events?after={after}&limit=1000");
         let body = ask(address, &target).await?;
-        last = take_page(&mut found, last, &body)?;
-        let page: Page<'_> = serde_json::from_slice(&body)?;
+        let page = Page::read(&body)?;
         if page.events.is_empty() {
             return Ok(found);
         }
-        after = page.next;
+        after.clone_from(&page.next);
+        last = take_page(&mut found, last, page)?;
     }
 }
 
 /// Takes in the events of a page behind the one with the seq `last`; answers the seq of its last one.
-fn take_page(found: &mut Found, mut last: u64, body: &[u8]) -> anyhow::Result<u64> {
-    let page: Page<'_> = serde_json::from_slice(body).context("a page that is no JSON")?;
-    ensure!(page.gaps.is_none(), "there are gaps in the log: {:?}", page.gaps);
+fn take_page(found: &mut Found, mut last: u64, page: Page<'_>) -> anyhow::Result<u64> {
     for given in page.events {
         let Given { seq, topic, data } = given;
         ensure!(last < seq, "event {seq} came behind event {last}");
@@ -104,13 +110,14 @@ mod tests {
         let events =
             [event(3, "a", r#"{"id":1,"x":1e999999}"#), event(5, "b", "7"), event(9, "a", &deep)];
         let mut found = Found::new();
-        assert_eq!(take_page(&mut found, 2, page(&events, "").as_bytes()).unwrap(), 9);
+        let mut take = |last: u64, body: &[u8]| take_page(&mut found, last, Page::read(body)?);
+        assert_eq!(take(2, page(&events, "").as_bytes()).unwrap(), 9);
+        // A repeat, a gap, and half a page.
+        assert!(take(3, page(&events, "").as_bytes()).is_err());
+        let gap = page(&[], r#","gaps":[{"first":1,"last":2}]"#);
+        assert!(take(9, gap.as_bytes()).is_err());
+        assert!(take(2, &page(&events, "").as_bytes()[..50]).is_err());
         let expected = [("a".to_owned(), vec![1, 2]), ("b".to_owned(), vec![0])];
         assert_eq!(found, Found::from(expected));
-        // A repeat, a gap, and half a page.
-        assert!(take_page(&mut found, 3, page(&events, "").as_bytes()).is_err());
-        let gap = page(&[], r#","gaps":[{"first":1,"last":2}]"#);
-        assert!(take_page(&mut found, 9, gap.as_bytes()).is_err());
-        assert!(take_page(&mut found, 2, &page(&events, "").as_bytes()[..50]).is_err());
     }
 }

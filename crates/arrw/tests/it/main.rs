@@ -1,6 +1,7 @@
 //! The engine from outside: what its users see.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod backup;
 mod batch;
 mod consumers;
 mod fan_out;

@@ -1,16 +1,13 @@
 //! `arrwdb backup` and `arrwdb restore`: a copy of all data of a server, and a folder of data made of it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use arrw_log::{Environment, FileStorage, restore};
+use arrw::Db;
 use clap::Args;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::log::storage;
 use super::remote::{Remote, block_on};
 use super::report::Report;
 use super::table::text_of;
@@ -92,10 +89,7 @@ impl Restore {
 
 impl Restoring {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
-        let backup = storage(&self.backup)?;
-        let target = FileStorage::new(&self.folder)
-            .with_context(|| format!("cannot make the folder `{}`", self.folder.display()))?;
-        let epoch = restore(&backup, &Environment::with_storage(Arc::new(target)))?;
+        let epoch = Db::restore(&self.backup, &self.folder)?;
         let place = self.folder.display();
         let said = format!("restored into `{place}`; the log's new epoch is {epoch}");
         self.report.say(&said, &json!({ "epoch": epoch.to_string() }))
