@@ -1,4 +1,11 @@
-//! When repeated jobs are due, without a clock, threads or I/O. The queue itself comes later.
+//! The job queue as a view of the log, without a clock, threads or I/O.
+//!
+//! [`Jobs`] is what the log says of jobs: it takes in records ([`Jobs::apply`]), and time ([`Jobs::advance`]). A [`Turn`]
+//! decides [`Command`]s and [`Claim`]s where their place in the log is decided, makes the records, and takes
+//! them in at once. Each change of a job is one record, on the topic `jobs.<queue>.<state>`, with JSON for people and, in the
+//! header [`FACT`], what this view must know.
+//!
+//! # Schedules
 //!
 //! A [`Schedule`] is a [`Cron`] in a time [`Zone`], or an [`Interval`]. It has slots, which are instants, and each slot
 //! gets exactly one job, over restarts and clocks that jump: the caller keeps the newest slot that is settled in the log,
@@ -32,7 +39,7 @@
 //!
 //! All times are [`arrw_log::Timestamp`]: they come from the log's clock, and this crate reads none.
 //!
-//! # What a replay sees
+//! ## What a replay sees of schedules
 //!
 //! Next slots are computed from rules of time zones that are compiled in and change with the program's version. So a
 //! slot is a fact: it is logged, with its job, when the job is made, and a replay reads it and computes nothing. After a
@@ -41,7 +48,37 @@
 
 pub mod limits;
 
+mod backoff;
+mod checkpoint;
+mod codec;
+mod command;
+mod control;
+mod error;
+mod event;
+mod ids;
+mod job;
+mod json;
+mod mix;
+mod names;
+mod new_job;
+mod query;
+mod queue;
 mod schedule;
+mod table;
+mod turn;
+mod unique;
+mod view;
+
+pub use backoff::Backoff;
+pub use command::{Claim, Command, ControlChange, Detail, Finish, Outcome};
+pub use control::{Control, Keep, QUEUE, Rate};
+pub use error::{JobError, Refused};
+pub use event::FACT;
+pub use job::{JobId, Plan, Priority, State, Token, Unique};
+pub use new_job::{Enqueue, NewJob, OnDuplicate, UniqueBy, check_name, check_queue};
+pub use query::{Cursor, JobStatus, QueueStatus};
+pub use turn::{Done, FORGOTTEN, Leased, Turn};
+pub use view::Jobs;
 
 pub use schedule::{
     Cron, CronError, Due, Field, Interval, IntervalError, Misfire, Schedule, Zone, ZoneError,

@@ -35,3 +35,63 @@ pub const MISSED_MAX: u64 = 1_000;
 /// Microseconds after its slot in which a job is still in time, as in Quartz: a timer that wakes late, or a
 /// quick restart, is no misfire. Later, [`Misfire`](crate::Misfire) says what happens.
 pub const LATE_MICROS_MAX: u64 = 60 * 1_000_000;
+
+/// Jobs that are known at once, finished ones that are kept included (about 100 B of memory each). One more is
+/// refused until others are done and forgotten.
+pub const JOBS_MAX: usize = 50_000_000;
+
+/// Queues that are known at once (about 1 KiB each). A job of one more is refused.
+pub const QUEUES_MAX: usize = 10_000;
+
+/// Kinds of jobs, and names of workers that hold leases, that are known since the start (about 100 B each). A kind is a
+/// program's handler, so more mean that something else was put into it; one more is refused.
+pub const NAMES_MAX: usize = 65_536;
+
+/// Plans (attempts, timeout, backoff) that are known since the start (about 100 B each). One more is refused.
+pub const PLANS_MAX: usize = 65_536;
+
+/// Bytes of the name of a queue, kind, or worker: with the longest state it makes a topic. A longer one is refused.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of a job's args, and of a result or an error: what the log takes in one record with room for the rest.
+/// More is refused; put it elsewhere and enqueue where it is.
+pub const ARGS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Tags of a job, each of at most [`NAME_BYTES_MAX`] bytes. More are refused.
+pub const TAGS_MAX: usize = 16;
+
+/// Bytes of a job's metadata as JSON. More is refused.
+pub const METADATA_BYTES_MAX: usize = 16 * 1024;
+
+/// Attempts of a job. A plan with more is refused.
+pub const ATTEMPTS_MAX: u16 = 1_000;
+
+/// Milliseconds that a job waits between two attempts: a year. A plan with a longer wait is refused.
+pub const BACKOFF_MS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
+
+/// Waits in the list of a backoff. A longer one is refused.
+pub const BACKOFF_STEPS_MAX: usize = 32;
+
+/// Commands that are decided together: as many records as one batch of the log may have. More are refused.
+pub const COMMANDS_MAX: usize = 10_000;
+
+/// Jobs that one claim gets. Of a larger wish so many are given.
+pub const CLAIM_MAX: usize = 1_000;
+
+/// Queues that one claim looks at. More are refused.
+pub const CLAIM_QUEUES_MAX: usize = 64;
+
+/// Microseconds of log time for which the id of a job is remembered.
+pub const IDS_MICROS: u64 = 10 * 60 * 1_000_000;
+
+/// Ids of jobs that are remembered at once (about 80 B each); the oldest makes room.
+pub const IDS_MAX: usize = 1_000_000;
+
+/// Finished jobs of a queue that may be kept, of each final state. A control with more is refused.
+pub const KEPT_MAX: u32 = 10_000_000;
+
+/// Milliseconds for which finished jobs may be kept: ten years. A control with more is refused.
+pub const KEPT_MS_MAX: u64 = 10 * 366 * 24 * 3_600 * 1_000;
+
+/// Jobs that are listed at once. Of a larger wish so many are listed.
+pub const LISTED_MAX: usize = 1_000;

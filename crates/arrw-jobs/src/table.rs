@@ -1,0 +1,156 @@
+//! All jobs by their numbers. Grows by pieces, so that no insert among millions moves all of them.
+
+use hashbrown::HashTable;
+
+use crate::job::{Priority, State};
+use crate::mix::mix;
+
+/// Jobs that get their memory together: 192 KiB.
+const CHUNK: usize = 4_096;
+
+/// Parts of the index, each of which grows alone.
+const SHARDS: usize = 64;
+
+/// What is in memory of each job: 48 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Job {
+    /// Its number.
+    pub(crate) id: u64,
+    /// The newest record of it. While it is leased, that of its lease.
+    pub(crate) last: u64,
+    /// Its place among those of its state, in microseconds: see [`Changed::due`](crate::event::Changed).
+    pub(crate) due: u64,
+    pub(crate) queue: u32,
+    pub(crate) kind: u32,
+    pub(crate) plan: u32,
+    /// Where its key is, in [`Uniques`](crate::unique::Uniques); 0 for nowhere.
+    pub(crate) unique: u32,
+    pub(crate) attempt: u16,
+    pub(crate) state: State,
+    pub(crate) priority: Priority,
+    pub(crate) is_cancelling: bool,
+}
+
+/// The jobs.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    chunks: Vec<Vec<Job>>,
+    free: Vec<u32>,
+    index: Vec<HashTable<u32>>,
+    len: usize,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        let index = (0..SHARDS).map(|_| HashTable::new()).collect();
+        Self { chunks: Vec::new(), free: Vec::new(), index, len: 0 }
+    }
+}
+
+fn job_at(chunks: &[Vec<Job>], slot: u32) -> &Job {
+    let slot = slot as usize;
+    &chunks[slot / CHUNK][slot % CHUNK]
+}
+
+fn shard_of(hash: u64) -> usize {
+    // The lowest bits, as the table uses the highest.
+    usize::from(hash.to_le_bytes()[0]) % SHARDS
+}
+
+impl Table {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn slot(&self, id: u64) -> Option<u32> {
+        let hash = mix(id);
+        let is_it = |slot: &u32| job_at(&self.chunks, *slot).id == id;
+        self.index[shard_of(hash)].find(hash.rotate_right(6), is_it).copied()
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<&Job> {
+        self.slot(id).map(|slot| job_at(&self.chunks, slot))
+    }
+
+    /// Puts a job in, in place of the one with its number; answers that one.
+    pub(crate) fn insert(&mut self, job: Job) -> Option<Job> {
+        if let Some(slot) = self.slot(job.id) {
+            let slot = slot as usize;
+            return Some(std::mem::replace(&mut self.chunks[slot / CHUNK][slot % CHUNK], job));
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.chunks[slot as usize / CHUNK][slot as usize % CHUNK] = job;
+                slot
+            }
+            None => {
+                if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+                    self.chunks.push(Vec::with_capacity(CHUNK));
+                }
+                let before = (self.chunks.len() - 1) * CHUNK;
+                let chunk = self.chunks.last_mut().expect("there is one now");
+                chunk.push(job);
+                u32::try_from(before + chunk.len() - 1).expect("there are fewer than the limit")
+            }
+        };
+        let hash = mix(job.id);
+        let chunks = &self.chunks;
+        let rehash = |slot: &u32| mix(job_at(chunks, *slot).id).rotate_right(6);
+        self.index[shard_of(hash)].insert_unique(hash.rotate_right(6), slot, rehash);
+        self.len += 1;
+        None
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Job> {
+        let hash = mix(id);
+        let chunks = &self.chunks;
+        let is_it = |slot: &u32| job_at(chunks, *slot).id == id;
+        let entry = self.index[shard_of(hash)].find_entry(hash.rotate_right(6), is_it).ok()?;
+        let (slot, _) = entry.remove();
+        self.free.push(slot);
+        self.len -= 1;
+        Some(*job_at(&self.chunks, slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(id: u64) -> Job {
+        Job {
+            id,
+            last: id,
+            due: id,
+            queue: 0,
+            kind: 0,
+            plan: 0,
+            unique: 0,
+            attempt: 0,
+            state: State::Ready,
+            priority: Priority::Normal,
+            is_cancelling: false,
+        }
+    }
+
+    #[test]
+    fn jobs_are_found_by_their_numbers_and_their_room_is_used_again() {
+        assert_eq!(size_of::<Job>(), 48);
+        let mut table = Table::default();
+        for id in 1..=10_000 {
+            assert_eq!(table.insert(job(id)), None);
+        }
+        for id in (1..=10_000).step_by(2) {
+            assert_eq!(table.remove(id), Some(job(id)));
+        }
+        assert_eq!((table.len(), table.remove(1), table.get(3)), (5_000, None, None));
+        for id in 20_001..=25_000 {
+            assert_eq!(table.insert(job(id)), None);
+        }
+        assert_eq!(table.chunks.len(), 3, "no new memory");
+        let changed = Job { attempt: 7, ..job(20_001) };
+        assert_eq!(table.insert(changed), Some(job(20_001)));
+        assert_eq!((table.get(20_001), table.len()), (Some(&changed), 10_000));
+        assert!((2..=10_000).step_by(2).all(|id| table.get(id) == Some(&job(id))));
+    }
+}

@@ -1,0 +1,365 @@
+//! All jobs, as the log says: a function of its records, and of the time.
+//!
+//! Every change of a job goes through [`Jobs::set`], which keeps the orders, the digest and what takes the change
+//! back in step with it. So a change can be forgotten nowhere, and taking back is setting what was before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrw_log::{Record, Seq, Timestamp, crc64};
+
+use crate::codec::Out;
+use crate::control::{Control, QUEUE};
+use crate::event::{self, Changed, Enqueued, Event};
+use crate::ids::{IdChange, Ids, Known};
+use crate::job::{JobId, Plan, State, Unique};
+use crate::mix::mix_all;
+use crate::names::Names;
+use crate::queue::Queues;
+use crate::table::{Job, Table};
+use crate::turn::FORGOTTEN;
+use crate::unique::Uniques;
+
+/// The jobs.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    /// Up to when time has done its part.
+    pub(crate) now: Timestamp,
+    pub(crate) table: Table,
+    pub(crate) queues: Queues,
+    pub(crate) kinds: Names<str>,
+    pub(crate) plans: Names<Plan>,
+    pub(crate) uniques: Uniques,
+    /// Who has the leased jobs.
+    pub(crate) leases: BTreeMap<u64, Arc<str>>,
+    /// Where the args of jobs are, if not in the record that enqueued them.
+    pub(crate) moved: BTreeMap<u64, u64>,
+    pub(crate) ids: Ids,
+    jobs_sum: u64,
+    queues_sum: u64,
+    undo: Vec<Undo>,
+    /// True while changes may have to be taken back.
+    records: bool,
+}
+
+/// All that is known of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Image {
+    /// Its `unique` is 0: the key is beside it.
+    pub(crate) job: Job,
+    pub(crate) unique: Option<Unique>,
+    pub(crate) worker: Option<Arc<str>>,
+    pub(crate) args_at: Option<u64>,
+}
+
+/// A change, as what was before it.
+#[derive(Debug)]
+enum Undo {
+    Job(u64, Option<Image>),
+    Queue(u32, Control, u64),
+    Id(IdChange),
+}
+
+impl Jobs {
+    /// Takes in a record. It must come behind all that were taken in before.
+    pub fn apply(&mut self, record: &Record<'_>) {
+        if let Some((queue, state, event)) = event::of_record(record) {
+            self.advance(record.time());
+            match event {
+                Event::Enqueued(it) => {
+                    self.enqueued(record.seq(), record.time(), (queue, state), &it);
+                }
+                Event::Changed(it) => self.changed(record.seq(), record.time(), state, &it),
+            }
+        } else if record.kind() == QUEUE
+            && let Ok(name) = std::str::from_utf8(record.key())
+            && let Some(control) = Control::decode(record.payload())
+        {
+            self.advance(record.time());
+            self.controlled(name, control);
+        } else if record.kind() == FORGOTTEN
+            && let Ok(job) = record.payload().try_into()
+        {
+            self.advance(record.time());
+            self.set(u64::from_le_bytes(job), None);
+        }
+    }
+
+    /// Does what time alone brings up to `now`: jobs become ready, and finished ones are forgotten.
+    pub fn advance(&mut self, now: Timestamp) {
+        if now <= self.now {
+            return;
+        }
+        self.now = now;
+        // Nobody takes time back.
+        let records = std::mem::replace(&mut self.records, false);
+        while let Some((when, queue, state)) = self.queues.first_due()
+            && when <= now
+        {
+            let first = self.queues.get(queue).jobs(state).next();
+            let Some((_, id)) = first else { break };
+            if state.is_timed() {
+                let Some(mut image) = self.image(id) else { break };
+                image.job.state = State::Ready;
+                self.set(id, Some(&image));
+            } else {
+                self.set(id, None);
+            }
+        }
+        self.records = records;
+    }
+
+    /// When time alone brings something next.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.queues.first_due().map(|(when, _, _)| when)
+    }
+
+    /// A number for all of it: two that were made of the same records and advanced to the same time have the same.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        mix_all([self.now.micros(), self.jobs_sum, self.queues_sum, self.ids.sum()])
+    }
+
+    /// Up to when time has done its part.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// From now on changes can be [taken back](Self::take_back).
+    pub fn record_changes(&mut self) {
+        self.records = true;
+    }
+
+    /// How many changes can be taken back.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// Takes back the last changes, so that so many are left. What time brought stays.
+    pub fn take_back(&mut self, left: usize) {
+        let records = std::mem::replace(&mut self.records, false);
+        while left < self.undo.len() {
+            match self.undo.pop() {
+                Some(Undo::Job(id, before)) => self.set(id, before.as_ref()),
+                Some(Undo::Queue(queue, control, next)) => self.set_queue(queue, control, next),
+                Some(Undo::Id(change)) => self.ids.take_back(&change),
+                None => break,
+            }
+        }
+        self.records = records;
+    }
+
+    /// The changes so far stay.
+    pub fn keep_changes(&mut self) {
+        self.undo.clear();
+    }
+
+    pub(crate) fn image(&self, id: u64) -> Option<Image> {
+        let job = *self.table.get(id)?;
+        Some(Image {
+            job: Job { unique: 0, ..job },
+            unique: self.uniques.get(job.unique),
+            worker: (job.state == State::Leased).then(|| self.leases.get(&id).cloned()).flatten(),
+            args_at: if self.moved.is_empty() { None } else { self.moved.get(&id).copied() },
+        })
+    }
+
+    /// Has a job be as `after` says, or not be.
+    pub(crate) fn set(&mut self, id: u64, after: Option<&Image>) {
+        let before = self.image(id);
+        let weight = |image: Option<&Image>| image.map_or(0, |image| self.weigh(image));
+        let changed = weight(after).wrapping_sub(weight(before.as_ref()));
+        self.jobs_sum = self.jobs_sum.wrapping_add(changed);
+        let order = |image: &Image| {
+            let Job { queue, state, priority, due, .. } = image.job;
+            (queue, state, priority, (due, id))
+        };
+        let (from, to) = (before.as_ref().map(order), after.map(order));
+        if from != to {
+            if let Some((queue, state, priority, at)) = from {
+                self.queues.remove(queue, state, priority, at);
+            }
+            if let Some((queue, state, priority, at)) = to {
+                self.queues.insert(queue, state, priority, at);
+            }
+        }
+        self.set_beside(id, before.as_ref(), after);
+        if self.records {
+            self.undo.push(Undo::Job(id, before));
+        }
+    }
+
+    /// Keeps the tables in step with a job.
+    fn set_beside(&mut self, id: u64, before: Option<&Image>, after: Option<&Image>) {
+        let mut unique = self.table.get(id).map_or(0, |job| job.unique);
+        if before.and_then(|image| image.unique) != after.and_then(|image| image.unique) {
+            self.uniques.remove(unique);
+            unique = after
+                .and_then(|image| image.unique)
+                .map_or(0, |unique| self.uniques.insert(unique, id));
+        }
+        match after {
+            Some(image) => self.table.insert(Job { unique, ..image.job }),
+            None => self.table.remove(id),
+        };
+        let worker = |image: Option<&Image>| image.and_then(|image| image.worker.clone());
+        let (was, is) = (worker(before), worker(after));
+        if was != is {
+            match is {
+                Some(worker) => self.leases.insert(id, worker),
+                None => self.leases.remove(&id),
+            };
+        }
+        let args_at = |image: Option<&Image>| image.and_then(|image| image.args_at);
+        if args_at(before) != args_at(after) {
+            match args_at(after) {
+                Some(seq) => self.moved.insert(id, seq),
+                None => self.moved.remove(&id),
+            };
+        }
+    }
+
+    fn weigh(&self, image: &Image) -> u64 {
+        let Image { job, unique, worker, args_at } = image;
+        let small = u64::from(job.attempt) << 32
+            | u64::from(job.state.byte()) << 16
+            | u64::from(job.priority.byte()) << 8
+            | u64::from(job.is_cancelling);
+        let names = self.queues.get(job.queue).weight
+            ^ self.kinds.weight(job.kind).rotate_left(1)
+            ^ self.plans.weight(job.plan).rotate_left(2);
+        let unique = unique.map_or(0, |unique| {
+            let until = unique.until.micros();
+            mix_all([crc64(&unique.key), until, u64::from(unique.states)])
+        });
+        let worker = worker.as_ref().map_or(0, |worker| crc64(worker.as_bytes()));
+        let rest = unique ^ worker ^ args_at.unwrap_or(0);
+        mix_all([job.id, job.last, job.due, names, small, rest])
+    }
+
+    pub(crate) fn set_queue(&mut self, queue: u32, control: Control, next: u64) {
+        let before = self.queues.get(queue).weigh();
+        let (was_control, was_next) = self.queues.set(queue, control, next);
+        let after = self.queues.get(queue).weigh();
+        self.queues_sum = self.queues_sum.wrapping_add(after).wrapping_sub(before);
+        if self.records {
+            self.undo.push(Undo::Queue(queue, was_control, was_next));
+        }
+    }
+
+    pub(crate) fn enqueued(
+        &mut self,
+        seq: Seq,
+        time: Timestamp,
+        (queue, state): (&str, State),
+        it: &Enqueued<'_>,
+    ) {
+        let id = seq.get();
+        let queue = self.queues.number(queue);
+        let kind = self.kinds.number(it.kind, || crc64(it.kind.as_bytes()));
+        let plan = self.plan_number(&it.plan);
+        if let Some(holder) = it.unique.and_then(|unique| self.uniques.holder(&unique.key))
+            && let Some(mut image) = self.image(holder)
+        {
+            image.unique = None;
+            self.set(holder, Some(&image));
+        }
+        let due = if state == State::Scheduled { it.run_at } else { time };
+        let job = Job {
+            id,
+            last: id,
+            due: due.micros(),
+            queue,
+            kind,
+            plan,
+            unique: 0,
+            attempt: 0,
+            state,
+            priority: it.priority,
+            is_cancelling: false,
+        };
+        self.set(id, Some(&Image { job, unique: it.unique, worker: None, args_at: None }));
+        if let Some(of) = it.id {
+            let known = Known { body: of.body, job: id, time: time.micros() };
+            let (undo, records) = (&mut self.undo, self.records);
+            self.ids.add(of.key, known, |change| {
+                if records {
+                    undo.push(Undo::Id(change));
+                }
+            });
+        }
+    }
+
+    pub(crate) fn changed(&mut self, seq: Seq, time: Timestamp, state: State, it: &Changed<'_>) {
+        let id = it.job.get();
+        let Some(mut image) = self.image(id) else { return };
+        let job = &mut image.job;
+        job.state = state;
+        job.due = it.due.micros();
+        job.attempt = it.attempt;
+        // A wish to cancel is no new lease: the token stays. Who is to be cancelled gets no new one.
+        let is_lease = state == State::Leased && !it.is_cancelling;
+        if state != State::Leased || is_lease {
+            job.last = seq.get();
+        }
+        job.is_cancelling = it.is_cancelling;
+        let queue = job.queue;
+        image.worker = (state == State::Leased).then(|| Arc::from(it.worker));
+        if it.has_args {
+            image.args_at = Some(seq.get());
+        }
+        if state.is_final() && image.unique.is_some_and(|it| it.states & state.bit() == 0) {
+            image.unique = None;
+        }
+        self.set(id, Some(&image));
+        if state.is_final() {
+            let keep = self.queues.get(queue).keep(state).count as usize;
+            while keep < self.queues.get(queue).count(state) {
+                let Some((_, oldest)) = self.queues.get(queue).jobs(state).next() else { break };
+                self.set(oldest, None);
+            }
+        } else if is_lease {
+            let Control { rate, .. } = self.queues.get(queue).control;
+            if let Some(rate) = rate {
+                let (control, next) = (self.queues.get(queue).control, self.queues.get(queue).next);
+                self.set_queue(queue, control, rate.after(next, time));
+            }
+        }
+    }
+
+    pub(crate) fn plan_number(&mut self, plan: &Plan) -> u32 {
+        self.plans.number(plan, || {
+            let mut out = Out::default();
+            event::encode_plan(plan, &mut out);
+            crc64(&out.0)
+        })
+    }
+
+    pub(crate) fn controlled(&mut self, name: &str, control: Control) {
+        let queue = self.queues.number(name);
+        let next = self.queues.get(queue).next;
+        let next = if self.queues.get(queue).control.rate == control.rate { next } else { 0 };
+        self.set_queue(queue, control, next);
+    }
+
+    /// The state of a job; `None` when it is not known.
+    #[must_use]
+    pub fn state(&self, job: JobId) -> Option<State> {
+        self.table.get(job.get()).map(|job| job.state)
+    }
+
+    /// How many jobs are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// True when no job is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
