@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrw_log::{
-    Committed, Decider, Decision, Epoch, Kind, Place, Question, Record, Records, Seq, Settled,
+    Batch, Committed, Decider, Decision, Epoch, Kind, Place, Question, Record, Records, Seq,
+    Settled,
 };
 
 use crate::consumers::{Consumer, ConsumerFact, Consumers};
@@ -427,7 +428,7 @@ impl Rules {
                 let id = ids.asks.first().map(|ask| ask.id.clone()).unwrap_or_default();
                 refuse(RuleError::PartlyPublished { id })
             }
-            Some((_, Decision::Commit { .. })) | None => {
+            Some((_, Decision::Commit { .. } | Decision::Nothing)) | None => {
                 let decide = |it: &Acknowledgement| self.decide_consumer(&it.name, it.generation);
                 let refused = acknowledgements.iter().map(decide);
                 let mut refused = refused.filter(|it| matches!(it, Decision::Refuse(_)));
@@ -511,7 +512,7 @@ impl Rules {
 }
 
 impl Decider for Rules {
-    fn decide(&self, question: &Question, place: Place) -> Decision {
+    fn decide(&mut self, question: &Question, place: Place, _made: &mut Batch) -> Decision {
         let decision = self.answer(question, place);
         if let Decision::Refuse(refusal) = &decision
             && !matches!(refusal.downcast_ref(), Some(RuleError::AlreadyPublished { .. }))
@@ -528,6 +529,10 @@ impl Decider for Rules {
     }
 
     fn settle(&mut self, settled: Settled) {
+        if self.undo.is_empty() && self.undo_ids.is_empty() {
+            // The turn changed nothing here, and the digest is as it was.
+            return;
+        }
         let undo = std::mem::take(&mut self.undo);
         match settled {
             Settled::Committed => {

@@ -32,8 +32,8 @@ enum State {
 
 impl Append {
     pub(crate) fn new(shared: Arc<Opened>, batch: Batch) -> Self {
-        let (actual, max) = (batch.stored_bytes(), shared.intake.batch_bytes_max());
-        let state = if batch.is_empty() {
+        let (actual, max) = (batch.stored_bytes_max(), shared.intake.batch_bytes_max());
+        let state = if batch.is_empty() && batch.question().is_none() {
             State::Over(AppendError::Empty)
         } else if max < actual {
             State::Over(AppendError::TooLarge { actual, max })
@@ -101,7 +101,7 @@ fn send(shared: &Opened, batch: &Batch) -> Result<Ticket, AppendError> {
             Ok(ticket) => return Ok(ticket),
             Err(Refused::Closed) => return Err(shared.refusal()),
             Err(Refused::Busy) if shared.try_turn() => shared.hand_over(),
-            Err(Refused::Busy) => shared.intake.wait_for_room(batch.stored_bytes()),
+            Err(Refused::Busy) => shared.intake.wait_for_room(batch.stored_bytes_max()),
         }
     }
 }
@@ -117,7 +117,7 @@ impl Future for Append {
                 State::Sent(ticket) => return self.poll_sent(ticket, context),
                 State::Over(error) => return Poll::Ready(Err(error.clone())),
             };
-            let bytes = batch.stored_bytes();
+            let bytes = batch.stored_bytes_max();
             match self.shared.intake.put(batch, Wake::Writer(Some(context.waker().clone()))) {
                 Ok(ticket) => {
                     self.state = State::Sent(ticket);

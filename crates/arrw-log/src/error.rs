@@ -35,13 +35,13 @@ pub enum RecordError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// The batch holds no record. Nothing was written.
+    /// The batch holds no record and asks nothing. Nothing was written.
     #[error("the batch is empty; add a record to it")]
     Empty,
-    /// The batch does not fit into a frame of this log. Nothing was written.
+    /// The batch, with what it reserves, does not fit into a frame of this log. Nothing was written.
     #[error("the batch has {actual} bytes, and a frame of this log holds at most {max}; split it")]
     TooLarge {
-        /// Bytes of the batch.
+        /// Bytes of the batch, with those that it reserves.
         actual: usize,
         /// Bytes that fit.
         max: usize,
@@ -63,6 +63,20 @@ pub enum AppendError {
     /// The rules of the [`Decider`](crate::Decider) refused it. Nothing was written.
     #[error("{0}")]
     Refused(crate::decide::Refusal),
+    /// The [`Decider`](crate::Decider) made more for the batch than that
+    /// [reserves](crate::Batch::reserving), or more records than a batch may have: a fault of its rules.
+    /// Nothing was written.
+    #[error(
+        "the rules made {actual} {unit} of a batch that may have {max}; reserve more, or make less"
+    )]
+    OverReserved {
+        /// How much there was.
+        actual: usize,
+        /// How much there may be.
+        max: usize,
+        /// Of what.
+        unit: &'static str,
+    },
     /// The disk is full. Nothing was written; appends go on when there is space again.
     #[error("the disk is full; free space or shorten retention")]
     Full,
@@ -89,6 +103,7 @@ impl AppendError {
             | Self::Conflict { .. }
             | Self::TooManyTopics { .. }
             | Self::Refused(_)
+            | Self::OverReserved { .. }
             | Self::Full
             | Self::Closed
             | Self::Poisoned(_) => Outcome::Rejected,

@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     /// Bytes of its records.
     pub(crate) bytes: usize,
     pub(crate) records: u32,
+    /// Bytes that the decider may add.
+    pub(crate) reserved: usize,
     pub(crate) expected_last: Option<Seq>,
     /// For the log's decider.
     pub(crate) question: Option<Question>,
@@ -31,6 +33,8 @@ pub(crate) struct Entry {
 pub(crate) struct Chunk {
     /// Room for the frame's header, then the records, their places still blank.
     pub(crate) frame: Vec<u8>,
+    /// Bytes that the decider may add for them.
+    reserved: usize,
     pub(crate) entries: Vec<Entry>,
     pub(crate) answers: Arc<Answers>,
 }
@@ -40,11 +44,12 @@ impl Chunk {
         frame.clear();
         frame.resize(FRAME_HEADER_BYTES, 0);
         let (entries, answers) = (Vec::with_capacity(batches), Arc::new(Answers::new()));
-        Self { frame, entries, answers }
+        Self { frame, reserved: 0, entries, answers }
     }
 
-    fn bytes(&self) -> usize {
-        self.frame.len() - FRAME_HEADER_BYTES
+    /// Bytes that its records may take, before any is decided.
+    pub(crate) fn bytes(&self) -> usize {
+        self.frame.len() - FRAME_HEADER_BYTES + self.reserved
     }
 
     /// Wakes the tasks whose answers were given.
@@ -142,7 +147,7 @@ impl Intake {
         Self { state: Mutex::new(state), work, room, batches_max, bytes_max, frame_bytes_max }
     }
 
-    /// Bytes that a batch may have.
+    /// Bytes that a batch may have, with those that it reserves.
     pub(crate) fn batch_bytes_max(&self) -> usize {
         self.frame_bytes_max - FRAME_HEADER_BYTES
     }
@@ -153,7 +158,8 @@ impl Intake {
         if state.closed {
             return Err(Refused::Closed);
         }
-        if !self.has_room(&state, batch.stored_bytes()) {
+        let bytes = batch.stored_bytes_max();
+        if !self.has_room(&state, bytes) {
             return Err(Refused::Busy);
         }
         let (waker, wakes) = match wake {
@@ -161,13 +167,15 @@ impl Intake {
             Wake::Nobody => (None, false),
         };
         state.batches += 1;
-        state.bytes += batch.stored_bytes();
-        let chunk = self.chunk_for(&mut state, batch.stored_bytes());
+        state.bytes += bytes;
+        let chunk = self.chunk_for(&mut state, bytes);
         let ticket = Ticket::new(Arc::clone(&chunk.answers), chunk.entries.len());
         chunk.frame.extend_from_slice(batch.bytes());
+        chunk.reserved += batch.reserved();
         chunk.entries.push(Entry {
             bytes: batch.stored_bytes(),
             records: batch.records(),
+            reserved: batch.reserved(),
             expected_last: batch.expected_last(),
             question: batch.question().cloned(),
             urgency: batch.urgency(),

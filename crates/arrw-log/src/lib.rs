@@ -28,6 +28,7 @@ pub mod limits;
 #[doc(hidden)]
 pub mod fuzz;
 
+mod after_turn;
 mod append;
 mod backup;
 mod bytes_at;
@@ -65,7 +66,7 @@ pub use append::Append;
 pub use backup::{BackupReport, RestoreError, restore};
 pub use checkpoint::Checkpoint;
 pub use checksum::crc64;
-pub use decide::{Decider, Decision, Place, Question, Refusal, Settled};
+pub use decide::{AfterTurn, Decider, Decision, Place, Question, Refusal, Settled};
 pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{AppendError, Damage, OpenError, Outcome, ReadError, RecordError, UpkeepError};
 pub use frame::{Frame, Records};

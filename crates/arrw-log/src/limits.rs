@@ -17,6 +17,11 @@ pub const FRAME_BYTES_TARGET: usize = 1024 * 1024;
 /// Records of one batch, so that the answer to one caller does not hold up all others.
 pub const BATCH_RECORDS_MAX: u32 = 65_536;
 
+/// Bytes that a decider may add to a frame on its own ([`Decider::wants`](crate::Decider::wants)), and at
+/// most a quarter of a segment: it must not hold up those who wait for the frame, nor end a segment that
+/// is hardly used. Of what it wants beyond this it gets nothing in this turn.
+pub const DECIDER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Bytes of a topic's name. Fits one byte of the record's header.
 pub const TOPIC_BYTES_MAX: usize = 255;
 

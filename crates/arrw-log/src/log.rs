@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::after_turn::AfterTurns;
 use crate::append::Append;
 use crate::decide::Decider;
 use crate::environment::Environment;
@@ -112,6 +113,7 @@ impl Log {
             first: AtomicU64::new(superblock.start.next_seq.get()),
             superblock: Mutex::new(superblock),
             writer: Mutex::new(Writer::new(epoch, recovered.active, recovered.topics, tip, time)),
+            after_turns: AfterTurns::default(),
             intake: Intake::new(
                 options.intake_batches_max,
                 options.intake_bytes_max,
@@ -217,7 +219,11 @@ impl Log {
     ///
     /// Waits for a commit that is under way. Before this, such batches are committed as any other.
     pub fn set_decider(&self, decider: Box<dyn Decider>) {
-        self.shared().with_writer(|writer| writer.set_decider(decider));
+        let before = self.shared().with_writer(|writer| {
+            (self.shared().after_turns.set(decider.after_turn()), writer.set_decider(decider))
+        });
+        // Not under the writer's lock: what is called may have a handle of this log.
+        drop(before);
     }
 
     /// Runs `look` between two commits, with the position behind the last one: what a decider shows then
@@ -375,6 +381,7 @@ impl Owner {
         *closed = Some(finished.clone());
         drop(closed);
         self.shared.wake();
+        self.shared.after_turns.call();
         finished
     }
 

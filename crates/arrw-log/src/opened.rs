@@ -1,15 +1,18 @@
 //! What all handles of an open log share, and the order in which its locks are taken.
 //!
 //! ```text
-//! writer  ->  upkeep's runner  ->  superblock  ->  one of: intake, ring, segments, upkeep, holds, a ticket
+//! writer  ->  upkeep's runner  ->  superblock  ->  one of: intake, ring, segments, upkeep, holds, a ticket,
+//!                                                          the call after turns
 //! ```
 //! The right-hand ones are held for memory work only and never two at a time. Tasks are woken by
-//! [`Opened::wake`] and by the turn that answers them, while no lock is held: a waker may run anything.
+//! [`Opened::wake`] and by the turn that answers them, while no lock is held: a waker may run anything. So may
+//! what the decider wants called after each turn.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::after_turn::AfterTurns;
 use crate::environment::Environment;
 use crate::error::{AppendError, UpkeepError};
 use crate::intake::{Found, Intake};
@@ -36,6 +39,7 @@ pub(crate) struct Opened {
     pub(crate) log_id: u128,
     pub(crate) superblock: Mutex<Superblock>,
     pub(crate) writer: Mutex<Writer>,
+    pub(crate) after_turns: AfterTurns,
     pub(crate) intake: Intake,
     pub(crate) ring: Ring,
     pub(crate) segments: Segments,
@@ -109,10 +113,14 @@ impl Opened {
         result
     }
 
-    /// Wakes the tasks that wait for records or for room. No lock may be held.
+    /// Wakes the tasks that wait for records or for room, and tells the decider's if the log stopped. No
+    /// lock may be held.
     pub(crate) fn wake(&self) {
         self.ring.wake();
         self.intake.wake();
+        if self.poison.get().is_some() {
+            self.after_turns.tell_stop();
+        }
     }
 
     /// The writer's role, for who looks at the intake afterwards.
@@ -132,6 +140,7 @@ impl Opened {
         chunk.wake();
         self.wake();
         self.intake.give_back(chunk.frame);
+        self.after_turns.call();
     }
 
     /// Adds the mark that proves the last frame.
@@ -238,6 +247,9 @@ impl Opened {
             Drive::Callers => {
                 while self.intake.has_work() && self.try_turn() {}
                 self.run_upkeep();
+                if self.poison.get().is_some() {
+                    self.wake();
+                }
             }
         }
     }

@@ -15,6 +15,10 @@ pub(crate) enum Bug {
     PublishBeforeCommit = 5,
     /// Trims one segment more than it may.
     TrimTooFar = 6,
+    /// Tells the decider nothing of batches for which it made records.
+    MadeUntold = 21,
+    /// Says that all was committed when it was taken back.
+    SettleUnwritten = 22,
 }
 
 /// True when this fault is switched on. Always false in a product build, and then optimised away.

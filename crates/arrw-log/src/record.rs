@@ -7,8 +7,8 @@ use crate::decide::Question;
 use crate::error::RecordError;
 use crate::frame::Records;
 use crate::limits::{
-    BATCH_RECORDS_MAX, HEADER_NAME_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, KEY_BYTES_MAX,
-    NUMBER_MAX, RECORD_BYTES_MAX,
+    BATCH_RECORDS_MAX, DECIDER_BYTES_MAX, HEADER_NAME_BYTES_MAX, HEADER_VALUE_BYTES_MAX,
+    HEADERS_MAX, KEY_BYTES_MAX, NUMBER_MAX, RECORD_BYTES_MAX,
 };
 use crate::position::{Seq, Timestamp};
 use crate::topic::check_topic;
@@ -77,6 +77,23 @@ pub struct Batch {
     expected_last: Option<Seq>,
     urgency: Urgency,
     question: Option<Question>,
+    /// Bytes that the decider may add.
+    reserved: usize,
+}
+
+impl NewRecord<'_> {
+    /// Bytes that it takes in a frame, if it is within the limits.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| 3 + name.len() + value.len());
+        padded(self.unpadded(headers.sum()))
+    }
+
+    /// The same without what follows it up to the next.
+    fn unpadded(&self, headers_len: usize) -> usize {
+        let parts = [self.topic.len(), self.key.len(), headers_len, self.payload.len()];
+        parts.iter().fold(RECORD_HEADER_BYTES, |sum, part| sum.saturating_add(*part))
+    }
 }
 
 impl Batch {
@@ -114,9 +131,7 @@ impl Batch {
         check("key", record.key.len(), KEY_BYTES_MAX, "bytes")?;
         let count = self.records as usize + 1;
         check("batch", count, BATCH_RECORDS_MAX as usize, "records")?;
-        let parts = [record.topic.len(), record.key.len(), headers_len, record.payload.len()];
-        let unpadded =
-            parts.iter().fold(RECORD_HEADER_BYTES, |sum, part| sum.saturating_add(*part));
+        let unpadded = record.unpadded(headers_len);
         check("record", unpadded, RECORD_BYTES_MAX, "bytes")?;
 
         let start = self.bytes.len();
@@ -176,10 +191,19 @@ impl Batch {
         self
     }
 
-    /// Has the log's [`Decider`](crate::Decider) decide whether the batch is committed.
+    /// Has the log's [`Decider`](crate::Decider) decide whether the batch is committed. Such a batch may
+    /// have no record.
     #[must_use]
     pub fn asking(mut self, question: Question) -> Self {
         self.question = Some(question);
+        self
+    }
+
+    /// Lets the [`Decider`](crate::Decider) make so many bytes of records for the batch, 0 if this is not
+    /// called. They count wherever the size of a batch is bounded, whether or not they are made.
+    #[must_use]
+    pub fn reserving(mut self, bytes: usize) -> Self {
+        self.reserved = bytes;
         self
     }
 
@@ -202,10 +226,24 @@ impl Batch {
         self.records == 0
     }
 
-    /// Bytes that it takes in a frame.
+    /// Bytes that it takes in a frame, without those that it [reserves](Self::reserving).
     #[must_use]
     pub fn stored_bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Bytes that it may take in a frame.
+    pub(crate) fn stored_bytes_max(&self) -> usize {
+        self.bytes.len().saturating_add(self.reserved)
+    }
+
+    /// Takes all records away and keeps their memory, up to the most that a decider may add at a time.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        if DECIDER_BYTES_MAX < self.bytes.capacity() {
+            self.bytes.shrink_to(DECIDER_BYTES_MAX);
+        }
+        (self.records, self.last_at) = (0, 0);
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
@@ -223,6 +261,10 @@ impl Batch {
 
     pub(crate) fn question(&self) -> Option<&Question> {
         self.question.as_ref()
+    }
+
+    pub(crate) fn reserved(&self) -> usize {
+        self.reserved
     }
 
     pub(crate) fn urgency(&self) -> Urgency {
@@ -486,6 +528,7 @@ mod tests {
     #[test]
     fn a_record_survives_its_bytes() {
         let mut batch = Batch::of(sample()).unwrap();
+        assert_eq!(batch.stored_bytes(), sample().stored_bytes());
         batch.push(NewRecord { payload: b"control", ..NewRecord::default() }).unwrap();
         assert_eq!(batch.bytes().len() % 8, 0);
 

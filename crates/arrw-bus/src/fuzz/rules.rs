@@ -105,7 +105,7 @@ impl Pair {
     }
 
     /// Asks a question; answers which kind of decision came of it.
-    fn decide(&self, input: &mut Input<'_>) -> usize {
+    fn decide(&mut self, input: &mut Input<'_>) -> usize {
         let ask = match input.byte() % 5 {
             0 => producer(input),
             1 => Ask::Consumer { name: input.text().to_owned(), generation: input.number() },
@@ -127,7 +127,11 @@ impl Pair {
             | Ask::Consumer { .. } => 1,
         };
         let question: Question = Arc::new(ask);
-        match self.rules.decide(&question, Place { seq: self.next, time: self.time }) {
+        let place = Place { seq: self.next, time: self.time };
+        let mut made = Batch::new();
+        let decision = self.rules.decide(&question, place, &mut made);
+        assert!(made.is_empty(), "the bus makes no records");
+        match decision {
             Decision::Commit { skip } => {
                 assert!(skip < counted.max(1), "{skip} of {counted} are left out");
                 0
@@ -136,7 +140,7 @@ impl Pair {
                 assert!(committed.first < self.next, "{committed:?} is still to come");
                 1
             }
-            Decision::Refuse(_) => 2,
+            Decision::Refuse(_) | Decision::Nothing => 2,
         }
     }
 }

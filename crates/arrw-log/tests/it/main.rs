@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 mod behaviour;
+mod made;
+mod maker;
 mod offline;
 mod recovery;
 mod support;

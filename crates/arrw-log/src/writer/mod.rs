@@ -3,29 +3,32 @@
 //! It is a role and not a thread: whoever holds its lock is the writer. See
 //! `docs/decisions/0002-the-writer-is-a-role.md`.
 
+mod drafting;
+
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::decide::{Decider, Decision, Place, Settled};
+use crate::decide::{Decider, Settled};
 use crate::environment::Clock;
 use crate::error::AppendError;
 use crate::frame::{
-    FRAME_HEADER_BYTES, Frame, FrameKind, FrameStamp, Records, decode_header, frame_len, seal,
+    FRAME_HEADER_BYTES, Frame, FrameKind, FrameStamp, decode_header, frame_len, seal,
 };
 use crate::intake::{Chunk, Entry};
-use crate::limits::{FRAME_BYTES_MAX, TOPICS_MAX};
+use crate::limits::{DECIDER_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::planted::{Bug, is_planted};
 use crate::position::{Epoch, Seq, Timestamp, Tip};
-use crate::record::{Urgency, set_place, topic_of};
+use crate::record::{Batch, Urgency};
 use crate::recovery::Active;
 use crate::ring::Ring;
 use crate::segment::{Footer, IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, Segments};
 use crate::storage::{is_full, write_all_at};
-use crate::ticket::{Answer, Committed};
 use crate::topics::{TopicEnd, Topics};
 use crate::upkeep::{FileLen, NoSpare, Seal, Spare, Upkeep};
+
+use drafting::Moment;
 
 /// What the writer needs from the rest of the log while it has its turn.
 pub(crate) struct Surroundings<'a> {
@@ -54,14 +57,21 @@ pub(crate) struct Writer {
     epoch: Epoch,
     active: Active,
     tip: Tip,
+    /// When the last frame was committed.
     time: Timestamp,
+    /// The last time that was given to a frame or a decider, which may have come to nothing.
+    last_time: Timestamp,
     /// The last record that is synced.
     durable: Seq,
     topics: Topics,
     /// Who decides on batches that ask.
     decider: Option<Box<dyn Decider>>,
-    /// True when it was told of records that are not on the disk yet.
+    /// True when it was asked and does not know yet what came of it.
     is_unsettled: bool,
+    /// Memory for what it makes.
+    made: Batch,
+    /// Memory for batches that had to make room for that.
+    behind: Vec<u8>,
     /// True when the last frame is not yet proven by a mark.
     unmarked: bool,
     /// Frames written, for telling whether there was any.
@@ -77,13 +87,13 @@ struct Draft {
     time: Timestamp,
 }
 
-/// What was decided of a batch.
-#[derive(Debug)]
-enum Decided {
-    /// It is in the frame, some of its first records perhaps left out.
-    Placed { bytes: usize, records: u32, last_offset: u64 },
-    /// An earlier one did what it asks for.
-    Earlier(Committed),
+/// What a frame may use.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    /// Which batches may use the space that there is.
+    urgency: Urgency,
+    /// Bytes that the decider may add of its own.
+    more: usize,
 }
 
 /// Why a frame was not committed.
@@ -109,18 +119,21 @@ impl Writer {
             active,
             tip,
             time,
+            last_time: time,
             durable,
             topics,
             decider: None,
             is_unsettled: false,
+            made: Batch::new(),
+            behind: Vec::new(),
             unmarked: false,
             frames: 0,
         }
     }
 
-    /// Has `decider` decide from now on.
-    pub(crate) fn set_decider(&mut self, decider: Box<dyn Decider>) {
-        self.decider = Some(decider);
+    /// Has `decider` decide from now on; answers who did before.
+    pub(crate) fn set_decider(&mut self, decider: Box<dyn Decider>) -> Option<Box<dyn Decider>> {
+        self.decider.replace(decider)
     }
 
     /// Commits the batches of `chunk` as one frame and answers them.
@@ -128,28 +141,32 @@ impl Writer {
         self.topics.make_room(around.first);
         let draft = Draft { kind: FrameKind::Records, count: 0, time: self.next_time(around) };
         let (count, mut answers) = match self.make_room_for(chunk, around) {
-            Ok(urgency) => self.decide_all(chunk, urgency, draft.time, around.first),
+            Ok(room) => {
+                self.decide_all(chunk, room, Moment { time: draft.time, oldest: around.first })
+            }
             Err(error) => (0, chunk.entries.iter().map(|_| Err(error.clone())).collect()),
         };
         if is_planted(Bug::AckBeforeSync) {
             chunk.answers.give(answers.clone());
         }
-        let mut turn = Turn::Done;
+        let (mut turn, mut settled) = (Turn::Done, Settled::Committed);
         if count > 0 {
             let committed = self.commit(&mut chunk.frame, Draft { count, ..draft }, around);
             match committed {
                 Ok(()) => (),
                 // Those who were refused on a state that never came learn the same.
-                Err(NotCommitted::Full) => answers.fill(Err(AppendError::Full)),
+                Err(NotCommitted::Full) => {
+                    answers.fill(Err(AppendError::Full));
+                    settled = Settled::TakenBack;
+                }
                 Err(NotCommitted::Failed(error)) => {
                     // Those who were refused on that state do not know either.
                     answers.fill(Err(AppendError::Unknown(Arc::clone(&error))));
-                    turn = Turn::Failed(error);
+                    (turn, settled) = (Turn::Failed(error), Settled::TakenBack);
                 }
             }
-            let is_there = answers.iter().any(Result::is_ok);
-            self.settle(if is_there { Settled::Committed } else { Settled::TakenBack });
         }
+        self.settle(settled);
         if !is_planted(Bug::AckBeforeSync) {
             chunk.answers.give(answers);
         }
@@ -163,24 +180,28 @@ impl Writer {
         Turn::Done
     }
 
-    /// Goes on to the next segment when the frame does not fit into this one. Answers which batches may
-    /// use the space that there is.
+    /// Goes on to the next segment when the frame does not fit into this one, with what the decider wants
+    /// to add to it. Answers what the frame may use.
     fn make_room_for(
         &mut self,
         chunk: &Chunk,
         around: &Surroundings<'_>,
-    ) -> Result<Urgency, AppendError> {
-        let len = frame_len(chunk.frame.len() - FRAME_HEADER_BYTES);
-        if len as u64 <= self.room() {
-            return Ok(Urgency::Ordinary);
+    ) -> Result<Room, AppendError> {
+        let more = self.more_at_most(chunk, around.upkeep.segment_bytes());
+        if self.has_room(chunk.bytes() + more) {
+            return Ok(Room { urgency: Urgency::Ordinary, more });
         }
         match self.roll(Urgency::Ordinary, around) {
-            Ok(()) => Ok(Urgency::Ordinary),
+            Ok(()) => Ok(Room { urgency: Urgency::Ordinary, more }),
+            // What the decider wants is no reason to refuse a batch.
+            Err(_) if self.has_room(chunk.bytes()) => {
+                Ok(Room { urgency: Urgency::Ordinary, more: 0 })
+            }
             Err(AppendError::Full) => {
                 let reserved = |entry: &Entry| entry.urgency == Urgency::Reserved;
                 if chunk.entries.iter().any(reserved) {
                     self.roll(Urgency::Reserved, around)?;
-                    return Ok(Urgency::Reserved);
+                    return Ok(Room { urgency: Urgency::Reserved, more: 0 });
                 }
                 Err(AppendError::Full)
             }
@@ -188,117 +209,29 @@ impl Writer {
         }
     }
 
-    /// Decides the batches one after the other, each on the state that those before it leave. What is
-    /// refused leaves the frame. Answers how many records are in it, and the answers.
-    fn decide_all(
-        &mut self,
-        chunk: &mut Chunk,
-        allowed: Urgency,
-        time: Timestamp,
-        oldest: Seq,
-    ) -> (u32, Vec<Answer>) {
-        let mut answers = Vec::with_capacity(chunk.entries.len());
-        let (mut at, mut end, mut count) = (FRAME_HEADER_BYTES, FRAME_HEADER_BYTES, 0);
-        for entry in &chunk.entries {
-            if end != at {
-                chunk.frame.copy_within(at..at + entry.bytes, end);
-            }
-            at += entry.bytes;
-            let next = self.tip.next_seq.plus(u64::from(count));
-            let answer = if allowed == Urgency::Reserved && entry.urgency == Urgency::Ordinary {
-                Err(AppendError::Full)
-            } else {
-                let place = Place { seq: next, time };
-                self.decide(entry, place, oldest, &mut chunk.frame[..end + entry.bytes])
-            };
-            answers.push(answer.map(|decided| match decided {
-                Decided::Earlier(committed) => committed,
-                Decided::Placed { bytes, records, last_offset } => {
-                    end += bytes;
-                    count += records;
-                    let last = next.plus(u64::from(records)).previous();
-                    Committed { epoch: self.epoch, first: next, last, last_offset, time }
-                }
-            }));
-        }
-        chunk.frame.truncate(end);
-        (count, answers)
+    /// Bytes that the decider may add to the frame of `chunk`, if there is room for them.
+    fn more_at_most(&self, chunk: &Chunk, segment_bytes: u64) -> usize {
+        let Some(wanted) = self.decider.as_ref().map(|decider| decider.wants()) else { return 0 };
+        let frame_bytes = frame_bytes_max(segment_bytes);
+        let left = frame_bytes.saturating_sub(FRAME_HEADER_BYTES + chunk.bytes());
+        wanted.min(DECIDER_BYTES_MAX).min(frame_bytes / 4).min(left)
     }
 
-    /// Gives the records of a batch, the last of `frame`, their places, if nothing speaks against it.
-    fn decide(
-        &mut self,
-        entry: &Entry,
-        place: Place,
-        oldest: Seq,
-        frame: &mut [u8],
-    ) -> Result<Decided, AppendError> {
-        let next = place.seq;
-        if let Some(expected) = entry.expected_last.filter(|last| *last != next.previous()) {
-            return Err(AppendError::Conflict { expected, actual: next.previous() });
-        }
-        let start = frame.len() - entry.bytes;
-        let (mut bytes, mut records) = (entry.bytes, entry.records);
-        let asked = entry.question.as_ref().zip(self.decider.as_deref());
-        match asked.map(|(question, decider)| decider.decide(question, place)) {
-            None => (),
-            Some(Decision::Answer(committed)) => return Ok(Decided::Earlier(committed)),
-            Some(Decision::Refuse(refusal)) => return Err(AppendError::Refused(refusal)),
-            Some(Decision::Commit { skip }) => {
-                for _ in 0..skip {
-                    bytes -= topic_of(&frame[frame.len() - bytes..]).0;
-                }
-                records -= skip;
-                frame.copy_within(frame.len() - bytes.., start);
-            }
-        }
-        let end = start + bytes;
-        if let Some(last_offset) = self.place(&mut frame[start..end], next, oldest) {
-            if entry.question.is_some()
-                && let Some(decider) = &mut self.decider
-            {
-                decider.place(Records::bare(&frame[start..end], records, next, place.time));
-                self.is_unsettled = true;
-            }
-            return Ok(Decided::Placed { bytes, records, last_offset });
-        }
-        // Its first records may have found places. They go with the rest; those before it stay.
-        self.topics.roll_back(self.active.segment.header.ordinal);
-        self.place(&mut frame[FRAME_HEADER_BYTES..start], self.tip.next_seq, oldest)
-            .expect("these records found their places before");
-        Err(AppendError::TooManyTopics { max: TOPICS_MAX })
-    }
-
-    /// Tells the decider what became of what it was told of.
+    /// Tells the decider what became of what it was asked and told of.
     fn settle(&mut self, settled: Settled) {
         if std::mem::take(&mut self.is_unsettled)
             && let Some(decider) = &mut self.decider
         {
-            decider.settle(settled);
+            let hides = is_planted(Bug::SettleUnwritten);
+            decider.settle(if hides { Settled::Committed } else { settled });
         }
     }
 
-    /// Gives `records`, from `first` on, their places; `None` when a topic finds none.
-    fn place(&mut self, records: &mut [u8], first: Seq, oldest: Seq) -> Option<u64> {
-        let ordinal = self.active.segment.header.ordinal;
-        let (mut at, mut seq, mut last_offset) = (0, first, 0);
-        while at < records.len() {
-            let (len, topic) = topic_of(&records[at..]);
-            last_offset = 0;
-            if !topic.is_empty() {
-                let place = self.topics.place(topic, seq, oldest, ordinal).ok()?;
-                last_offset = place.offset;
-                set_place(&mut records[at..], place);
-            }
-            at += len;
-            seq = seq.next();
-        }
-        Some(last_offset)
-    }
-
-    /// The time of the next frame: never before that of the last.
-    fn next_time(&self, around: &Surroundings<'_>) -> Timestamp {
-        around.clock.now().max(Timestamp::from_micros(self.time.micros() + 1))
+    /// The time of the next frame: behind every time that was given before.
+    fn next_time(&mut self, around: &Surroundings<'_>) -> Timestamp {
+        let behind = Timestamp::from_micros(self.last_time.micros() + 1);
+        self.last_time = around.clock.now().max(behind);
+        self.last_time
     }
 
     /// Writes, syncs and publishes a frame.
@@ -395,6 +328,11 @@ impl Writer {
         let limit = around.upkeep.segment_bytes();
         self.active = Active { segment: new, file: spare.file, at, limit };
         Ok(())
+    }
+
+    /// True when a frame with such a body fits into the segment. Nothing always does: no frame is written.
+    fn has_room(&self, body_len: usize) -> bool {
+        body_len == 0 || frame_len(body_len) as u64 <= self.room()
     }
 
     /// Bytes left in the segment.
