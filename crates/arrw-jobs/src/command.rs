@@ -3,7 +3,7 @@
 use crate::control::{Control, Keep, Rate};
 use crate::error::JobError;
 use crate::job::{JobId, Token};
-use crate::limits::{ARGS_BYTES_MAX, CLAIM_QUEUES_MAX};
+use crate::limits::{ARGS_BYTES_MAX, CLAIM_QUEUES_MAX, LEASE_BYTES_MAX};
 use crate::new_job::{Enqueue, check_json, check_name, check_queue};
 
 /// One thing to be done.
@@ -28,6 +28,23 @@ pub enum Command {
         /// What changes.
         change: ControlChange,
     },
+}
+
+impl Command {
+    /// Bytes that its records take in the log at most.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        match self {
+            // As a new job, or as the new args of the first.
+            Self::Enqueue(it) => LEASE_BYTES_MAX + it.payload.len() + it.fact.len(),
+            Self::Finish(it) => LEASE_BYTES_MAX + it.detail.0.len(),
+            Self::Cancel(_)
+            | Self::Retry(_)
+            | Self::Discard(_)
+            | Self::Delete(_)
+            | Self::Queue { .. } => LEASE_BYTES_MAX,
+        }
+    }
 }
 
 /// What changes of how a queue is run.

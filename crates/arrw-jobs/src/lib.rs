@@ -75,6 +75,7 @@ pub use control::{Control, Keep, QUEUE, Rate};
 pub use error::{JobError, Refused};
 pub use event::FACT;
 pub use job::{JobId, Plan, Priority, State, Token, Unique};
+pub use limits::LEASE_BYTES_MAX;
 pub use new_job::{Enqueue, NewJob, OnDuplicate, UniqueBy, check_name, check_queue};
 pub use query::{Cursor, JobStatus, QueueStatus};
 pub use turn::{Done, FORGOTTEN, Leased, Turn};

@@ -95,3 +95,6 @@ pub const KEPT_MS_MAX: u64 = 10 * 366 * 24 * 3_600 * 1_000;
 
 /// Jobs that are listed at once. Of a larger wish so many are listed.
 pub const LISTED_MAX: usize = 1_000;
+
+/// Bytes of a record that tells of a change of a job, without what its worker tells: its names at their longest.
+pub const LEASE_BYTES_MAX: usize = 1_024;

@@ -143,6 +143,31 @@ impl Jobs {
         jobs.take(limit.min(LISTED_MAX)).map(|job| self.status(job)).collect()
     }
 
+    /// The oldest record that holds args of a job in one of the states that `counts` says. Looks at all jobs.
+    #[must_use]
+    pub fn oldest_args(&self, counts: impl Fn(State) -> bool) -> Option<Seq> {
+        let at = |job: &Job| self.moved.get(&job.id).copied().unwrap_or(job.id);
+        let jobs = self.table.iter().filter(|job| counts(job.state));
+        jobs.map(at).min().map(Seq::new)
+    }
+
+    /// When a queue with ready jobs gives the next one, if only its rate holds it up.
+    #[must_use]
+    pub fn opens_at(&self, queue: &str) -> Option<Timestamp> {
+        let queue = self.queues.get(self.queues.find(queue)?);
+        queue.first_ready()?;
+        let rate = queue.control.rate.filter(|_| !queue.control.is_paused)?;
+        let at = rate.allows_at(queue.next);
+        (self.now < at).then_some(at)
+    }
+
+    /// True when a queue gives a job now to who asks.
+    #[must_use]
+    pub fn has_work(&self, queue: &str) -> bool {
+        let queue = self.queues.find(queue).map(|number| self.queues.get(number));
+        queue.is_some_and(|queue| queue.first_ready().is_some() && queue.is_open(self.now))
+    }
+
     /// All leases: the job, what proves the lease, and who has it, by job.
     pub fn leases(&self) -> impl Iterator<Item = (JobId, Token, &Arc<str>)> {
         self.leases.iter().filter_map(|(id, worker)| {

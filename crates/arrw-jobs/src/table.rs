@@ -72,6 +72,12 @@ impl Table {
         self.slot(id).map(|slot| job_at(&self.chunks, slot))
     }
 
+    /// All jobs, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Job> {
+        let slots = self.index.iter().flatten();
+        slots.map(|slot| job_at(&self.chunks, *slot))
+    }
+
     /// Puts a job in, in place of the one with its number; answers that one.
     pub(crate) fn insert(&mut self, job: Job) -> Option<Job> {
         if let Some(slot) = self.slot(job.id) {

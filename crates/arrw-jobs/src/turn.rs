@@ -105,17 +105,18 @@ impl<'a> Turn<'a> {
     }
 
     /// Hands out jobs, one of each queue by turns, beginning with the one at `start`. A queue that is paused or at its
-    /// limit gives none.
-    pub fn claim(&mut self, claim: &Claim, start: usize) -> Vec<Leased> {
+    /// limit gives none. At most `max`, and as many as are wanted.
+    pub fn claim(&mut self, claim: &Claim, start: usize, max: usize) -> Vec<Leased> {
+        let count = claim.count().min(max);
         let find = |name: &String| self.jobs.queues.find(name);
         let mut queues: Vec<u32> = claim.queues().iter().filter_map(find).collect();
         let turn = start.checked_rem(queues.len()).unwrap_or(0);
         queues.rotate_left(turn);
         let mut leased = Vec::new();
-        while !queues.is_empty() && leased.len() < claim.count() {
+        while !queues.is_empty() && leased.len() < count {
             let mut is_full = false;
             queues.retain(|queue| {
-                if is_full || leased.len() == claim.count() {
+                if is_full || leased.len() == count {
                     return true;
                 }
                 let queue = self.jobs.queues.get(*queue);

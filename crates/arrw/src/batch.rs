@@ -88,7 +88,9 @@ impl<'a> Batch<'a> {
         }
         let done = acknowledgements.iter().map(|it| (it.name.clone(), it.seq)).collect::<Vec<_>>();
         let ask = Ask::Batch(BatchAsk { ids, acknowledgements });
-        let append = self.shared.log.append(batch.asking(Arc::new(ask)));
+        // The log refuses one without records only if it asks nothing.
+        let batch = if batch.is_empty() { batch } else { batch.asking(Arc::new(ask)) };
+        let append = self.shared.log.append(batch);
         let publish = Publish::durable(append, Shape::Mixed(done.len() as u64));
         Ok(Commit { publish, shared: self.shared, acknowledged: done })
     }

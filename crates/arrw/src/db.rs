@@ -14,9 +14,13 @@ use arrw_log::{
 
 use crate::batch::Batch;
 use crate::bus::Bus;
+use crate::jobs::memory::Saver;
+use crate::jobs::rules::Core;
+use crate::jobs::{Jobbing, Jobs};
 use crate::memory::{Alarm, Alarms, Due, Shadow};
 use crate::pump::Pump;
 use crate::retention::Keeper;
+use crate::views::Views;
 
 /// Settings of a database.
 #[derive(Clone, Debug)]
@@ -51,6 +55,7 @@ pub(crate) struct Shared {
     /// What keeps history for each consumer.
     holds: Mutex<BTreeMap<String, Hold>>,
     pub(crate) alarms: Alarms,
+    pub(crate) jobs: Jobbing,
     due: Arc<Due>,
     saver: Mutex<Option<JoinHandle<()>>>,
     /// Kept by the log's waker as well; here so that it lives as long as the log.
@@ -85,6 +90,8 @@ impl Db {
         let log = Log::open_with(environment.clone(), options.log)?;
         let draw = || environment.entropy.draw();
         let shadow = Shadow::open(&log)?;
+        let (jobs_saver, jobs) = Saver::open(&log, shadow.alarms())?;
+        let core = Core::new(jobs);
         let rules = Rules::new(log.epoch(), shadow.memory().clone());
         let keeper = Keeper {
             log: log.clone(),
@@ -92,14 +99,18 @@ impl Db {
             committed: rules.committed(),
             floors: rules.floors(),
         };
-        log.set_decider(Box::new(rules));
+        log.set_decider(Box::new(Views::new(rules, Arc::clone(&core))));
         let reader = log.follow();
         let dispatch = Arc::new(Dispatch::new(reader.next_seq(), draw()));
         let tail = Tail::new(Epoch::from_random(draw()), options.volatile_bytes, draw());
         let due = Arc::new(Due::every(segment_bytes));
         let pump = Pump::start(Arc::clone(&dispatch), Arc::clone(&due), reader);
         let alarms = shadow.alarms();
-        let saver = start_saver(&due, shadow, &keeper)?;
+        let jobs =
+            Jobbing::start(Arc::clone(&core), &log, &environment.clock).map_err(|source| {
+                OpenError::Io { action: "start the thread `arrw-jobs`".to_owned(), source }
+            })?;
+        let saver = start_saver(&due, (shadow, jobs_saver, core), &keeper)?;
         let shared = Shared {
             log,
             environment,
@@ -108,6 +119,7 @@ impl Db {
             keeper,
             holds: Mutex::new(BTreeMap::new()),
             alarms,
+            jobs,
             due,
             saver: Mutex::new(Some(saver)),
             _pump: pump,
@@ -120,6 +132,12 @@ impl Db {
     #[must_use]
     pub fn bus(&self) -> Bus {
         Bus::new(Arc::clone(&self.shared))
+    }
+
+    /// The job queue.
+    #[must_use]
+    pub fn jobs(&self) -> Jobs {
+        Jobs::new(Arc::clone(&self.shared))
     }
 
     /// Writes of several kinds that are committed together.
@@ -216,12 +234,12 @@ fn environment_in(folder: &Path) -> Result<Environment, OpenError> {
 /// Saves checkpoints and keeps topics to their retention, on a thread of its own.
 fn start_saver(
     due: &Arc<Due>,
-    shadow: Shadow,
+    savers: (Shadow, Saver, Arc<Core>),
     keeper: &Keeper,
 ) -> Result<JoinHandle<()>, OpenError> {
     let (due, keeper) = (Arc::clone(due), keeper.clone());
     let name = "arrw-checkpoint";
-    let save = move || due.save_until_closed(shadow, &keeper);
+    let save = move || due.save_until_closed(savers, &keeper);
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(save)
@@ -230,6 +248,7 @@ fn start_saver(
 
 impl Shared {
     fn close(&self) -> Result<(), UpkeepError> {
+        self.jobs.close();
         self.due.close();
         let saver = self.saver.lock().expect("no holder of this lock panics").take();
         if let Some(saver) = saver {

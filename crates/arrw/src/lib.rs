@@ -29,6 +29,7 @@ mod db;
 mod error;
 mod events;
 mod history;
+mod jobs;
 mod memory;
 mod parker;
 mod publish;
@@ -36,6 +37,7 @@ mod pump;
 mod retention;
 mod stats;
 mod subscription;
+mod views;
 
 pub use arrw_bus::{
     CONTENT_TYPE_DEFAULT, Event, EventError, Filter, FilterError, NewEvent, RuleError,
@@ -53,6 +55,11 @@ pub use arrw_log::fuzz;
 #[doc(hidden)]
 pub use arrw_log::planted_bug;
 
+pub use arrw_jobs::{
+    Backoff, Claim, Command, Control, ControlChange, Cursor, Detail, Done, Finish, JobError, JobId,
+    JobStatus, Keep, NewJob, OnDuplicate, Outcome as JobOutcome, Plan, Priority, QueueStatus, Rate,
+    Refused, State as JobState, Token, Unique, UniqueBy, limits as job_limits,
+};
 pub use batch::{Batch, Commit};
 pub use bus::Bus;
 pub use consumer::{Acknowledge, Consumer, ConsumerStatus, check_consumer_name};
@@ -60,6 +67,10 @@ pub use db::{Db, Options};
 pub use error::{ConsumerError, PublishError, SubscribeError, SubscriptionError};
 pub use events::{Events, Iter, SharedKey};
 pub use history::{HISTORY_LIMIT_MAX, History, HistoryError, HistoryQuery, Order, Topic};
+pub use jobs::{
+    ClaimError, Claiming, Enqueued, Enqueuing, Job, Jobs, JobsError, Payload, Running,
+    limits as jobs_limits,
+};
 pub use memory::Alarm;
 pub use publish::{Publish, Published};
 pub use retention::{Removed, RetentionError};

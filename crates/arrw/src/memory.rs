@@ -12,6 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use arrw_bus::{Memory, OnDisk};
 use arrw_log::{Checkpoint, Hold, Log, OpenError, ReadError, Reader, Seq, Start};
 
+use crate::jobs::memory::Saver;
+use crate::jobs::rules::Core;
 use crate::retention::Keeper;
 
 /// Name of the checkpoint's file.
@@ -165,7 +167,11 @@ impl Due {
     }
 
     /// Saves checkpoints and keeps topics to their retention, as a thread of its own, until it is closed.
-    pub(crate) fn save_until_closed(&self, mut shadow: Shadow, keeper: &Keeper) {
+    pub(crate) fn save_until_closed(
+        &self,
+        (mut shadow, mut jobs, core): (Shadow, Saver, Arc<Core>),
+        keeper: &Keeper,
+    ) {
         loop {
             let mut state = self.lock();
             while state.bytes < self.every_bytes && !state.closing {
@@ -175,6 +181,7 @@ impl Due {
             let closing = state.closing;
             drop(state);
             shadow.save(&keeper.log, &keeper.committed);
+            jobs.save(&keeper.log, &core);
             keeper.floors.forget(keeper.log.first());
             if closing {
                 return;

@@ -7,6 +7,7 @@ mod consumers;
 mod fan_out;
 mod follow;
 mod history;
+mod jobs;
 mod model;
 mod once;
 mod policies;

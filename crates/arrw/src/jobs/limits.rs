@@ -1,0 +1,16 @@
+//! Every bound of the engine's jobs, with its unit, its reason and what happens when it is reached.
+
+/// Milliseconds for which a worker may be silent when nothing else is set: then its jobs go back.
+pub const LEASE_MS_DEFAULT: u64 = 60_000;
+
+/// Milliseconds for which a worker may be silent at least. Less is taken as this: a busy machine is silent for as long.
+pub const LEASE_MS_MIN: u64 = 1_000;
+
+/// Milliseconds for which a worker may be silent at most: a day. More is taken as this.
+pub const LEASE_MS_MAX: u64 = 24 * 3_600 * 1_000;
+
+/// Leases that are ended together when their time is over: what a frame takes in a millisecond or two.
+pub(crate) const FINISHED_AT_ONCE: usize = 1_000;
+
+/// Milliseconds after which whoever minds the time looks again, even when nothing is due: the clock may have been set.
+pub(crate) const LOOK_MS_MAX: u64 = 1_000;

@@ -1,0 +1,95 @@
+//! Makes the jobs from their last checkpoint and the log behind it, and saves the next one.
+//!
+//! As with the bus, the next checkpoint is made by reading on from the one before, never from the live state, and saved
+//! only if both have one digest. The copy is in memory only meanwhile.
+
+use arrw_jobs::{Jobs, State};
+use arrw_log::{Checkpoint, Hold, Log, OpenError, ReadError, Seq, Start};
+
+use crate::jobs::rules::Core;
+use crate::memory::{Alarm, Alarms};
+
+/// Name of the checkpoint's file.
+const NAME: &str = "jobs";
+
+/// What saves the jobs.
+#[derive(Debug)]
+pub(crate) struct Saver {
+    /// What is not in a checkpoint yet, and what live jobs need, must not be trimmed.
+    hold: Hold,
+    /// The record that the last checkpoint was made of.
+    saved: Option<Seq>,
+    alarms: Alarms,
+}
+
+impl Saver {
+    /// Makes the jobs of all that the log holds.
+    pub(crate) fn open(log: &Log, alarms: Alarms) -> Result<(Self, Jobs), OpenError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Io {
+            action: "make the jobs from the log".to_owned(),
+            source: std::io::Error::other(source),
+        };
+        let hold = log.hold(log.first()).map_err(|error| failed(error.into()))?;
+        let (saved, jobs) = read(log, log.tail()).map_err(|error| failed(error.into()))?;
+        let mut saver = Self { hold, saved, alarms };
+        saver.release(&jobs);
+        Ok((saver, jobs))
+    }
+
+    /// Lets go of history that neither the next checkpoint nor a live job needs.
+    fn release(&mut self, jobs: &Jobs) {
+        let Some(saved) = self.saved else { return };
+        let needed = jobs.oldest_args(|state| !state.is_final() || state == State::Dead);
+        self.hold.advance(needed.unwrap_or(saved.next()).min(saved.next()));
+    }
+
+    /// Reads on from the last checkpoint and saves what came of it. What fails is tried again with the next one.
+    pub(crate) fn save(&mut self, log: &Log, live: &Core) {
+        let (seq, now, digest) = log.between_commits(|position| {
+            let jobs = &live.lock().jobs;
+            (position.seq, jobs.now(), jobs.digest())
+        });
+        if self.saved == Some(seq) {
+            return;
+        }
+        let Ok((_, mut jobs)) = read(log, seq.next()) else { return };
+        jobs.advance(now);
+        if jobs.digest() != digest {
+            let _raised_before = self.alarms.set(Alarm::Diverged { at: seq });
+        }
+        if self.alarms.get().is_some() {
+            return;
+        }
+        let checkpoint = Checkpoint { seq, bytes: jobs.encode() };
+        if log.save_checkpoint(NAME, &checkpoint).is_ok() {
+            self.saved = Some(seq);
+            self.release(&jobs);
+        }
+    }
+}
+
+/// The jobs as of the record before `end`, and up to where their checkpoint went.
+fn read(
+    log: &Log,
+    end: Seq,
+) -> Result<(Option<Seq>, Jobs), Box<dyn std::error::Error + Send + Sync>> {
+    let loaded = log.load_checkpoint(NAME)?;
+    let decoded =
+        loaded.and_then(|checkpoint| Some((Jobs::decode(&checkpoint.bytes)?, checkpoint.seq)));
+    let (mut jobs, saved) = match decoded {
+        Some((jobs, seq)) => (jobs, Some(seq)),
+        None => (Jobs::default(), None),
+    };
+    let from = saved.map_or(log.first(), |seq| seq.next().max(log.first()));
+    let mut reader = log.reader(Start::At(from))?;
+    while reader.next_seq() < end {
+        match reader.try_next() {
+            Ok(None) => break,
+            Ok(Some(frame)) => frame.records().for_each(|record| jobs.apply(&record)),
+            // A repair gave them up: nobody knows more.
+            Err(ReadError::Lost { .. }) => (),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok((saved, jobs))
+}

@@ -1,0 +1,166 @@
+//! Minds the time for the jobs: what became ready is handed out, what took too long ends, and the jobs of workers that
+//! are gone go back.
+//!
+//! Nothing of it is in the log until it happens, so waiting and heartbeats write nothing; after a start everybody has
+//! the whole grace again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrw_jobs::{Command, Detail, Finish, JobId, Outcome, Token};
+use arrw_log::{Batch, Clock, Log, Timestamp, Urgency};
+
+use crate::jobs::limits::{FINISHED_AT_ONCE, LEASE_MS_DEFAULT, LOOK_MS_MAX};
+use crate::jobs::rules::{Core, JobAsk, State};
+
+const UNPOISONED: &str = "no holder of this lock panics";
+
+/// Who minds the time.
+#[derive(Debug)]
+pub(crate) struct Minder {
+    log: Log,
+    core: Arc<Core>,
+    clock: Arc<dyn Clock>,
+    /// When attempts are over, and what proves their leases.
+    timeouts: BTreeMap<(u64, JobId), Token>,
+}
+
+/// A worker that is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Worker {
+    /// In microseconds: its leases are lost if it is not heard of before.
+    pub(crate) until: u64,
+}
+
+impl State {
+    /// A worker was heard of.
+    pub(crate) fn heard_of(&mut self, name: &str, now: Timestamp, lease_ms: u64) {
+        let until = now.micros().saturating_add(lease_ms.saturating_mul(1_000));
+        match self.workers.get_mut(name) {
+            Some(worker) => worker.until = until.max(worker.until),
+            None => {
+                self.workers.insert(Arc::from(name), Worker { until });
+            }
+        }
+    }
+}
+
+impl Minder {
+    /// One that gives all who have leases now their whole grace.
+    pub(crate) fn new(log: Log, core: Arc<Core>, clock: Arc<dyn Clock>) -> Self {
+        let now = clock.now();
+        let mut timeouts = BTreeMap::new();
+        let mut state = core.lock();
+        let leases: Vec<_> = state
+            .jobs
+            .leases()
+            .map(|(job, token, worker)| (job, token, Arc::clone(worker)))
+            .collect();
+        for (job, token, worker) in leases {
+            state.heard_of(&worker, now, LEASE_MS_DEFAULT);
+            let timeout_ms = state.jobs.get(job).map_or(0, |status| status.plan.timeout_ms);
+            if timeout_ms != 0 {
+                timeouts.insert((after(now, u64::from(timeout_ms)), job), token);
+            }
+        }
+        drop(state);
+        Self { log, core, clock, timeouts }
+    }
+
+    /// Minds the time until the jobs are closed, as a thread of its own.
+    pub(crate) fn run(mut self) {
+        loop {
+            self.mind();
+            let mut state = self.core.lock();
+            let now = self.clock.now();
+            let next = self.next(&state);
+            while !state.closed && state.given.is_empty() && state.abandoned.is_empty() {
+                let due = [next, state.next_due()].into_iter().flatten().min();
+                let left = due
+                    .map(|due| due.micros().saturating_sub(now.micros()).min(LOOK_MS_MAX * 1_000));
+                state.planned = due;
+                match left {
+                    Some(0) => break,
+                    Some(left) => {
+                        let wait = Duration::from_micros(left);
+                        state = self.core.sooner.wait_timeout(state, wait).expect(UNPOISONED).0;
+                        break;
+                    }
+                    None => state = self.core.sooner.wait(state).expect(UNPOISONED),
+                }
+            }
+            state.planned = None;
+            if state.closed {
+                return;
+            }
+        }
+    }
+
+    fn next(&self, state: &State) -> Option<Timestamp> {
+        let timeout = self.timeouts.keys().next().map(|(at, _)| *at);
+        let lost = state.workers.values().map(|worker| worker.until).min();
+        [timeout, lost].into_iter().flatten().min().map(Timestamp::from_micros)
+    }
+
+    /// Does all that is due now.
+    pub(crate) fn mind(&mut self) {
+        let now = self.clock.now();
+        let mut ended = Vec::new();
+        let mut state = self.core.lock();
+        for lease in std::mem::take(&mut state.abandoned) {
+            ended.push(finish(lease.job, lease.token, Outcome::Release, Detail::default()));
+        }
+        for given in std::mem::take(&mut state.given) {
+            let at = after(now, u64::from(given.timeout_ms));
+            self.timeouts.insert((at, given.job), given.token);
+        }
+        while let Some(entry) = self.timeouts.first_entry()
+            && entry.key().0 <= now.micros()
+        {
+            let ((_, job), token) = entry.remove_entry();
+            let is_held = state.jobs.get(job).is_some_and(|it| it.last == token.seq());
+            if is_held {
+                let outcome = Outcome::Fail { retry_in_ms: None };
+                ended.push(finish(job, token, outcome, Detail::error("the attempt timed out")));
+            }
+        }
+        let is_lost = |until: u64| until <= now.micros();
+        if state.workers.values().any(|worker| is_lost(worker.until)) {
+            let of_lost = state.jobs.leases().filter(|(_, _, worker)| {
+                state.workers.get(*worker).is_none_or(|worker| is_lost(worker.until))
+            });
+            let lost = "the worker was not heard of in time";
+            ended.extend(
+                of_lost
+                    .map(|(job, token, _)| finish(job, token, Outcome::Lost, Detail::error(lost))),
+            );
+            state.workers.retain(|_, worker| !is_lost(worker.until));
+        }
+        let is_due = state.next_due().is_some_and(|due| due <= now);
+        drop(state);
+        let mut ended = ended.into_iter().peekable();
+        if is_due && ended.peek().is_none() {
+            self.ask(JobAsk::tick(), 0);
+        }
+        while ended.peek().is_some() {
+            let commands: Vec<Command> = ended.by_ref().take(FINISHED_AT_ONCE).collect();
+            let bytes = commands.iter().map(Command::bytes_max).sum();
+            self.ask(JobAsk::new(commands, true), bytes);
+        }
+    }
+
+    /// Has it decided. What the log refuses now is due again at once, or the log has stopped.
+    fn ask(&self, ask: JobAsk, bytes: usize) {
+        let batch = Batch::new().reserving(bytes).with_urgency(Urgency::Reserved);
+        let _refused = self.log.append(batch.asking(Arc::new(ask))).wait();
+    }
+}
+
+fn finish(job: JobId, token: Token, outcome: Outcome, detail: Detail) -> Command {
+    Command::Finish(Finish { job, token, outcome, detail })
+}
+
+fn after(now: Timestamp, ms: u64) -> u64 {
+    now.micros().saturating_add(ms.saturating_mul(1_000))
+}

@@ -1,0 +1,250 @@
+//! The job queue: enqueue, claim, finish; what may be asked of jobs and queues.
+//!
+//! A claim that finds nothing waits in memory, with the writer. The turn that commits a job hands it out as well: from
+//! enqueue to worker is one commit.
+
+use std::sync::{Arc, Mutex};
+
+use arrw_jobs::{
+    Claim, Command, Cursor, Detail, Enqueue, Finish, JobId, JobStatus, NewJob, Outcome,
+    QueueStatus, State, Token,
+};
+use arrw_log::{Batch, Clock, Log, ReadError, Urgency};
+
+use crate::db::Shared;
+
+pub mod limits;
+
+mod claiming;
+mod error;
+pub(crate) mod memory;
+pub(crate) mod minder;
+mod records;
+pub(crate) mod rules;
+mod running;
+mod slot;
+
+pub use claiming::{Claiming, Job};
+pub use error::{ClaimError, JobsError};
+pub use records::Payload;
+pub use running::{Enqueued, Enqueuing, Running};
+
+use minder::Minder;
+use rules::{Core, JobAsk};
+use slot::Slot;
+
+/// What the jobs of a database share.
+#[derive(Debug)]
+pub(crate) struct Jobbing {
+    pub(crate) core: Arc<Core>,
+    minder: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Jobbing {
+    /// Has the time minded, on a thread of its own.
+    pub(crate) fn start(
+        core: Arc<Core>,
+        log: &Log,
+        clock: &Arc<dyn Clock>,
+    ) -> std::io::Result<Self> {
+        let minder = Minder::new(log.clone(), Arc::clone(&core), Arc::clone(clock));
+        let thread = std::thread::Builder::new().name("arrw-jobs".to_owned());
+        let thread = thread.spawn(move || minder.run())?;
+        Ok(Self { core, minder: Mutex::new(Some(thread)) })
+    }
+
+    /// Ends all who wait, and the thread.
+    pub(crate) fn close(&self) {
+        self.core.close();
+        let minder = self.minder.lock().expect("no holder of this lock panics").take();
+        if let Some(minder) = minder {
+            minder.join().expect("minding the time does not panic");
+        }
+    }
+}
+
+/// The job queue of a database. Clones are handles to the same one.
+///
+/// ```
+/// use arrw::{Claim, Db, NewJob};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let db = Db::in_memory()?;
+/// let jobs = db.jobs();
+/// jobs.enqueue(&NewJob::new("mail", "welcome", r#"{"to": "ada@example.org"}"#))?.wait()?;
+///
+/// let job = jobs.claim(Claim::new("worker-1", ["mail"], 1)?).wait(None)?.remove(0);
+/// assert_eq!((job.kind(), job.args()), ("welcome", r#"{"to": "ada@example.org"}"#));
+/// jobs.complete(&job, "null")?.wait()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    shared: Arc<Shared>,
+}
+
+impl Jobs {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Enqueues a job: wait for the answer, or await it. It comes when the job is on the disk.
+    ///
+    /// # Errors
+    /// When the job cannot be as it is. That it is refused is the answer's to say.
+    pub fn enqueue(&self, job: &NewJob<'_>) -> Result<Enqueuing, JobsError> {
+        self.enqueue_all(std::slice::from_ref(job))
+    }
+
+    /// Enqueues jobs, next to each other: all of them, or none.
+    ///
+    /// # Errors
+    /// When one of them cannot be as it is, or there are too many. That one is refused is the answer's to say.
+    pub fn enqueue_all(&self, jobs: &[NewJob<'_>]) -> Result<Enqueuing, JobsError> {
+        let now = self.shared.environment.clock.now();
+        let commands = jobs.iter().enumerate().map(|(index, job)| {
+            let enqueue = Enqueue::new(job, now);
+            enqueue.map(Command::Enqueue).map_err(|error| JobsError::Job { index, error })
+        });
+        let commands = commands.collect::<Result<Vec<Command>, JobsError>>()?;
+        Ok(Enqueuing::new(self.run(commands, false)?))
+    }
+
+    /// Runs commands in their order, each on what those before it leave. With `each`, those that are refused are
+    /// left out, and the answer says which; else one that is refused has none of them done.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn run(&self, commands: Vec<Command>, each: bool) -> Result<Running, JobsError> {
+        let max = arrw_jobs::limits::COMMANDS_MAX;
+        if max < commands.len() {
+            return Err(JobsError::TooMany { actual: commands.len(), max });
+        }
+        let finishes = |command: &Command| match command {
+            Command::Enqueue(_) => false,
+            Command::Finish(_)
+            | Command::Cancel(_)
+            | Command::Retry(_)
+            | Command::Discard(_)
+            | Command::Delete(_)
+            | Command::Queue { .. } => true,
+        };
+        let urgency = match commands.iter().all(finishes) {
+            true => Urgency::Reserved,
+            false => Urgency::Ordinary,
+        };
+        let bytes = commands.iter().map(Command::bytes_max).sum();
+        let ask = Arc::new(JobAsk::new(commands, each));
+        let batch = Batch::new().reserving(bytes).with_urgency(urgency).asking(ask.clone());
+        Ok(Running::new(self.shared.log.append(batch), ask))
+    }
+
+    /// Claims jobs: waits for them with [`Claiming::wait`], or await it.
+    #[must_use]
+    pub fn claim(&self, claim: Claim) -> Claiming {
+        self.claim_for(claim, limits::LEASE_MS_DEFAULT)
+    }
+
+    /// Claims jobs for a worker that may be silent for so many milliseconds: then its jobs go back. Every call that
+    /// names the worker counts.
+    #[must_use]
+    pub fn claim_for(&self, claim: Claim, lease_ms: u64) -> Claiming {
+        let lease_ms = lease_ms.clamp(limits::LEASE_MS_MIN, limits::LEASE_MS_MAX);
+        Claiming::new(Arc::clone(&self.shared), Slot::new(claim, true, lease_ms))
+    }
+
+    /// Claims the jobs that are there, without waiting for any. Still waits for the commit of their leases.
+    #[must_use]
+    pub fn claim_now(&self, claim: Claim) -> Claiming {
+        let slot = Slot::new(claim, false, limits::LEASE_MS_DEFAULT);
+        Claiming::new(Arc::clone(&self.shared), slot)
+    }
+
+    /// Completes a job with a result, which is JSON. It never runs again.
+    ///
+    /// # Errors
+    /// When the result is no JSON, or too large. That the lease is over is the answer's to say.
+    pub fn complete(&self, job: &Job, result: &str) -> Result<Running, JobsError> {
+        self.finish(job.id(), job.token(), Outcome::Complete, Detail::result(result)?)
+    }
+
+    /// Ends a failed attempt: the job is tried again as its plan says, or goes to the dead ones.
+    ///
+    /// # Errors
+    /// Never now; that the lease is over is the answer's to say.
+    pub fn fail(&self, job: &Job, error: &str) -> Result<Running, JobsError> {
+        let outcome = Outcome::Fail { retry_in_ms: None };
+        self.finish(job.id(), job.token(), outcome, Detail::error(error))
+    }
+
+    /// Ends a lease in any way.
+    ///
+    /// # Errors
+    /// Never now; that the lease is over is the answer's to say.
+    pub fn finish(
+        &self,
+        job: JobId,
+        token: Token,
+        outcome: Outcome,
+        detail: Detail,
+    ) -> Result<Running, JobsError> {
+        self.run(vec![Command::Finish(Finish { job, token, outcome, detail })], false)
+    }
+
+    /// A worker is alive: its leases are good for as long as it may be silent again. Answers those of its jobs that
+    /// are to be cancelled. Writes nothing.
+    #[must_use]
+    pub fn heartbeat(&self, worker: &str, lease_ms: u64) -> Vec<JobId> {
+        let lease_ms = lease_ms.clamp(limits::LEASE_MS_MIN, limits::LEASE_MS_MAX);
+        let now = self.shared.environment.clock.now();
+        let mut state = self.shared.jobs.core.lock();
+        state.heard_of(worker, now, lease_ms);
+        let of_worker = state.jobs.leases().filter(|(_, _, holder)| &***holder == worker);
+        let cancelling =
+            of_worker.filter(|(job, _, _)| state.jobs.get(*job).is_some_and(|it| it.is_cancelling));
+        cancelling.map(|(job, _, _)| job).collect()
+    }
+
+    /// What is known of a job; `None` when there is none, or it was forgotten.
+    #[must_use]
+    pub fn get(&self, job: JobId) -> Option<JobStatus> {
+        self.looking(|jobs| jobs.get(job))
+    }
+
+    /// What a job was enqueued with. Reads the disk when it is not in memory.
+    ///
+    /// # Errors
+    /// When the log cannot be read there.
+    pub fn payload(&self, status: &JobStatus) -> Result<Option<Payload>, ReadError> {
+        Ok(records::payloads(&self.shared.log, &[status.args_at])?.pop())
+    }
+
+    /// Queues behind the one of that name, by name, at most `limit`.
+    #[must_use]
+    pub fn queues(&self, after: &str, limit: usize) -> Vec<QueueStatus> {
+        self.looking(|jobs| jobs.queues(after, limit))
+    }
+
+    /// One queue; `None` when nothing was ever enqueued there.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> Option<QueueStatus> {
+        self.looking(|jobs| jobs.queue(name))
+    }
+
+    /// Jobs of a queue in a state, in the order in which they come, behind `after`, at most `limit` and 1,000.
+    #[must_use]
+    pub fn list(
+        &self,
+        queue: &str,
+        state: State,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Vec<JobStatus> {
+        self.looking(|jobs| jobs.list(queue, state, after, limit))
+    }
+
+    /// Looks between two commits, at what is on the disk.
+    fn looking<T>(&self, look: impl FnOnce(&arrw_jobs::Jobs) -> T) -> T {
+        self.shared.log.between_commits(|_| look(&self.shared.jobs.core.lock().jobs))
+    }
+}

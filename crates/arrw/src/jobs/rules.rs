@@ -1,0 +1,338 @@
+//! The jobs' part of the writer: decides commands where their place is decided, and hands out jobs to those who wait
+//! at the end of the turn, in the same frame. So a job and the lease of it can be one commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::task::Waker;
+
+use arrw_jobs::{Command, Done, Jobs, LEASE_BYTES_MAX, Leased, Refused, Turn};
+use arrw_log::{Batch, Decision, Place, Settled, Timestamp};
+
+use crate::jobs::minder::Worker;
+use crate::jobs::slot::{Slot, Stage};
+
+/// What a batch asks the jobs.
+#[derive(Debug)]
+pub(crate) struct JobAsk {
+    pub(crate) commands: Vec<Command>,
+    /// Records of the batch that stand before those of the commands.
+    pub(crate) own: u32,
+    /// When one is refused the others are done all the same; else nothing is.
+    pub(crate) each: bool,
+    /// A claim that is to be answered in this turn if it does not wait.
+    pub(crate) claim: Option<u64>,
+    /// What became of them, known when the batch is answered.
+    pub(crate) answers: OnceLock<Vec<Result<Done, Refused>>>,
+}
+
+impl JobAsk {
+    pub(crate) fn new(commands: Vec<Command>, each: bool) -> Self {
+        Self { commands, own: 0, each, claim: None, answers: OnceLock::new() }
+    }
+
+    /// Nothing, but that there be a turn.
+    pub(crate) fn tick() -> Self {
+        Self::new(Vec::new(), true)
+    }
+}
+
+/// One of several commands was refused, so none was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{refused}")]
+pub(crate) struct RefusedAt {
+    /// Which, from 0.
+    pub(crate) index: usize,
+    /// Why.
+    pub(crate) refused: Refused,
+}
+
+/// The jobs and who waits for them, shared by the writer and all handles.
+#[derive(Debug)]
+pub(crate) struct Core {
+    state: Mutex<State>,
+    /// Notified when something is due sooner than whoever waits for it knows.
+    pub(crate) sooner: Condvar,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Between two commits: what is on the disk.
+    pub(crate) jobs: Jobs,
+    waiting: BTreeMap<u64, Arc<Slot>>,
+    by_queue: BTreeMap<String, BTreeSet<u64>>,
+    /// Those who do not wait and whose turn this is.
+    asked: Vec<u64>,
+    /// Jobs wanted by those who wait.
+    wanted: usize,
+    next_waiter: u64,
+    /// With which of its queues a claim begins.
+    rotation: usize,
+    /// Where to go back to when what was decided last finds no place.
+    unplaced: Option<usize>,
+    /// What was decided last for those who wait, and all of it in this turn.
+    deciding: Vec<(u64, Arc<Slot>, Vec<Leased>)>,
+    decided: Vec<(u64, Arc<Slot>, Vec<Leased>)>,
+    to_wake: Vec<Waker>,
+    /// Leases that came when nobody wanted them any more.
+    pub(crate) abandoned: Vec<Leased>,
+    /// Leases that were handed out and are not looked after yet.
+    pub(crate) given: Vec<Given>,
+    /// Who was heard of lately.
+    pub(crate) workers: BTreeMap<Arc<str>, Worker>,
+    pub(crate) closed: bool,
+    /// When whoever minds the time will look next; `None` for not before it is told.
+    pub(crate) planned: Option<Timestamp>,
+}
+
+/// A lease whose attempt may take only so long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given {
+    pub(crate) job: arrw_jobs::JobId,
+    pub(crate) token: arrw_jobs::Token,
+    pub(crate) timeout_ms: u32,
+}
+
+impl Core {
+    pub(crate) fn new(mut jobs: Jobs) -> Arc<Self> {
+        jobs.record_changes();
+        let state = State {
+            jobs,
+            waiting: BTreeMap::new(),
+            by_queue: BTreeMap::new(),
+            asked: Vec::new(),
+            wanted: 0,
+            next_waiter: 0,
+            rotation: 0,
+            unplaced: None,
+            deciding: Vec::new(),
+            decided: Vec::new(),
+            to_wake: Vec::new(),
+            abandoned: Vec::new(),
+            given: Vec::new(),
+            workers: BTreeMap::new(),
+            closed: false,
+            planned: None,
+        };
+        Arc::new(Self { state: Mutex::new(state), sooner: Condvar::new() })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+
+    /// Has a claim wait; answers its number.
+    pub(crate) fn wait(&self, slot: &Arc<Slot>) -> u64 {
+        let mut state = self.lock();
+        let number = state.next_waiter;
+        state.next_waiter += 1;
+        if state.closed {
+            let _nobody_waits_yet = slot.end(Stage::Closed);
+            return number;
+        }
+        state.insert(number, Arc::clone(slot));
+        number
+    }
+
+    /// A claim was given up.
+    pub(crate) fn forget(&self, number: u64) {
+        self.lock().remove(number);
+    }
+
+    /// Ends all who wait.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        state.by_queue.clear();
+        state.wanted = 0;
+        drop(state);
+        self.sooner.notify_all();
+        for slot in waiting.into_values() {
+            if let Some(waker) = slot.end(Stage::Closed) {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Wakes those who got jobs, and whoever minds the time if that is needed.
+    pub(crate) fn after_turn(&self) {
+        let mut state = self.lock();
+        let wakers = std::mem::take(&mut state.to_wake);
+        let must_look = state.is_sooner() || !state.given.is_empty() || !state.abandoned.is_empty();
+        drop(state);
+        if must_look {
+            self.sooner.notify_all();
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// True when something is due sooner than whoever minds the time will look.
+    pub(crate) fn is_sooner(&self) -> bool {
+        let next = self.next_due();
+        next.zip(self.planned).is_some_and(|(next, planned)| next < planned)
+            || next.is_some() && self.planned.is_none()
+    }
+
+    /// When time alone brings something next, for a job or for who waits.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let opens = self.by_queue.keys().filter_map(|queue| self.jobs.opens_at(queue)).min();
+        [self.jobs.next_due(), opens].into_iter().flatten().min()
+    }
+
+    fn insert(&mut self, number: u64, slot: Arc<Slot>) {
+        self.wanted += slot.claim.count();
+        for queue in slot.claim.queues() {
+            match self.by_queue.get_mut(queue) {
+                Some(numbers) => {
+                    numbers.insert(number);
+                }
+                None => {
+                    self.by_queue.insert(queue.clone(), BTreeSet::from([number]));
+                }
+            }
+        }
+        self.waiting.insert(number, slot);
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Arc<Slot>> {
+        let slot = self.waiting.remove(&number)?;
+        self.wanted -= slot.claim.count();
+        for queue in slot.claim.queues() {
+            if let Some(numbers) = self.by_queue.get_mut(queue) {
+                numbers.remove(&number);
+                if numbers.is_empty() {
+                    self.by_queue.remove(queue);
+                }
+            }
+        }
+        Some(slot)
+    }
+
+    /// What was decided last found no place.
+    fn settle_last(&mut self, is_placed: bool) {
+        let deciding = std::mem::take(&mut self.deciding);
+        match (self.unplaced.take(), is_placed) {
+            (Some(left), false) => {
+                self.jobs.take_back(left);
+                for (number, slot, _) in deciding {
+                    self.wait_again(number, slot);
+                }
+            }
+            (Some(_), true) | (None, _) => self.decided.extend(deciding),
+        }
+    }
+
+    fn wait_again(&mut self, number: u64, slot: Arc<Slot>) {
+        slot.take_back();
+        if !slot.waits {
+            self.asked.push(number);
+        }
+        self.insert(number, slot);
+    }
+
+    pub(crate) fn decide(&mut self, ask: &JobAsk, place: Place, made: &mut Batch) -> Decision {
+        self.settle_last(false);
+        let left = self.jobs.changes();
+        let mut turn = Turn::new(&mut self.jobs, place, ask.own, made);
+        let mut answers = Vec::with_capacity(ask.commands.len());
+        for (index, command) in ask.commands.iter().enumerate() {
+            let answer = turn.run(command);
+            if let (Err(refused), false) = (&answer, ask.each) {
+                self.jobs.take_back(left);
+                let refused = refused.clone();
+                return Decision::Refuse(Arc::new(RefusedAt { index, refused }));
+            }
+            answers.push(answer);
+        }
+        // It is asked once only.
+        let _first = ask.answers.set(answers);
+        if let Some(number) = ask.claim
+            && self.waiting.get(&number).is_some_and(|slot| !slot.waits)
+        {
+            self.asked.push(number);
+        }
+        if ask.own == 0 && made.is_empty() {
+            return Decision::Nothing;
+        }
+        self.unplaced = Some(left);
+        Decision::Commit { skip: 0 }
+    }
+
+    pub(crate) fn place(&mut self) {
+        self.settle_last(true);
+    }
+
+    pub(crate) fn wants(&self) -> usize {
+        self.wanted.saturating_mul(LEASE_BYTES_MAX)
+    }
+
+    /// Hands out jobs to those who wait, who came first first.
+    pub(crate) fn more(&mut self, place: Place, bytes: usize, made: &mut Batch) {
+        self.settle_last(false);
+        self.jobs.advance(place.time);
+        self.unplaced = Some(self.jobs.changes());
+        let mut room = bytes / LEASE_BYTES_MAX;
+        let is_open = |queue: &&String| self.jobs.has_work(queue);
+        let mut open: Vec<String> = self.by_queue.keys().filter(is_open).cloned().collect();
+        let mut from = 0;
+        while 0 < room {
+            open.retain(|queue| self.jobs.has_work(queue));
+            let first = |queue: &String| self.by_queue.get(queue)?.range(from..).next().copied();
+            let Some(number) = open.iter().filter_map(first).min() else { break };
+            from = number + 1;
+            let Some(slot) = self.waiting.get(&number).cloned() else { continue };
+            if !slot.decide() {
+                self.remove(number);
+                continue;
+            }
+            self.rotation = self.rotation.wrapping_add(1);
+            let mut turn = Turn::new(&mut self.jobs, place, 0, made);
+            let leased = turn.claim(&slot.claim, self.rotation, room);
+            room -= leased.len().min(room);
+            if leased.is_empty() {
+                slot.take_back();
+            } else {
+                self.remove(number);
+                self.deciding.push((number, slot, leased));
+            }
+        }
+        if made.is_empty() {
+            self.unplaced = None;
+        }
+    }
+
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        self.settle_last(false);
+        let decided = std::mem::take(&mut self.decided);
+        match settled {
+            Settled::Committed => {
+                self.jobs.keep_changes();
+                for (_, slot, leased) in decided {
+                    self.given.extend(leased.iter().filter(|it| it.plan.timeout_ms != 0).map(
+                        |it| Given { job: it.job, token: it.token, timeout_ms: it.plan.timeout_ms },
+                    ));
+                    let now = self.jobs.now();
+                    self.heard_of(slot.claim.worker(), now, slot.lease_ms);
+                    match slot.give(leased) {
+                        Ok(waker) => self.to_wake.extend(waker),
+                        Err(unwanted) => self.abandoned.extend(unwanted),
+                    }
+                }
+            }
+            Settled::TakenBack => {
+                self.jobs.take_back(0);
+                for (number, slot, _) in decided {
+                    self.wait_again(number, slot);
+                }
+            }
+        }
+        // Those who do not wait and whose turn this was.
+        for number in std::mem::take(&mut self.asked) {
+            if let Some(slot) = self.remove(number) {
+                self.to_wake.extend(slot.end(Stage::Over));
+            }
+        }
+    }
+}
