@@ -28,6 +28,8 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
     (18, "answers for no acknowledgement", "the_clients_of_a_server_that_is_killed_agree"),
     (19, "publishes a producer's lines again", "a_producers_lines_are_published_once"),
     (20, "lets a key touch any topic", "every_route_asks_for_its_scope_and_its_topics"),
+    (21, "tells no decider what it made", "log_agrees_with_the_model_in_memory"),
+    (22, "settles what was taken back", "no_failed_operation_leads_to_a_false_answer"),
 ];
 
 /// What nextest answers when a test failed, as opposed to a build or a filter.

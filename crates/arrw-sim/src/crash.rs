@@ -7,10 +7,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use arrw_log::{Append, Environment, Log, Seq, Start};
+use arrw_log::{Append, Batch, Environment, Log, Seq, Start};
 
 use crate::disk::{CrashState, CrashStates};
-use crate::model::{Expected, Model, batch_of};
+use crate::maker::{Maker, More};
+use crate::model::{Expected, Model, batch_of, order_of};
 use crate::workload::options;
 use crate::{ManualClock, Rng, SimDisk};
 
@@ -237,9 +238,10 @@ fn live(disk: &SimDisk, told: &Mutex<Told>, rng: &mut Rng, ops: u64) -> Result<(
         told.log = Some(log.clone());
     }
     let mut reader = log.reader(Start::Latest).map_err(|error| error.to_string())?;
+    let mut maker_told = 0;
     for _ in 0..ops {
         match rng.below(30) {
-            0..=20 => append(&log, told, rng)?,
+            0..=20 => append(&log, told, rng, &mut maker_told)?,
             21..=22 => log.roll().map_err(|error| error.to_string())?,
             23..=24 => log.mark(),
             25..=26 => trim(&log, told, rng)?,
@@ -247,6 +249,7 @@ fn live(disk: &SimDisk, told: &Mutex<Told>, rng: &mut Rng, ops: u64) -> Result<(
                 lock(told).log = None;
                 log.close().map_err(|error| error.to_string())?;
                 log = open(disk, &clock)?;
+                maker_told = 0;
                 lock(told).log = Some(log.clone());
                 reader = log.reader(Start::Latest).map_err(|error| error.to_string())?;
             }
@@ -269,18 +272,24 @@ fn live(disk: &SimDisk, told: &Mutex<Told>, rng: &mut Rng, ops: u64) -> Result<(
 
 /// Appends one batch and waits; sometimes with another one before it, whose answer is looked for in the
 /// middle of the commit.
-fn append(log: &Log, told: &Mutex<Told>, rng: &mut Rng) -> Result<(), String> {
+fn append(
+    log: &Log,
+    told: &Mutex<Told>,
+    rng: &mut Rng,
+    maker_told: &mut u64,
+) -> Result<(), String> {
     let bytes = *rng.pick(&[20, 200, 900, 3_000]);
     if rng.chance(1, 3) {
-        let records = vec![Expected::draw(rng, bytes)];
-        let append = log.append(batch_of(&records)).start();
+        let (batch, records) = draw(rng, 1, bytes, maker_told);
+        let append = log.append(batch).start();
         let mut told = lock(told);
         told.in_flight.push_back(records);
         told.append = Some(Box::pin(append));
     }
-    let records: Vec<_> = (0..rng.below(3) + 1).map(|_| Expected::draw(rng, bytes)).collect();
+    let count = rng.below(3) + 1;
+    let (batch, records) = draw(rng, count, bytes, maker_told);
     lock(told).in_flight.push_back(records.clone());
-    log.append(batch_of(&records)).wait().map_err(|error| error.to_string())?;
+    log.append(batch).wait().map_err(|error| error.to_string())?;
     let mut told = lock(told);
     told.listen()?;
     if told.append.is_some() {
@@ -289,6 +298,17 @@ fn append(log: &Log, told: &Mutex<Told>, rng: &mut Rng) -> Result<(), String> {
     told.in_flight.clear();
     told.model.append(records);
     Ok(())
+}
+
+/// A batch of so many records, or one that asks, and what comes of it. `told` counts what the maker is told of.
+fn draw(rng: &mut Rng, count: u64, bytes: u64, told: &mut u64) -> (Batch, Vec<Expected>) {
+    let own: Vec<_> = (0..count).map(|_| Expected::draw(rng, bytes)).collect();
+    if rng.chance(2, 3) {
+        return (batch_of(&own), own);
+    }
+    let (batch, outcome) = order_of(&own, rng, *told);
+    *told += outcome.len() as u64;
+    (batch, outcome)
 }
 
 impl Told {
@@ -321,8 +341,10 @@ fn trim(log: &Log, told: &Mutex<Told>, rng: &mut Rng) -> Result<(), String> {
 fn open(disk: &SimDisk, clock: &ManualClock) -> Result<Log, String> {
     let mut environment = Environment::with_storage(Arc::new(disk.clone()));
     environment.clock = Arc::new(clock.clone());
-    Log::open_with(environment, options()).map_err(|error| {
+    let log = Log::open_with(environment, options()).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
         format!("it does not open: {error}{}", cause.unwrap_or_default())
-    })
+    })?;
+    log.set_decider(Box::new(Maker::new(More::Never)));
+    Ok(log)
 }

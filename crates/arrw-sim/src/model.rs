@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrw_log::{Batch, Frame, Kind, Log, NewRecord, ReadError, Record, Seq, Start, TopicEnd};
 
 use crate::Rng;
+use crate::maker::{MADE_KIND, MADE_TOPIC, Order};
 
 /// Topics that workloads write to, control records (no topic) among them.
 const TOPICS: &[&str] = &["orders.created", "orders.paid", "chat:room.1", "$private", "größe", ""];
@@ -40,6 +41,19 @@ impl Expected {
         }
     }
 
+    /// A record that a [`Maker`](crate::maker::Maker) makes that was told of so many.
+    pub(crate) fn made(key: &[u8], told: u64) -> Self {
+        Self {
+            kind: MADE_KIND.0,
+            topic: MADE_TOPIC,
+            key: key.to_vec(),
+            header: None,
+            payload: told.to_le_bytes().to_vec(),
+            offset: 0,
+            born: Seq::ZERO,
+        }
+    }
+
     fn push_to(&self, batch: &mut Batch) {
         let header = self.header.as_deref().map(|value| ("trace", value));
         let record = NewRecord {
@@ -70,6 +84,17 @@ pub fn batch_of(records: &[Expected]) -> Batch {
         record.push_to(&mut batch);
     }
     batch
+}
+
+/// A batch that has records made for it and some of its own left out, drawn at random, and what comes of it when
+/// the maker was told of so many before.
+pub(crate) fn order_of(own: &[Expected], rng: &mut Rng, told: u64) -> (Batch, Vec<Expected>) {
+    let skip = if rng.chance(1, 3) { rng.index(own.len() + 1) } else { 0 };
+    let keys: Vec<Vec<u8>> = (0..rng.below(4)).map(|_| rng.bytes(5)).collect();
+    let mut outcome = own[skip..].to_vec();
+    outcome.extend(keys.iter().map(|key| Expected::made(key, told)));
+    let skip = u32::try_from(skip).unwrap_or(u32::MAX);
+    (Order { skip, keys }.ask(batch_of(own)), outcome)
 }
 
 /// What a log must hold.

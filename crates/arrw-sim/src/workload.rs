@@ -5,12 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrw_log::{
-    AppendError, Drive, Environment, FileStorage, Hold, Log, MemoryStorage, Options, ReadError,
-    Reader, Seq, Start, Storage, UpkeepError, restore, verify,
+    AppendError, Batch, Drive, Environment, FileStorage, Hold, Log, MemoryStorage, Options,
+    ReadError, Reader, Seq, Start, Storage, UpkeepError, restore, verify,
 };
 
-use crate::model::{Expected, Model, batch_of};
+use crate::maker::{MORE_KEY, Maker, More};
+use crate::model::{Expected, Model, batch_of, order_of};
 use crate::{ManualClock, Rng, SimDisk};
+
+/// How often the decider adds a record of its own.
+const MORE: More = More::Every(5);
+
+/// Bytes of a batch from which on it may leave no room for that record in a frame of 12 KiB.
+const LARGE_BYTES: usize = 8 * 1024;
 
 /// Where a workload runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +51,13 @@ pub enum Op {
     Conditional {
         /// How far.
         behind: u64,
+        /// What they are drawn from.
+        seed: u64,
+    },
+    /// Appends that many records, up to all of them left out, with some that are made for them.
+    Ask {
+        /// How many.
+        records: u64,
         /// What they are drawn from.
         seed: u64,
     },
@@ -91,7 +105,7 @@ impl Op {
     /// Draws an operation.
     pub fn draw(rng: &mut Rng) -> Self {
         let (share, seed) = (rng.below(1_001), rng.next_u64());
-        match rng.below(40) {
+        match rng.below(46) {
             0..=17 => {
                 let records = if rng.chance(1, 6) { rng.below(20) + 1 } else { rng.below(3) + 1 };
                 let bytes = *rng.pick(&[0, 30, 300, 1_500]);
@@ -107,7 +121,8 @@ impl Op {
             33..=34 => Self::Roll,
             35..=36 => Self::Mark,
             37..=38 => Self::Reopen { kill: rng.chance(1, 2) },
-            _ => Self::Backup,
+            39 => Self::Backup,
+            _ => Self::Ask { records: rng.below(4), seed },
         }
     }
 }
@@ -182,6 +197,8 @@ struct World {
     clock: ManualClock,
     log: Log,
     model: Model,
+    /// Records that the log's decider was told of since the log was opened.
+    told: u64,
     followers: Vec<(Reader, Seq)>,
     holds: Vec<(Hold, Seq)>,
 }
@@ -228,7 +245,7 @@ impl World {
         let clock = ManualClock::new(1_000_000);
         let log = open(&backing, &clock)?;
         let (followers, holds) = (Vec::new(), Vec::new());
-        Ok(Self { backing, clock, log, model: Model::new(), followers, holds })
+        Ok(Self { backing, clock, log, model: Model::new(), told: 0, followers, holds })
     }
 
     fn step(&mut self, op: Op) -> Result<(), String> {
@@ -236,8 +253,10 @@ impl World {
         match op {
             Op::Append { records, bytes, seed } => {
                 let mut rng = Rng::new(seed);
-                self.append((0..records).map(|_| Expected::draw(&mut rng, bytes)).collect())
+                let drawn: Vec<_> = (0..records).map(|_| Expected::draw(&mut rng, bytes)).collect();
+                self.append(batch_of(&drawn), drawn, 0)
             }
+            Op::Ask { records, seed } => self.ask(records, seed),
             Op::Conditional { behind, seed } => self.append_expecting(behind, seed),
             Op::Read { share } => self.model.check_from(&self.log, self.at(share)),
             Op::Follow { share } => self.follow(self.at(share)),
@@ -267,8 +286,9 @@ impl World {
         Seq::new(self.model.tail().next().get() * share / 1_000).max(Seq::FIRST)
     }
 
-    fn append(&mut self, records: Vec<Expected>) -> Result<(), String> {
-        let batch = batch_of(&records);
+    /// Appends a batch of which `records` come; the decider is told of so many of them.
+    fn append(&mut self, batch: Batch, records: Vec<Expected>, told: u64) -> Result<(), String> {
+        let leaves_room = batch.stored_bytes() < LARGE_BYTES;
         let committed = match self.log.append(batch).wait() {
             Ok(committed) => committed,
             Err(AppendError::TooLarge { .. }) if records.len() > 5 => return Ok(()),
@@ -282,7 +302,27 @@ impl World {
                 "{committed:?} instead of {first} to {last}, offset {last_offset}"
             ));
         }
+        self.after_turn(told, leaves_room);
         Ok(())
+    }
+
+    fn ask(&mut self, records: u64, seed: u64) -> Result<(), String> {
+        let mut rng = Rng::new(seed);
+        let own: Vec<_> = (0..records).map(|_| Expected::draw(&mut rng, 300)).collect();
+        let (batch, outcome) = order_of(&own, &mut rng, self.told);
+        let told = outcome.len() as u64;
+        self.append(batch, outcome, told)
+    }
+
+    /// Takes in what the decider adds of its own at the end of a turn in which it was told of so many
+    /// records.
+    fn after_turn(&mut self, told: u64, leaves_room: bool) {
+        let is_due = MORE.is_due(self.told);
+        self.told += told;
+        if is_due && (leaves_room || self.model.tail() < self.log.tail()) {
+            self.model.append(vec![Expected::made(MORE_KEY, self.told)]);
+            self.told += 1;
+        }
     }
 
     fn append_expecting(&mut self, behind: u64, seed: u64) -> Result<(), String> {
@@ -293,9 +333,11 @@ impl World {
         match self.log.append(batch).wait() {
             Ok(_) if expected == last => {
                 self.model.append(vec![record]);
+                self.after_turn(0, true);
                 Ok(())
             }
             Err(AppendError::Conflict { actual, .. }) if expected != last && actual == last => {
+                self.after_turn(0, true);
                 Ok(())
             }
             other => Err(format!("expected {expected}, it is {last}: {other:?}")),
@@ -350,6 +392,7 @@ impl World {
             }
         }
         self.log = open(&self.backing, &self.clock)?;
+        self.told = 0;
         if !kill && !self.log.open_report().was_closed {
             return Err(format!("a closed log opened with {:?}", self.log.open_report()));
         }
@@ -379,7 +422,9 @@ impl World {
 fn open(backing: &Backing, clock: &ManualClock) -> Result<Log, String> {
     let mut environment = Environment::with_storage(backing.storage()?);
     environment.clock = Arc::new(clock.clone());
-    Log::open_with(environment, options()).map_err(text)
+    let log = Log::open_with(environment, options()).map_err(text)?;
+    log.set_decider(Box::new(Maker::new(MORE)));
+    Ok(log)
 }
 
 fn text(error: impl std::error::Error) -> String {

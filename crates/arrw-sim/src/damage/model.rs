@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrw_log::{Batch, Entropy, Kind, NewRecord};
 
+use crate::maker::{MADE_KIND, MADE_TOPIC};
 use crate::rng::{Rng, mix};
 
 /// Topics of the records; the empty one is that of control records.
@@ -53,6 +54,12 @@ impl Given {
 }
 
 impl Given {
+    /// A record that a [`Maker`](crate::maker::Maker) makes that was told of so many.
+    pub(crate) fn made(key: Vec<u8>, told: u64) -> Self {
+        let payload = told.to_le_bytes().to_vec();
+        Self { topic: MADE_TOPIC, kind: MADE_KIND.0, key, headers: Vec::new(), payload }
+    }
+
     /// The same record with a key by which it is known again.
     pub(crate) fn with_key(mut self, key: Vec<u8>) -> Self {
         self.key = key;

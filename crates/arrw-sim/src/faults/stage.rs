@@ -14,6 +14,7 @@ use super::watch::Watch;
 use crate::damage::base::environment;
 use crate::damage::check::chain;
 use crate::damage::model::{Given, batch_of};
+use crate::maker::{Maker, More, Order};
 use crate::{Image, ManualClock, Rng, SimDisk};
 
 /// Refusals for lack of space after which space comes back.
@@ -32,6 +33,8 @@ pub(crate) struct Stage {
     clock: ManualClock,
     follower: Option<Reader>,
     ledger: Ledger,
+    /// Records that the log's decider was told of since the log was opened.
+    told: u64,
     rng: Rng,
     /// Crash states to look at, at each occasion.
     states: u64,
@@ -63,6 +66,7 @@ impl Stage {
             clock: ManualClock::new(1_000_000),
             follower: None,
             ledger: Ledger::default(),
+            told: 0,
             rng: Rng::new(seed),
             states,
             full: 0,
@@ -134,6 +138,8 @@ impl Stage {
 
     fn opened(&mut self, log: Log) -> Result<(), String> {
         self.follower = log.reader(Start::Earliest).ok();
+        log.set_decider(Box::new(Maker::new(More::Never)));
+        self.told = 0;
         self.log = Some(log);
         self.follow()
     }
@@ -186,14 +192,23 @@ impl Stage {
 
     fn append(&mut self, count: usize, bytes: usize, reserved: bool) -> Result<(), String> {
         let attempt = self.ledger.next();
-        let records: Vec<Given> = (0..count)
+        let mut records: Vec<Given> = (0..count)
             .map(|at| Given::draw(&mut self.rng, bytes, 0).with_key(key_of(attempt, at)))
             .collect();
+        let mut batch = batch_of(&records);
+        let asks = self.rng.chance(1, 2);
+        if asks {
+            let keys: Vec<_> = (count..count + 2).map(|at| key_of(attempt, at)).collect();
+            records.extend(keys.iter().map(|key| Given::made(key.clone(), self.told)));
+            batch = Order { skip: 0, keys }.ask(batch);
+        }
         let urgency = if reserved { Urgency::Reserved } else { Urgency::Ordinary };
-        let batch = batch_of(&records).with_urgency(urgency);
-        let answered = self.log()?.append(batch).wait();
+        let answered = self.log()?.append(batch.with_urgency(urgency)).wait();
         let answer = match &answered {
-            Ok(committed) => Answer::Acked(committed.first.get()),
+            Ok(committed) => {
+                self.told += if asks { records.len() as u64 } else { 0 };
+                Answer::Acked(committed.first.get())
+            }
             Err(error) => match error.outcome() {
                 Outcome::Rejected => Answer::Rejected,
                 Outcome::Unknown => Answer::Unknown,
