@@ -1,5 +1,7 @@
 //! What a decider is told, and what becomes of what it makes, when the disk is full or fails.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -252,11 +254,14 @@ impl Decider for Calls {
     }
 }
 
+/// A fault, and the call that it stops the log in.
+type Stop = (Fault, fn(&Log));
+
 #[test]
 fn whom_the_decider_names_learns_that_the_log_stopped_wherever_it_did() {
     let sync = Fault::once(OpKind::SyncData, 1, Effect::Errno(EIO));
     let write = Fault::once(OpKind::Write, 1, Effect::Errno(EIO));
-    let stops: [(Fault, fn(&Log)); 4] = [
+    let stops: [Stop; 4] = [
         // In a turn, when a mark is added, in upkeep, and at a trim.
         (sync.clone(), |log| assert!(append(log, own(10)).is_err())),
         (sync.clone(), Log::mark),
