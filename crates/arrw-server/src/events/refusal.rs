@@ -19,7 +19,7 @@ impl From<&PublishError> for Problem {
             PublishError::Position(error) => error.into(),
             PublishError::Rule(error) => error.into(),
             PublishError::Append(error) => error.into(),
-            _ => internal(error),
+            PublishError::Job(_) | PublishError::Refused(_) | _ => internal(error),
         }
     }
 }
@@ -84,7 +84,7 @@ impl From<&SubscribeError> for Problem {
                 Self::new(Code::NoHistory, detail).hint("ask with `after=latest`")
             }
             SubscribeError::TooMany { .. } => Self::new(Code::TooManySubscriptions, detail),
-            _ => internal(error),
+            PublishError::Job(_) | PublishError::Refused(_) | _ => internal(error),
         }
     }
 }
@@ -164,7 +164,7 @@ impl From<&HistoryError> for Problem {
             HistoryError::Topic(error) => error.into(),
             HistoryError::Volatile { .. } => Self::new(Code::NoHistory, error.to_string()),
             HistoryError::Read(error) => error.into(),
-            _ => internal(error),
+            PublishError::Job(_) | PublishError::Refused(_) | _ => internal(error),
         }
     }
 }

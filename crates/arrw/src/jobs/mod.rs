@@ -27,6 +27,7 @@ mod slot;
 pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
 pub use records::Payload;
+pub(crate) use running::enqueued;
 pub use running::{Enqueued, Enqueuing, Running};
 
 use minder::Minder;
