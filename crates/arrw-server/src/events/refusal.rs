@@ -84,7 +84,7 @@ impl From<&SubscribeError> for Problem {
                 Self::new(Code::NoHistory, detail).hint("ask with `after=latest`")
             }
             SubscribeError::TooMany { .. } => Self::new(Code::TooManySubscriptions, detail),
-            PublishError::Job(_) | PublishError::Refused(_) | _ => internal(error),
+            _ => internal(error),
         }
     }
 }
@@ -164,7 +164,7 @@ impl From<&HistoryError> for Problem {
             HistoryError::Topic(error) => error.into(),
             HistoryError::Volatile { .. } => Self::new(Code::NoHistory, error.to_string()),
             HistoryError::Read(error) => error.into(),
-            PublishError::Job(_) | PublishError::Refused(_) | _ => internal(error),
+            _ => internal(error),
         }
     }
 }
