@@ -87,8 +87,11 @@ impl<'a> Batch<'a> {
             batch = batch.expecting(self.shared.seq_of(last)?);
         }
         let done = acknowledgements.iter().map(|it| (it.name.clone(), it.seq)).collect::<Vec<_>>();
-        let ask = Ask::Batch(BatchAsk { ids, acknowledgements });
-        let append = self.shared.log.append(batch.asking(Arc::new(ask)));
+        if !batch.is_empty() {
+            // Without anything nothing asks, and the batch is refused as empty.
+            batch = batch.asking(Arc::new(Ask::Batch(BatchAsk { ids, acknowledgements })));
+        }
+        let append = self.shared.log.append(batch);
         let publish = Publish::durable(append, Shape::Mixed(done.len() as u64));
         Ok(Commit { publish, shared: self.shared, acknowledged: done })
     }
