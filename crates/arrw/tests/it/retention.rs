@@ -106,9 +106,12 @@ fn segments_in_which_nothing_is_left_are_freed() {
     // The checkpoint that the next start reads must be behind what goes.
     db.close().unwrap();
     let db = world.open();
+    let gone = || db.bus().stats().unwrap().first.get() - 1;
+    // Some may be gone since the policy was set: what saves checkpoints enforces it as well.
+    let before = gone();
     let removed = db.bus().enforce_retention().unwrap();
-    assert!(removed.records > 200, "{removed:?}");
-    assert_eq!(db.bus().stats().unwrap().first.get(), removed.records + 1);
+    assert!(gone() > 200, "{removed:?}");
+    assert_eq!(gone() - before, removed.records);
     assert_eq!(seen(&db, ">").len(), 20);
     db.bus().set_retention("b.*", None).unwrap();
     assert_eq!(db.bus().retention().len(), 1);
