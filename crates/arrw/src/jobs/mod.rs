@@ -175,6 +175,17 @@ impl Jobs {
         self.finish(job.id(), job.token(), outcome, Detail::error(error))
     }
 
+    /// The command that completes a job with a result, which is JSON: for [`run`](Self::run), and for
+    /// [`Claiming::after`].
+    ///
+    /// # Errors
+    /// When the result is no JSON, or too large.
+    pub fn completion(&self, job: &Job, result: &str) -> Result<Command, JobsError> {
+        let (job, token, outcome) = (job.id(), job.token(), Outcome::Complete);
+        let detail = Detail::result(result)?;
+        Ok(Command::Finish(Finish { job, token, outcome, detail }))
+    }
+
     /// Ends a lease in any way.
     ///
     /// # Errors
