@@ -15,7 +15,7 @@ use crate::limits::{
 };
 
 /// A job to be enqueued, borrowed from the caller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob<'a> {
     /// Its queue: 1 to 128 visible ASCII characters without a dot.
     pub queue: &'a str,
