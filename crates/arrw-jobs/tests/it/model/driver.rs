@@ -267,11 +267,14 @@ impl Driver {
                     let surplus = self.with_id.len().saturating_sub(16);
                     self.with_id.drain(..surplus);
                 }
-                if !self.names.iter().any(|it| it.kind == spec.kind && it.plan == spec.plan) {
-                    self.names.push(spec.clone());
-                }
                 match answer {
-                    Answer::Enqueued { is_new: true, .. } => "enqueued".to_owned(),
+                    Answer::Enqueued { is_new: true, .. } => {
+                        if !self.names.iter().any(|it| it.kind == spec.kind && it.plan == spec.plan)
+                        {
+                            self.names.push(spec.clone());
+                        }
+                        "enqueued".to_owned()
+                    }
                     Answer::Enqueued { .. } => "enqueued before".to_owned(),
                     other => format!("enqueue: {other:?}"),
                 }

@@ -22,7 +22,12 @@ const OPERATIONS: usize = 100_000;
 
 const SEEDS: [u8; 4] = [1, 2, 3, 4];
 
+/// Short histories, each with other random numbers.
+const SHORT_HISTORIES: u32 = 2_000;
+
 proptest! {
+    #![proptest_config(Config::with_cases(SHORT_HISTORIES))]
+
     #[test]
     fn jobs_agree_with_the_model_in_short_histories(
         steps in prop::collection::vec(history::step(), 1..14)
