@@ -33,6 +33,8 @@ pub(crate) struct Driver {
     /// What was made of a checkpoint and of all that came then.
     follower: Jobs,
     ledger: Ledger,
+    /// What was done in this step and is not taken back.
+    done: Vec<(Action, Answer)>,
     /// All that was enqueued with an id.
     with_id: Vec<NewJob<'static>>,
     /// Names that are in the jobs, which taking back leaves there.
@@ -49,6 +51,7 @@ struct Saved {
     bytes: Vec<u8>,
     names: usize,
     changes: usize,
+    done: usize,
 }
 
 impl Driver {
@@ -62,6 +65,7 @@ impl Driver {
             log: Vec::new(),
             follower: Jobs::default(),
             ledger: Ledger::default(),
+            done: Vec::new(),
             with_id: Vec::new(),
             names: Vec::new(),
             steps: 0,
@@ -110,6 +114,9 @@ impl Driver {
     }
 
     fn commit(&mut self, frame: Batch, first: u64, time: u64) {
+        for (action, answer) in self.done.drain(..) {
+            self.ledger.hear(&action, &answer, time);
+        }
         self.live.keep_changes();
         assert_eq!(self.live.changes(), 0);
         if frame.is_empty() {
@@ -131,12 +138,14 @@ impl Driver {
             bytes: self.live.encode(),
             names: self.names.len() + self.model.queues.len(),
             changes: self.live.changes(),
+            done: self.done.len(),
         }
     }
 
     fn take_back(&mut self, saved: Saved) {
         let is_nothing_new = saved.names == self.names.len() + self.model.queues.len();
         self.live.take_back(saved.changes);
+        self.done.truncate(saved.done);
         self.model.restore(saved.model);
         assert_eq!(self.live.digest(), saved.digest, "the digest after taking back");
         assert_eq!(self.live.changes(), saved.changes);
@@ -191,6 +200,7 @@ impl Driver {
         self.live = live;
         assert_eq!(first + u64::from(turn.own + made.records()), self.model.next, "{actions:?}");
         actions.iter().for_each(|(action, answer)| self.note(action, answer));
+        self.done.extend(actions);
         checks::count(&self.live, &self.model);
         match saved {
             Some(saved) => self.take_back(saved),
@@ -357,6 +367,7 @@ fn run(turn: &mut Turn<'_>, action: &Action, now: u64) -> Answer {
         Err(Refused::Stale { state, .. }) => Answer::Stale(State::parse(state).unwrap()),
         Err(Refused::State { state, .. }) => Answer::Denied(State::parse(state).unwrap()),
         Err(Refused::IdConflict { .. }) => Answer::IdConflict,
+        Err(Refused::Invalid(_)) => Answer::Invalid,
         Err(other) => panic!("{other}"),
     }
 }

@@ -217,13 +217,19 @@ fn finish() -> impl Strategy<Value = Op> {
 }
 
 fn keep() -> impl Strategy<Value = Keep> {
-    let for_ms = one_of(&[0, 1, 30_000, 3_600_000, 86_400_000]);
+    let for_ms = one_of(&[0, 1, 30_000, 3_600_000, 86_400_000, 1 << 40]);
     let count = one_of(&[0, 1, 3, 40, 100_000]);
     (for_ms, count).prop_map(|(for_ms, count)| Keep { for_ms, count })
 }
 
+/// Names of queues, hardly one of which cannot be.
+fn queue_name() -> impl Strategy<Value = &'static str> {
+    prop_oneof![20 => one_of(&QUEUES), 1 => one_of(&["", "a.b"])]
+}
+
 fn control() -> impl Strategy<Value = ControlChange> {
-    let rate = (1..5_u32, 1..20_000_u32).prop_map(|(count, per_ms)| Rate { count, per_ms });
+    let number = |to: u32| prop_oneof![20 => 1..to, 1 => Just(0)];
+    let rate = (number(5), number(20_000)).prop_map(|(count, per_ms)| Rate { count, per_ms });
     let limits = (0..5_u32, prop_oneof![3 => Just(None), 1 => rate.prop_map(Some)]);
     prop_oneof![
         1 => Just(ControlChange::Pause),
@@ -250,7 +256,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => which().prop_map(Op::Retry),
         2 => which().prop_map(Op::Discard),
         2 => which().prop_map(Op::Delete),
-        4 => (one_of(&QUEUES), control()).prop_map(|(queue, change)| Op::Queue(queue, change)),
+        4 => (queue_name(), control()).prop_map(|(queue, change)| Op::Queue(queue, change)),
     ]
 }
 

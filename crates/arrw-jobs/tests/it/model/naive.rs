@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrw_jobs::limits::IDS_MICROS;
+use arrw_jobs::limits::{IDS_MICROS, KEPT_MAX, KEPT_MS_MAX};
 use arrw_jobs::{
     Control, ControlChange, JobId, NewJob, OnDuplicate, Outcome, Plan, Priority, State, UniqueBy,
 };
@@ -31,6 +31,7 @@ pub(crate) enum Answer {
     Stale(State),
     Denied(State),
     IdConflict,
+    Invalid,
 }
 
 /// A job that was handed out.
@@ -409,6 +410,9 @@ impl Model {
     }
 
     fn control(&mut self, name: &'static str, change: ControlChange) -> Answer {
+        if !can_be(name, change) {
+            return Answer::Invalid;
+        }
         let before = self.queues.get(name).map(|queue| queue.control);
         let mut control = before.unwrap_or_default();
         match change {
@@ -479,4 +483,17 @@ impl Model {
         let (queue, attempt, args_at) = (job.queue, job.attempt, job.args_at);
         Lease { job: id, token, queue, attempt, args_at, ready_at: job.due }
     }
+}
+
+/// False for a name that no topic has, and for numbers that make no sense or are too large.
+fn can_be(name: &str, change: ControlChange) -> bool {
+    let is_kept = |keep: arrw_jobs::Keep| keep.for_ms <= KEPT_MS_MAX && keep.count <= KEPT_MAX;
+    let can_change = match change {
+        ControlChange::Pause | ControlChange::Resume => true,
+        ControlChange::Limits { rate, .. } => {
+            rate.is_none_or(|rate| rate.count != 0 && rate.per_ms != 0)
+        }
+        ControlChange::Keep { done, dead } => is_kept(done) && is_kept(dead),
+    };
+    can_change && !name.is_empty() && !name.contains('.')
 }
