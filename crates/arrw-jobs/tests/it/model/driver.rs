@@ -1,10 +1,8 @@
 //! Plays a history to the jobs and to the model, and keeps the log between them.
 
-use std::collections::BTreeMap;
-
 use arrw_jobs::{
-    Claim, Command, Detail, Done, Enqueue, Finish, JobId, Jobs, NewJob, Outcome, Refused, State,
-    Token, Turn, UniqueBy,
+    Claim, Command, Detail, Done, Enqueue, Finish, JobId, Jobs, NewJob, Refused, State, Token,
+    Turn, UniqueBy,
 };
 use arrw_log::{Batch, Epoch, Frame, NewRecord, Place, Record, Seq, Timestamp};
 
@@ -40,8 +38,6 @@ pub(crate) struct Driver {
     /// Names that are in the jobs, which taking back leaves there.
     names: Vec<NewJob<'static>>,
     steps: usize,
-    /// How often what was answered.
-    pub(crate) tally: BTreeMap<String, usize>,
 }
 
 /// What must be again when all since is taken back.
@@ -69,13 +65,19 @@ impl Driver {
             with_id: Vec::new(),
             names: Vec::new(),
             steps: 0,
-            tally: BTreeMap::new(),
         }
     }
 
-    /// How many records the log has.
-    pub(crate) fn records(&self) -> u64 {
-        self.model.next - 1
+    /// How often something was met.
+    pub(crate) fn met(&self, word: &str) -> usize {
+        self.model.tally.of(word)
+    }
+
+    /// Compares everything.
+    pub(crate) fn check_all(&mut self) {
+        checks::compare(&self.live, &mut self.model);
+        self.follow_a_checkpoint();
+        self.replay();
     }
 
     fn advance(&mut self, micros: u64) {
@@ -153,7 +155,7 @@ impl Driver {
             assert!(self.live.encode() == saved.bytes, "the bytes after taking back");
         }
         checks::compare(&self.live, &mut self.model);
-        *self.tally.entry("taken back".to_owned()).or_default() += 1;
+        self.model.tally.count("taken back");
     }
 
     /// The jobs as their bytes say are the jobs, and so is what a checkpoint and the log behind it make of them.
@@ -199,7 +201,7 @@ impl Driver {
         }
         self.live = live;
         assert_eq!(first + u64::from(turn.own + made.records()), self.model.next, "{actions:?}");
-        actions.iter().for_each(|(action, answer)| self.note(action, answer));
+        actions.iter().for_each(|(action, answer)| self.remember(action, answer));
         self.done.extend(actions);
         checks::count(&self.live, &self.model);
         match saved {
@@ -268,46 +270,20 @@ impl Driver {
         })
     }
 
-    /// Remembers what was done, for later wishes and for the tally.
-    fn note(&mut self, action: &Action, answer: &Answer) {
-        let words = match (action, answer) {
-            (Action::Enqueue(spec), _) => {
-                if spec.id.is_some() {
-                    self.with_id.push(spec.clone());
-                    let surplus = self.with_id.len().saturating_sub(16);
-                    self.with_id.drain(..surplus);
-                }
-                match answer {
-                    Answer::Enqueued { is_new: true, .. } => {
-                        if !self.names.iter().any(|it| it.kind == spec.kind && it.plan == spec.plan)
-                        {
-                            self.names.push(spec.clone());
-                        }
-                        "enqueued".to_owned()
-                    }
-                    Answer::Enqueued { .. } => "enqueued before".to_owned(),
-                    other => format!("enqueue: {other:?}"),
-                }
-            }
-            (Action::Claim { .. }, Answer::Leased(leased)) => {
-                format!("leased {}", leased.len().min(3))
-            }
-            (Action::Finish { outcome, .. }, Answer::Job { state, .. }) => {
-                let outcome = match outcome {
-                    Outcome::Fail { .. } => "fail".to_owned(),
-                    Outcome::Snooze { .. } => "snooze".to_owned(),
-                    other => format!("{other:?}").to_lowercase(),
-                };
-                format!("{outcome} -> {}", state.name())
-            }
-            (Action::Finish { .. }, Answer::Stale(_)) => "stale".to_owned(),
-            (Action::Cancel(_), Answer::Job { state, .. }) => format!("cancel -> {}", state.name()),
-            (Action::Retry(_), Answer::Job { state, .. }) => format!("retry -> {}", state.name()),
-            (Action::Discard(_), Answer::Job { .. }) => "discarded".to_owned(),
-            (Action::Delete(_), Answer::Job { .. }) => "deleted".to_owned(),
-            (_, other) => format!("{other:?}"),
-        };
-        *self.tally.entry(words).or_default() += 1;
+    /// Remembers what was enqueued.
+    fn remember(&mut self, action: &Action, answer: &Answer) {
+        let Action::Enqueue(spec) = action else { return };
+        if spec.id.is_some() {
+            self.with_id.push(spec.clone());
+            let surplus = self.with_id.len().saturating_sub(16);
+            self.with_id.drain(..surplus);
+        }
+        let is_known = |it: &NewJob<'_>| it.kind == spec.kind && it.plan == spec.plan;
+        if matches!(answer, Answer::Enqueued { is_new: true, .. })
+            && !self.names.iter().any(is_known)
+        {
+            self.names.push(spec.clone());
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use arrw_jobs::{
     Control, ControlChange, JobId, NewJob, OnDuplicate, Outcome, Plan, Priority, State, UniqueBy,
 };
 
+use super::tally::Tally;
+
 /// What is asked for, with the numbers of jobs in it.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
@@ -101,6 +103,7 @@ pub(crate) struct Model {
     /// The last leases, over ones among them: job and token.
     pub(crate) leases: Vec<(u64, u64)>,
     used: Vec<Used>,
+    pub(crate) tally: Tally,
 }
 
 impl Key {
@@ -164,8 +167,10 @@ impl Model {
         for job in &mut self.jobs {
             if matches!(job.state, State::Scheduled | State::Retrying) && job.due <= now {
                 job.state = State::Ready;
+                self.tally.count("ready by time");
             }
         }
+        let before = self.jobs.len();
         let queues = &self.queues;
         self.jobs.retain(|job| {
             let control = queues[job.queue].control;
@@ -176,6 +181,7 @@ impl Model {
             };
             now < job.due.saturating_add(keep.for_ms * 1_000)
         });
+        (self.jobs.len()..before).for_each(|_| self.tally.count("forgotten by time"));
     }
 
     pub(crate) fn find(&self, id: u64) -> Option<&Job> {
@@ -198,6 +204,12 @@ impl Model {
     }
 
     pub(crate) fn run(&mut self, action: &Action) -> Answer {
+        let answer = self.decide(action);
+        self.tally.answered(action, &answer);
+        answer
+    }
+
+    fn decide(&mut self, action: &Action) -> Answer {
         match action {
             Action::Enqueue(spec) => self.enqueue(spec),
             Action::Finish { job, token, outcome } => self.finish(*job, *token, *outcome),
@@ -234,7 +246,11 @@ impl Model {
         {
             let job = used.job;
             let first = Answer::Enqueued { job, is_new: false };
-            return if used.spec == *spec { first } else { Answer::IdConflict };
+            if used.spec == *spec {
+                self.tally.count("the same again");
+                return first;
+            }
+            return Answer::IdConflict;
         }
         let key = spec.unique.map(|by| Key::of(spec, by));
         if let (Some(key), Some(by)) = (&key, spec.unique) {
@@ -247,6 +263,7 @@ impl Model {
                     return Answer::Enqueued { job, is_new: false };
                 }
                 holder.key = None;
+                self.tally.count("a key taken over");
             }
         }
         let id = self.record();
@@ -280,13 +297,15 @@ impl Model {
         }
         let run_at = spec.run_at.map_or(0, arrw_log::Timestamp::micros);
         match on {
-            OnDuplicate::Keep => (),
+            OnDuplicate::Keep => self.tally.count("first one kept"),
             OnDuplicate::Replace => {
+                self.tally.count("first one replaced");
                 let seq = self.record();
                 (self.jobs[at].last, self.jobs[at].args_at) = (seq, seq);
             }
             OnDuplicate::Delay => {
                 if self.now < run_at && first.due < run_at {
+                    self.tally.count("first one delayed");
                     let is_retry = first.state == State::Retrying;
                     let state = if is_retry { State::Retrying } else { State::Scheduled };
                     self.become_(at, state, run_at);
@@ -311,6 +330,7 @@ impl Model {
             let gone: Vec<u64> =
                 self.list(queue, state).iter().take(surplus).map(|job| job.id).collect();
             self.jobs.retain(|job| !gone.contains(&job.id));
+            gone.iter().for_each(|_| self.tally.count("forgotten by number"));
         }
         Answer::Job { job: id, state }
     }
@@ -322,6 +342,9 @@ impl Model {
                 return Answer::Stale(job.state);
             }
             let now = model.now;
+            if job.is_cancelling {
+                model.tally.count("finished when cancelling");
+            }
             if outcome == Outcome::Complete {
                 return model.become_(at, State::Completed, now);
             }
