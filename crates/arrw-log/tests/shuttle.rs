@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrw_log::{
-    Batch, Clock, Drive, Entropy, Environment, Log, MemoryStorage, NewRecord, Options, Seq, Start,
-    Timestamp,
+    AfterTurn, Batch, Clock, Decider, Decision, Drive, Entropy, Environment, Log, MemoryStorage,
+    NewRecord, Options, Place, Question, Records, Seq, Settled, Start, Timestamp,
 };
 use shuttle::{future, thread};
 
@@ -244,6 +244,52 @@ fn callers_on_several_threads_do_upkeep_one_at_a_time() {
         }
         log.close().unwrap();
         assert_eq!(log.tail(), Seq::new(5));
+    });
+}
+
+/// Lets all be committed, and has something called after each turn.
+struct Calls(AfterTurn);
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Calls").finish()
+    }
+}
+
+impl Decider for Calls {
+    fn decide(&mut self, _: &Question, _: Place, _: &mut Batch) -> Decision {
+        Decision::Commit { skip: 0 }
+    }
+
+    fn place(&mut self, _: Records<'_>) {}
+
+    fn settle(&mut self, _: Settled) {}
+
+    fn after_turn(&self) -> Option<AfterTurn> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn what_is_called_after_a_turn_may_append_beside_others_and_learns_of_the_end() {
+    explore(|| {
+        let log = open(Drive::Threads, |_| ());
+        let calls = Arc::new(AtomicU64::new(0));
+        let by_call = Arc::new(AtomicU64::new(0));
+        let (count, appended, theirs) = (Arc::clone(&calls), Arc::clone(&by_call), log.clone());
+        log.set_decider(Box::new(Calls(Arc::new(move || {
+            if count.fetch_add(1, Ordering::SeqCst) == 0 {
+                // Those whom the turn answered may have closed the log before this came.
+                appended.store(u64::from(theirs.append(batch()).wait().is_ok()), Ordering::SeqCst);
+            }
+        }))));
+        append_from_two_threads(&log, 1);
+        let before = calls.load(Ordering::SeqCst);
+        log.close().unwrap();
+        assert!(before < calls.load(Ordering::SeqCst));
+        assert_eq!(log.tail(), Seq::new(3 + by_call.load(Ordering::SeqCst)));
+        // Else it has the log, and the log has it.
+        log.set_decider(Box::new(Calls(Arc::new(|| ()))));
     });
 }
 

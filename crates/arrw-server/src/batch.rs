@@ -55,7 +55,7 @@ pub(crate) async fn commit(
     let committed = hand_over(&app, Taking::of(&grant, &head.headers), &form)?.await;
     let published = committed.map_err(|error| app.refuse(&error))?;
     let mut tally = Tally::default();
-    tally.add(&published);
+    tally.add(&published.events);
     Ok(tally.into_response())
 }
 

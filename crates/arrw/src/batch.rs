@@ -6,16 +6,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arrw_bus::{Acknowledgement, Ask, BatchAsk, NewEvent};
+use arrw_jobs::{Command, Detail, Enqueue, Finish, JobError, NewJob, Outcome};
 use arrw_log::{Position, ReadError, Seq};
 
 use crate::bus::{records_of, refuse_volatile};
 use crate::consumer::{Consumer, push_acknowledgement};
 use crate::db::Shared;
 use crate::error::{PublishError, other_epoch};
+use crate::jobs::rules::JobAsk;
+use crate::jobs::{Enqueued, Job, enqueued};
 use crate::publish::{Publish, Published, Shape};
+use crate::views::Both;
 
-/// Events to publish and consumers to acknowledge: all of it or nothing, at one place in the order. So an event
-/// can be read, acted upon, and acknowledged together with what came of it.
+/// Events to publish, jobs to enqueue and to finish, and consumers to acknowledge: all of it or nothing, at one place
+/// in the order. So an event can be read, acted upon, and acknowledged together with what came of it; and a job is
+/// there exactly if what it is about is.
 ///
 /// ```
 /// use arrw::{Db, NewEvent, Start};
@@ -38,17 +43,56 @@ pub struct Batch<'a> {
     shared: Arc<Shared>,
     events: Vec<NewEvent<'a>>,
     acknowledged: Vec<(String, u64, Position)>,
+    commands: Vec<Command>,
+    /// Why a job cannot be.
+    wrong: Option<JobError>,
     expected: Option<Position>,
 }
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, events: Vec::new(), acknowledged: Vec::new(), expected: None }
+        Self {
+            shared,
+            events: Vec::new(),
+            acknowledged: Vec::new(),
+            commands: Vec::new(),
+            wrong: None,
+            expected: None,
+        }
     }
 
     /// Publishes an event. Those of a batch stand next to each other, in this order.
     pub fn publish(mut self, event: NewEvent<'a>) -> Self {
         self.events.push(event);
+        self
+    }
+
+    /// Enqueues a job.
+    pub fn enqueue(mut self, job: &NewJob<'_>) -> Self {
+        match Enqueue::new(job, self.shared.environment.clock.now()) {
+            Ok(enqueue) => self.commands.push(Command::Enqueue(enqueue)),
+            Err(error) => self.wrong = self.wrong.or(Some(error)),
+        }
+        self
+    }
+
+    /// Completes a job with a result, which is JSON: what came of it is in the same commit.
+    pub fn complete(mut self, job: &Job, result: &str) -> Self {
+        match Detail::result(result) {
+            Ok(detail) => {
+                let (job, token, outcome) = (job.id(), job.token(), Outcome::Complete);
+                self.command(Command::Finish(Finish { job, token, outcome, detail }))
+            }
+            Err(error) => {
+                self.wrong = self.wrong.or(Some(error));
+                self
+            }
+        }
+    }
+
+    /// Does anything else with jobs and queues. Each is decided on what those before it leave.
+    pub fn command(mut self, command: Command) -> Self {
+        self.commands.push(command);
         self
     }
 
@@ -72,10 +116,18 @@ impl<'a> Batch<'a> {
     /// Hands the batch over: wait for it with [`Commit::wait`], or await it. What it answers is of its events.
     ///
     /// # Errors
-    /// When an event or a position cannot be as it is. That a consumer was taken over, or that there are later
-    /// records than those expected, is the answer's to say. Then nothing of it happens.
+    /// When an event, a job or a position cannot be as it is. That a consumer was taken over, that a lease is over, or
+    /// that there are later records than those expected, is the answer's to say. Then nothing of it happens.
     pub fn commit(self) -> Result<Commit, PublishError> {
         refuse_volatile(&self.events)?;
+        if let Some(error) = self.wrong {
+            return Err(PublishError::Job(error));
+        }
+        let max = arrw_jobs::limits::COMMANDS_MAX;
+        if max < self.commands.len() {
+            let (what, actual, unit) = ("batch", self.commands.len(), "commands for jobs");
+            return Err(PublishError::Job(JobError::TooLarge { what, actual, max, unit }));
+        }
         let (mut batch, ids) = records_of(&self.events)?;
         let mut acknowledgements = Vec::with_capacity(self.acknowledged.len());
         for (name, generation, position) in self.acknowledged {
@@ -87,13 +139,32 @@ impl<'a> Batch<'a> {
             batch = batch.expecting(self.shared.seq_of(last)?);
         }
         let done = acknowledgements.iter().map(|it| (it.name.clone(), it.seq)).collect::<Vec<_>>();
-        let ask = Ask::Batch(BatchAsk { ids, acknowledgements });
-        // The log refuses one without records only if it asks nothing.
-        let batch = if batch.is_empty() { batch } else { batch.asking(Arc::new(ask)) };
+        let bus = Arc::new(Ask::Batch(BatchAsk { ids, acknowledgements }));
+        let bytes = self.commands.iter().map(Command::bytes_max).sum();
+        let own = batch.records();
+        let jobs = Arc::new(JobAsk { own, ..JobAsk::new(self.commands, false) });
+        let batch = match (batch.is_empty(), jobs.commands.is_empty()) {
+            // The log refuses one without records only if it asks nothing.
+            (true, true) => batch,
+            (false, true) => batch.asking(bus),
+            (_, false) => {
+                batch.reserving(bytes).asking(Arc::new(Both { bus, jobs: Arc::clone(&jobs) }))
+            }
+        };
         let append = self.shared.log.append(batch);
-        let publish = Publish::durable(append, Shape::Mixed(done.len() as u64));
-        Ok(Commit { publish, shared: self.shared, acknowledged: done })
+        let publish = Publish::durable(append, Shape::Mixed(self.events.len() as u64));
+        Ok(Commit { publish, shared: self.shared, acknowledged: done, jobs })
     }
+}
+
+/// A batch that was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Its events.
+    pub events: Published,
+    /// The jobs that it enqueued, in their order. None when all its events had been published before, as the
+    /// same batch enqueued the jobs then.
+    pub jobs: Vec<Enqueued>,
 }
 
 /// A batch on its way. It does nothing until it is waited for or polled; from then on it will be committed even
@@ -104,6 +175,7 @@ pub struct Commit {
     publish: Publish,
     shared: Arc<Shared>,
     acknowledged: Vec<(String, Seq)>,
+    jobs: Arc<JobAsk>,
 }
 
 impl Commit {
@@ -111,21 +183,26 @@ impl Commit {
     ///
     /// # Errors
     /// See [`PublishError`].
-    pub fn wait(self) -> Result<Published, PublishError> {
-        let published = self.publish.wait()?;
+    pub fn wait(self) -> Result<Committed, PublishError> {
+        let events = self.publish.wait()?;
         release(&self.shared, &self.acknowledged);
-        Ok(published)
+        Ok(committed(events, &self.jobs))
     }
 }
 
+fn committed(events: Published, jobs: &JobAsk) -> Committed {
+    let answers = jobs.answers.get().cloned().unwrap_or_default();
+    Committed { events, jobs: enqueued(answers) }
+}
+
 impl Future for Commit {
-    type Output = Result<Published, PublishError>;
+    type Output = Result<Committed, PublishError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.publish).poll(context).map(|answer| {
-            let published = answer?;
+            let events = answer?;
             release(&self.shared, &self.acknowledged);
-            Ok(published)
+            Ok(committed(events, &self.jobs))
         })
     }
 }

@@ -99,9 +99,11 @@ impl Bus {
         }
         if count > 0 {
             batch.push(producer_record(producer, &last.to_le_bytes())).map_err(EventError::from)?;
+            // Without events nothing asks, and the batch is refused as empty.
+            let ask = Ask::Producer { name: producer.to_owned(), first, count };
+            batch = batch.asking(Arc::new(ask));
         }
-        let ask = Ask::Producer { name: producer.to_owned(), first, count };
-        let append = self.shared.log.append(batch.asking(Arc::new(ask)));
+        let append = self.shared.log.append(batch);
         Ok(Publish::durable(append, Shape::Produced(self.shared.log.epoch())))
     }
 

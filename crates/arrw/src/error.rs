@@ -1,7 +1,10 @@
 //! What can go wrong: one enum for each thing that a caller may ask.
 
 use arrw_bus::{EventError, FilterError, RuleError};
+use arrw_jobs::{JobError, Refused};
 use arrw_log::{AppendError, Epoch, Outcome, Position, ReadError, Seq};
+
+use crate::jobs::rules::RefusedAt;
 
 /// A publish that was refused, or of which nobody can say.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,6 +43,12 @@ pub enum PublishError {
     /// What was published before speaks against it. Nothing was published.
     #[error(transparent)]
     Rule(RuleError),
+    /// A job of the batch cannot be as it is. Nothing was done.
+    #[error(transparent)]
+    Job(JobError),
+    /// The state of the jobs speaks against the batch. Nothing was done.
+    #[error(transparent)]
+    Refused(Refused),
     /// The log refused, or does not know.
     #[error(transparent)]
     Append(AppendError),
@@ -47,6 +56,11 @@ pub enum PublishError {
 
 impl From<AppendError> for PublishError {
     fn from(error: AppendError) -> Self {
+        if let AppendError::Refused(refusal) = &error
+            && let Some(RefusedAt { refused, .. }) = refusal.downcast_ref()
+        {
+            return Self::Refused(refused.clone());
+        }
         if let AppendError::Refused(refusal) = &error
             && let Some(rule) = refusal.downcast_ref::<RuleError>()
         {
@@ -126,7 +140,9 @@ impl PublishError {
             | Self::Producer { .. }
             | Self::Number { .. }
             | Self::Position(_)
-            | Self::Rule(_) => Outcome::Rejected,
+            | Self::Rule(_)
+            | Self::Job(_)
+            | Self::Refused(_) => Outcome::Rejected,
             Self::Append(error) => error.outcome(),
         }
     }

@@ -60,7 +60,7 @@ pub use arrw_jobs::{
     JobStatus, Keep, NewJob, OnDuplicate, Outcome as JobOutcome, Plan, Priority, QueueStatus, Rate,
     Refused, State as JobState, Token, Unique, UniqueBy, limits as job_limits,
 };
-pub use batch::{Batch, Commit};
+pub use batch::{Batch, Commit, Committed};
 pub use bus::Bus;
 pub use consumer::{Acknowledge, Consumer, ConsumerStatus, check_consumer_name};
 pub use db::{Db, Options};

@@ -45,7 +45,7 @@ pub(crate) enum Shape {
     Events,
     /// New events of a producer, in this life of the log, and a control record behind them.
     Produced(Epoch),
-    /// Events, and so many control records behind them.
+    /// So many events, and other records behind them.
     Mixed(u64),
 }
 
@@ -101,15 +101,15 @@ fn answer(answer: Result<Committed, AppendError>, shape: Shape) -> Result<Publis
         return Ok(Published { epoch, first, last, count: 0, last_offset: 0, time });
     }
     let Committed { epoch, first, last, last_offset, time } = answer?;
-    let controls = match shape {
+    let count = match shape {
         Shape::Events => {
             let count = last.get() + 1 - first.get();
             return Ok(Published { epoch, first, last, count, last_offset, time });
         }
-        Shape::Produced(_) => 1,
-        Shape::Mixed(controls) => controls,
+        // Without its control record.
+        Shape::Produced(_) => last.get() - first.get(),
+        Shape::Mixed(count) => count,
     };
-    let count = last.get() + 1 - first.get() - controls;
     let (first, last) = match count {
         0 => (Seq::ZERO, Seq::ZERO),
         count => (first, first.plus(count - 1)),

@@ -47,10 +47,11 @@ impl Decider for Views {
             return self.rules.decide(question, place, made);
         };
         (self.for_bus, self.for_jobs) = (true, true);
-        match self.rules.decide(&both.bus, place, made) {
-            Decision::Commit { skip: 0 } => self.jobs.lock().decide(&both.jobs, place, made),
-            other => other,
+        let decision = self.rules.decide(&both.bus, place, made);
+        if !matches!(decision, Decision::Commit { skip: 0 }) {
+            return decision;
         }
+        self.jobs.lock().decide(&both.jobs, place, made)
     }
 
     fn place(&mut self, records: Records<'_>) {

@@ -119,7 +119,7 @@ fn each_place_is_right_wherever_records_are_made_and_left_out() {
         for place in 0..4 {
             let way = number / 4_u32.pow(place) % 4;
             let (skip, records) =
-                [(0, &MADE[..0]), (1, &MADE[..]), (2, &MADE[..1]), (2, &MADE[..0])][way as usize];
+                [(0, &MADE[..0]), (1, MADE), (2, &MADE[..1]), (2, &MADE[..0])][way as usize];
             batches.push(asking(batch("t", &own), Ask::Commit(skip, records)));
             let left = own[skip as usize..].iter().map(|payload| ("t", *payload));
             expected.extend(left.chain(records.iter().copied()));

@@ -179,7 +179,7 @@ async fn whole(
                 Problem::new(Code::Query, format!("`{EXPECT_LAST}`: {error}"))
             })?;
             let elements = if is_array { elements(&body)? } else { vec![whole_value(&body)?] };
-            publish_expecting(app, taking, last, &elements)?.await
+            publish_expecting(app, taking, last, &elements)?.await.map(|done| done.events)
         }
         None if is_array => publish_array(app, taking, &body)?.await,
         None => publish_one(app, taking, &body)?.await,

@@ -19,7 +19,7 @@ impl From<&PublishError> for Problem {
             PublishError::Position(error) => error.into(),
             PublishError::Rule(error) => error.into(),
             PublishError::Append(error) => error.into(),
-            _ => internal(error),
+            PublishError::Job(_) | PublishError::Refused(_) | _ => internal(error),
         }
     }
 }

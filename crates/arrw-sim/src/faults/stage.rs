@@ -196,7 +196,7 @@ impl Stage {
             .map(|at| Given::draw(&mut self.rng, bytes, 0).with_key(key_of(attempt, at)))
             .collect();
         let mut batch = batch_of(&records);
-        let asks = self.rng.chance(1, 2);
+        let asks = self.rng.chance(1, 4);
         if asks {
             let keys: Vec<_> = (count..count + 2).map(|at| key_of(attempt, at)).collect();
             records.extend(keys.iter().map(|key| Given::made(key.clone(), self.told)));

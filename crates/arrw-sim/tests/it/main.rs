@@ -12,5 +12,6 @@ mod log_crash;
 mod log_format;
 mod log_model;
 mod machine;
+mod made;
 mod model;
 mod repair_cut_off;

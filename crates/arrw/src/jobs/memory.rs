@@ -30,7 +30,7 @@ impl Saver {
             source: std::io::Error::other(source),
         };
         let hold = log.hold(log.first()).map_err(|error| failed(error.into()))?;
-        let (saved, jobs) = read(log, log.tail()).map_err(|error| failed(error.into()))?;
+        let (saved, jobs) = read(log, log.tail()).map_err(failed)?;
         let mut saver = Self { hold, saved, alarms };
         saver.release(&jobs);
         Ok((saver, jobs))

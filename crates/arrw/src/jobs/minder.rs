@@ -16,6 +16,8 @@ use crate::jobs::rules::{Core, JobAsk, State};
 
 const UNPOISONED: &str = "no holder of this lock panics";
 
+const LOST: &str = "the worker was not heard of in time";
+
 /// Who minds the time.
 #[derive(Debug)]
 pub(crate) struct Minder {
@@ -37,6 +39,7 @@ impl State {
     /// A worker was heard of.
     pub(crate) fn heard_of(&mut self, name: &str, now: Timestamp, lease_ms: u64) {
         let until = now.micros().saturating_add(lease_ms.saturating_mul(1_000));
+        self.must_look |= self.planned.is_none_or(|planned| until < planned.micros());
         match self.workers.get_mut(name) {
             Some(worker) => worker.until = until.max(worker.until),
             None => {
@@ -75,7 +78,8 @@ impl Minder {
             let mut state = self.core.lock();
             let now = self.clock.now();
             let next = self.next(&state);
-            while !state.closed && state.given.is_empty() && state.abandoned.is_empty() {
+            state.must_look = false;
+            while state.is_quiet() {
                 let due = [next, state.next_due()].into_iter().flatten().min();
                 let left = due
                     .map(|due| due.micros().saturating_sub(now.micros()).min(LOOK_MS_MAX * 1_000));
@@ -90,7 +94,7 @@ impl Minder {
                     None => state = self.core.sooner.wait(state).expect(UNPOISONED),
                 }
             }
-            state.planned = None;
+            (state.planned, state.must_look) = (None, false);
             if state.closed {
                 return;
             }
@@ -127,15 +131,26 @@ impl Minder {
         }
         let is_lost = |until: u64| until <= now.micros();
         if state.workers.values().any(|worker| is_lost(worker.until)) {
-            let of_lost = state.jobs.leases().filter(|(_, _, worker)| {
-                state.workers.get(*worker).is_none_or(|worker| is_lost(worker.until))
+            let State { jobs, workers, .. } = &mut *state;
+            // What is not on the disk yet is of a worker that was heard of just now, or not at all yet.
+            let of_lost = jobs.leases().filter(|(_, _, worker)| {
+                workers.get(*worker).is_some_and(|worker| is_lost(worker.until))
             });
-            let lost = "the worker was not heard of in time";
+            let of_lost: Vec<_> =
+                of_lost.map(|(job, it, name)| (job, it, Arc::clone(name))).collect();
+            workers.retain(|name, worker| {
+                let holds = of_lost.iter().any(|(_, _, holder)| holder == name);
+                if is_lost(worker.until) && holds {
+                    // If the log refuses now, it is tried again then.
+                    worker.until = after(now, LOOK_MS_MAX);
+                }
+                !is_lost(worker.until)
+            });
             ended.extend(
                 of_lost
-                    .map(|(job, token, _)| finish(job, token, Outcome::Lost, Detail::error(lost))),
+                    .into_iter()
+                    .map(|(job, token, _)| finish(job, token, Outcome::Lost, Detail::error(LOST))),
             );
-            state.workers.retain(|_, worker| !is_lost(worker.until));
         }
         let is_due = state.next_due().is_some_and(|due| due <= now);
         drop(state);

@@ -27,6 +27,7 @@ mod slot;
 pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
 pub use records::Payload;
+pub(crate) use running::enqueued;
 pub use running::{Enqueued, Enqueuing, Running};
 
 use minder::Minder;
@@ -140,21 +141,18 @@ impl Jobs {
     }
 
     /// Claims jobs: waits for them with [`Claiming::wait`], or await it.
-    #[must_use]
     pub fn claim(&self, claim: Claim) -> Claiming {
         self.claim_for(claim, limits::LEASE_MS_DEFAULT)
     }
 
     /// Claims jobs for a worker that may be silent for so many milliseconds: then its jobs go back. Every call that
     /// names the worker counts.
-    #[must_use]
     pub fn claim_for(&self, claim: Claim, lease_ms: u64) -> Claiming {
         let lease_ms = lease_ms.clamp(limits::LEASE_MS_MIN, limits::LEASE_MS_MAX);
         Claiming::new(Arc::clone(&self.shared), Slot::new(claim, true, lease_ms))
     }
 
     /// Claims the jobs that are there, without waiting for any. Still waits for the commit of their leases.
-    #[must_use]
     pub fn claim_now(&self, claim: Claim) -> Claiming {
         let slot = Slot::new(claim, false, limits::LEASE_MS_DEFAULT);
         Claiming::new(Arc::clone(&self.shared), slot)
@@ -199,6 +197,9 @@ impl Jobs {
         let now = self.shared.environment.clock.now();
         let mut state = self.shared.jobs.core.lock();
         state.heard_of(worker, now, lease_ms);
+        if state.must_look {
+            self.shared.jobs.core.sooner.notify_all();
+        }
         let of_worker = state.jobs.leases().filter(|(_, _, holder)| &***holder == worker);
         let cancelling =
             of_worker.filter(|(job, _, _)| state.jobs.get(*job).is_some_and(|it| it.is_cancelling));

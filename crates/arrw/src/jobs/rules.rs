@@ -80,6 +80,8 @@ pub(crate) struct State {
     /// Who was heard of lately.
     pub(crate) workers: BTreeMap<Arc<str>, Worker>,
     pub(crate) closed: bool,
+    /// A worker may be lost sooner than whoever minds the time knows.
+    pub(crate) must_look: bool,
     /// When whoever minds the time will look next; `None` for not before it is told.
     pub(crate) planned: Option<Timestamp>,
 }
@@ -112,6 +114,7 @@ impl Core {
             workers: BTreeMap::new(),
             closed: false,
             planned: None,
+            must_look: false,
         };
         Arc::new(Self { state: Mutex::new(state), sooner: Condvar::new() })
     }
@@ -158,7 +161,7 @@ impl Core {
     pub(crate) fn after_turn(&self) {
         let mut state = self.lock();
         let wakers = std::mem::take(&mut state.to_wake);
-        let must_look = state.is_sooner() || !state.given.is_empty() || !state.abandoned.is_empty();
+        let must_look = state.is_sooner() || !state.is_quiet();
         drop(state);
         if must_look {
             self.sooner.notify_all();
@@ -173,6 +176,11 @@ impl State {
         let next = self.next_due();
         next.zip(self.planned).is_some_and(|(next, planned)| next < planned)
             || next.is_some() && self.planned.is_none()
+    }
+
+    /// True when nothing happened that whoever minds the time must see at once.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.must_look && !self.closed && self.given.is_empty() && self.abandoned.is_empty()
     }
 
     /// When time alone brings something next, for a job or for who waits.

@@ -97,7 +97,8 @@ impl Future for Enqueuing {
     }
 }
 
-fn enqueued(answers: Answers) -> Vec<Enqueued> {
+/// The jobs among what was done that were enqueued.
+pub(crate) fn enqueued(answers: Answers) -> Vec<Enqueued> {
     let enqueued = answers.into_iter().map(|answer| match answer {
         Ok(Done::Enqueued { job, is_new }) => Some(Enqueued { job, is_new }),
         // One that is refused has all refused.

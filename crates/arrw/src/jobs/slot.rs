@@ -59,10 +59,8 @@ impl Slot {
     /// What was decided did not happen.
     pub(crate) fn take_back(&self) {
         let mut state = self.lock();
-        state.stage = match state.stage {
-            Stage::Abandoned => Stage::Over,
-            _ => Stage::Waiting,
-        };
+        let is_abandoned = state.stage == Stage::Abandoned;
+        state.stage = if is_abandoned { Stage::Over } else { Stage::Waiting };
     }
 
     /// Gives it its jobs; gives them back when it was given up. Who waits is still to be woken.

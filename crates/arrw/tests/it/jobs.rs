@@ -338,3 +338,29 @@ fn a_claim_that_is_dropped_gives_its_jobs_back() {
     let got = jobs.claim(claim("w", "q", 1)).wait(None).unwrap();
     assert_eq!((got[0].id(), got[0].attempt()), (id, 1), "no attempt was counted");
 }
+
+#[test]
+fn an_event_a_job_and_a_completion_are_one_commit() {
+    let db = Db::in_memory().unwrap();
+    let jobs = db.jobs();
+    enqueue(&jobs, &NewJob::new("orders", "bill", "7"));
+    let order = take(&jobs, "w", "orders", 1).remove(0);
+    let commit = |mail: &str| {
+        let batch = db.batch().publish(arrw::NewEvent::new("invoices.sent", b"7"));
+        let batch = batch.enqueue(&NewJob::new("mail", "invoice", mail));
+        batch.complete(&order, "7").commit()
+    };
+    assert!(matches!(commit("{"), Err(arrw::PublishError::Job(_))));
+    let done = commit("7").unwrap().wait().unwrap();
+    let job = done.jobs[0].job;
+    assert_eq!((done.events.count, job.seq()), (1, done.events.last.next()));
+    assert_eq!(state(&jobs, order.id()), Some(JobState::Completed));
+    let tail = db.position();
+    let again = commit("7").unwrap().wait();
+    assert!(matches!(again, Err(arrw::PublishError::Refused(Refused::Stale { .. }))), "{again:?}");
+    assert_eq!(
+        (db.position(), take(&jobs, "w", "mail", 9).len()),
+        (tail, 1),
+        "nothing of it is there"
+    );
+}

@@ -106,9 +106,10 @@ fn segments_in_which_nothing_is_left_are_freed() {
     // The checkpoint that the next start reads must be behind what goes.
     db.close().unwrap();
     let db = world.open();
+    // Now, if the thread that saves checkpoints did not do it before.
     let removed = db.bus().enforce_retention().unwrap();
-    assert!(removed.records > 200, "{removed:?}");
-    assert_eq!(db.bus().stats().unwrap().first.get(), removed.records + 1);
+    let first = db.bus().stats().unwrap().first.get();
+    assert!(first > 200 && removed.records < first, "{removed:?}, {first}");
     assert_eq!(seen(&db, ">").len(), 20);
     db.bus().set_retention("b.*", None).unwrap();
     assert_eq!(db.bus().retention().len(), 1);
