@@ -30,6 +30,11 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
     (20, "lets a key touch any topic", "every_route_asks_for_its_scope_and_its_topics"),
     (21, "tells no decider what it made", "log_agrees_with_the_model_in_memory"),
     (22, "settles what was taken back", "no_failed_operation_leads_to_a_false_answer"),
+    (23, "looks at no token", "jobs_agree_with_the_model"),
+    (24, "holds the key of a job that ended", "jobs_agree_with_the_model"),
+    (25, "leases more than a queue may", "jobs_agree_with_the_model"),
+    (26, "counts no attempt that was lost", "jobs_agree_with_the_model"),
+    (27, "leaves what was taken back in the digest", "jobs_agree_with_the_model"),
 ];
 
 /// What nextest answers when a test failed, as opposed to a build or a filter.

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("arrwdb", &["arrw", "arrw-server", "arrw-bench", "arrw-log"]),
     ("arrw-sim", &["arrw", "arrw-log"]),
     ("arrw-bench", &["arrw", "arrw-log", "arrw-wire"]),
-    ("arrw-fuzz", &["arrw-log", "arrw-bus", "arrw-server", "arrwdb"]),
+    ("arrw-fuzz", &["arrw-log", "arrw-bus", "arrw-jobs", "arrw-server", "arrwdb"]),
     ("xtask", &[]),
 ];
 

@@ -28,6 +28,7 @@ pub fn targets() -> Vec<&'static Target> {
     let all = [
         arrw_log::fuzz::TARGETS,
         arrw_bus::fuzz::TARGETS,
+        arrw_jobs::fuzz::TARGETS,
         arrw_server::fuzz::TARGETS,
         arrwdb::fuzz::TARGETS,
     ];

@@ -14,7 +14,8 @@ use crate::control::Control;
 use crate::event::{decode_plan, encode_plan};
 use crate::ids::Known;
 use crate::job::{Priority, State, Unique};
-use crate::limits::{JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
+use crate::limits::{IDS_MAX, JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
+use crate::new_job::{check_name, check_queue};
 use crate::table::Job;
 use crate::view::{Image, Jobs};
 
@@ -71,7 +72,9 @@ impl Jobs {
         let mut jobs = Self::default();
         let now = Timestamp::from_micros(bytes.number()?);
         for number in 0..count(&mut bytes, QUEUES_MAX)? {
-            let queue = jobs.queues.number(bytes.text()?);
+            let name = bytes.text()?;
+            check_queue(name).ok()?;
+            let queue = jobs.queues.number(name);
             let len = bytes.narrow()?;
             let control = Control::decode(bytes.take(len)?)?;
             (queue == number).then_some(())?;
@@ -79,6 +82,7 @@ impl Jobs {
         }
         for number in 0..count(&mut bytes, NAMES_MAX)? {
             let kind = bytes.text()?;
+            check_name("kind", kind).ok()?;
             (jobs.kinds.number(kind, || crc64(kind.as_bytes())) == number).then_some(())?;
         }
         for number in 0..count(&mut bytes, PLANS_MAX)? {
@@ -92,11 +96,11 @@ impl Jobs {
             (!is_held && jobs.table.get(id).is_none()).then_some(())?;
             jobs.set(id, Some(&image));
         }
-        for _ in 0..bytes.number()? {
+        for _ in 0..count(&mut bytes, IDS_MAX)? {
             let key = bytes.array()?;
             let known =
                 Known { body: bytes.number()?, job: bytes.number()?, time: bytes.number()? };
-            jobs.ids.add(key, known, |_| ());
+            jobs.ids.restore(key, known).then_some(())?;
         }
         jobs.now = now;
         bytes.0.is_empty().then_some(jobs)
@@ -125,8 +129,11 @@ impl Jobs {
         };
         let worker = match flags & HAS_WORKER {
             0 => None,
-            _ => Some(Arc::from(bytes.text()?)),
+            _ => Some(bytes.text().filter(|name| check_name("worker", name).is_ok())?),
         };
+        let is_leased = state == State::Leased;
+        (worker.is_some() == is_leased && (is_leased || !is_cancelling)).then_some(())?;
+        let worker = worker.map(Arc::from);
         let args_at = if flags & HAS_ARGS_AT == 0 { None } else { Some(bytes.number()?) };
         let job = Job {
             id,

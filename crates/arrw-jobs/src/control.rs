@@ -3,6 +3,7 @@
 use arrw_log::{Kind, Timestamp};
 
 use crate::codec::{In, Out};
+use crate::error::JobError;
 use crate::limits::{KEPT_MAX, KEPT_MS_MAX};
 use crate::mix::mix_all;
 
@@ -92,6 +93,17 @@ impl Control {
     pub fn is_valid(&self) -> bool {
         let rate = self.rate.is_none_or(|rate| rate.count != 0 && rate.per_ms != 0);
         rate && self.keep_done.is_valid() && self.keep_dead.is_valid()
+    }
+
+    /// # Errors
+    /// When a number of it is out of its range.
+    pub(crate) fn check(&self) -> Result<(), JobError> {
+        if self.is_valid() {
+            return Ok(());
+        }
+        let what = "how a queue is run";
+        let range = "a rate of at least 1 job in at least 1 ms, and jobs kept for at most ten years, at most 10 million";
+        Err(JobError::Range { what, range })
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

@@ -50,6 +50,9 @@ pub enum Refused {
         /// What to do.
         hint: &'static str,
     },
+    /// It cannot be as it is.
+    #[error(transparent)]
+    Invalid(#[from] JobError),
     /// The log takes no record like that.
     #[error("the log takes no such record: {0}")]
     Record(String),

@@ -10,6 +10,7 @@ use crate::backoff::Backoff;
 use crate::codec::{In, Out};
 use crate::job::{JobId, Plan, Priority, State, Unique};
 use crate::limits::ATTEMPTS_MAX;
+use crate::new_job::{check_name, check_queue};
 
 /// The header that holds the fact. Names that begin with a colon are never a user's.
 pub const FACT: &str = ":job";
@@ -156,6 +157,18 @@ impl<'a> Event<'a> {
         };
         bytes.0.is_empty().then_some(event)
     }
+
+    /// False when no turn makes such a change to that state.
+    fn can_lead_to(&self, state: State) -> bool {
+        match self {
+            Self::Enqueued(it) => {
+                matches!(state, State::Scheduled | State::Ready)
+                    && check_name("kind", it.kind).is_ok()
+            }
+            Self::Changed(it) if state == State::Leased => check_name("worker", it.worker).is_ok(),
+            Self::Changed(it) => it.worker.is_empty() && !it.is_cancelling,
+        }
+    }
 }
 
 /// The queue, the state and the change that a record tells of; `None` when it tells of no job.
@@ -165,7 +178,8 @@ pub(crate) fn of_record<'a>(record: &Record<'a>) -> Option<(&'a str, State, Even
     }
     let (queue, state) = record.topic().strip_prefix(TOPIC)?.rsplit_once('.')?;
     let (_, fact) = record.headers().find(|(name, _)| *name == FACT)?;
-    Some((queue, State::parse(state)?, Event::decode(fact)?))
+    let (state, event) = (State::parse(state)?, Event::decode(fact)?);
+    (check_queue(queue).is_ok() && event.can_lead_to(state)).then_some((queue, state, event))
 }
 
 /// Writes the topic of a job's event to `out`, in place of what is there.

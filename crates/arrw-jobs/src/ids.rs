@@ -82,6 +82,12 @@ impl Ids {
         undo(IdChange::Added(key, before));
     }
 
+    /// Takes in one of a checkpoint, which comes behind all before. False when it cannot be there.
+    pub(crate) fn restore(&mut self, key: IdKey, known: Known) -> bool {
+        let is_behind = self.order.last_key_value().is_none_or(|(job, _)| *job < known.job);
+        is_behind && self.set(key, Some(known)).is_none()
+    }
+
     /// Takes a change back.
     pub(crate) fn take_back(&mut self, change: &IdChange) {
         match change {

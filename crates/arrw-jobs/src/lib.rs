@@ -46,6 +46,9 @@
 //! new version of the program, slots that come are found by its rules. Slots are known by their instants, so when rules
 //! change between a slot and the next, the one local minute that they move may get a job twice, or none.
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod limits;
 
 mod backoff;
@@ -61,6 +64,7 @@ mod json;
 mod mix;
 mod names;
 mod new_job;
+mod planted;
 mod query;
 mod queue;
 mod schedule;

@@ -6,16 +6,18 @@ use arrw_log::{Timestamp, crc64};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
+use crate::codec::Out;
 use crate::error::JobError;
-use crate::event::{Enqueued, IdOf};
+use crate::event::{Enqueued, IdOf, encode_plan};
 use crate::job::{Plan, Priority, Unique};
 use crate::json;
 use crate::limits::{
     ARGS_BYTES_MAX, ATTEMPTS_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, QUOTED_CHARS_MAX, TAGS_MAX,
 };
+use crate::mix::mix_all;
 
 /// A job to be enqueued, borrowed from the caller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob<'a> {
     /// Its queue: 1 to 128 visible ASCII characters without a dot.
     pub queue: &'a str,
@@ -130,7 +132,7 @@ impl Enqueue {
         let mut payload = String::with_capacity(job.args.len() + job.kind.len() + 96);
         write_payload(&mut payload, job, run_at);
         let id = job.id.map(|id| {
-            let of = IdOf { key: digest(&[job.queue, id]), body: crc64(payload.as_bytes()) };
+            let of = IdOf { key: digest(&[job.queue, id]), body: body_of(job, unique) };
             (of, id.to_owned())
         });
         let fact = Enqueued {
@@ -181,6 +183,27 @@ fn unique_of(job: &NewJob<'_>, by: UniqueBy<'_>) -> (Unique, OnDuplicate) {
     };
     let until = by.until.unwrap_or_default();
     (Unique { key, until, states: by.states }, by.on_duplicate)
+}
+
+/// A digest of what is asked for. It does not depend on the time: the same again, later, is the same.
+fn body_of(job: &NewJob<'_>, unique: Option<(Unique, OnDuplicate)>) -> u64 {
+    let mut rest = Out::default();
+    rest.byte(job.priority.byte());
+    rest.number(job.run_at.unwrap_or_default().micros());
+    encode_plan(&job.plan, &mut rest);
+    if let Some((Unique { key, until, states }, on_duplicate)) = unique {
+        rest.0.extend_from_slice(&key);
+        rest.number(until.micros());
+        rest.byte(states);
+        rest.byte(match on_duplicate {
+            OnDuplicate::Keep => 0,
+            OnDuplicate::Replace => 1,
+            OnDuplicate::Delay => 2,
+        });
+    }
+    let texts = [job.kind, job.args, job.metadata.unwrap_or_default()];
+    let parts = texts.iter().chain(job.tags).map(|text| crc64(text.as_bytes()));
+    mix_all(parts.chain([crc64(&rest.0)]))
 }
 
 /// A digest of parts and where they end.

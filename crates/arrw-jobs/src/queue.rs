@@ -8,6 +8,7 @@ use arrw_log::{Timestamp, crc64};
 use crate::control::{Control, Keep};
 use crate::job::{Priority, State};
 use crate::mix::mix_all;
+use crate::planted::{Bug, is_planted};
 
 /// Jobs in the order in which they come: by when they became or become ready (of finished ones: by when they
 /// finished), and of the same time by number.
@@ -103,7 +104,9 @@ impl Queue {
         let Control { is_paused, concurrency_max, rate, .. } = self.control;
         let leased = self.others[usize::from(State::Leased.byte())].len();
         !is_paused
-            && (concurrency_max == 0 || leased < concurrency_max as usize)
+            && (concurrency_max == 0
+                || leased < concurrency_max as usize
+                || is_planted(Bug::NoConcurrency))
             && rate.is_none_or(|rate| rate.allows_at(self.next) <= now)
     }
 

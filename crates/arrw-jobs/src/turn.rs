@@ -16,7 +16,8 @@ use crate::event::{self, Changed, FACT};
 use crate::job::{JobId, Plan, Priority, State, Token};
 use crate::json;
 use crate::limits::{JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
-use crate::new_job::{Enqueue, OnDuplicate};
+use crate::new_job::{Enqueue, OnDuplicate, check_queue};
+use crate::planted::{Bug, is_planted};
 use crate::view::Jobs;
 
 /// The kind of the control records that forget a job: its number is the payload.
@@ -219,7 +220,9 @@ impl<'a> Turn<'a> {
         let Finish { job, token, outcome, detail } = finish;
         let found = self.jobs.table.get(job.get()).copied();
         let Some(found) = found else { return Err(Refused::NotFound { job: *job }) };
-        if found.state != State::Leased || found.last != token.seq().get() {
+        if found.state != State::Leased
+            || found.last != token.seq().get() && !is_planted(Bug::NoToken)
+        {
             return Err(Refused::Stale { job: *job, state: found.state.name() });
         }
         let attempt = found.attempt;
@@ -235,6 +238,7 @@ impl<'a> Turn<'a> {
             _ if found.is_cancelling => (State::Cancelled, attempt, self.time),
             Outcome::Discard => (State::Dead, attempt, self.time),
             Outcome::Fail { .. } | Outcome::Lost if is_last => (State::Dead, attempt, self.time),
+            Outcome::Lost if is_planted(Bug::LostForFree) => (State::Ready, uncounted, ready_at),
             Outcome::Lost => (State::Ready, attempt, ready_at),
             Outcome::Fail { retry_in_ms } => {
                 let ms = retry_in_ms.unwrap_or_else(|| plan.backoff.delay_ms(*job, attempt));
@@ -317,6 +321,7 @@ impl<'a> Turn<'a> {
     }
 
     fn control(&mut self, name: &str, change: ControlChange) -> Result<Done, Refused> {
+        check_queue(name)?;
         let queue = self.jobs.queues.find(name);
         if queue.is_none() && QUEUES_MAX <= self.jobs.queues.len() {
             let hint = "use one that is there";
@@ -324,6 +329,7 @@ impl<'a> Turn<'a> {
         }
         let before = queue.map(|queue| self.jobs.queues.get(queue).control).unwrap_or_default();
         let control = change.on(before);
+        control.check()?;
         if control == before && queue.is_some() {
             return Ok(Done::Queue);
         }

@@ -15,6 +15,8 @@ use crate::ids::{IdChange, Ids, Known};
 use crate::job::{JobId, Plan, State, Unique};
 use crate::mix::mix_all;
 use crate::names::Names;
+use crate::new_job::check_queue;
+use crate::planted::{Bug, is_planted};
 use crate::queue::Queues;
 use crate::table::{Job, Table};
 use crate::turn::FORGOTTEN;
@@ -73,6 +75,7 @@ impl Jobs {
             }
         } else if record.kind() == QUEUE
             && let Ok(name) = std::str::from_utf8(record.key())
+            && check_queue(name).is_ok()
             && let Some(control) = Control::decode(record.payload())
         {
             self.advance(record.time());
@@ -141,6 +144,7 @@ impl Jobs {
     /// Takes back the last changes, so that so many are left. What time brought stays.
     pub fn take_back(&mut self, left: usize) {
         let records = std::mem::replace(&mut self.records, false);
+        let sum = self.jobs_sum;
         while left < self.undo.len() {
             match self.undo.pop() {
                 Some(Undo::Job(id, before)) => self.set(id, before.as_ref()),
@@ -148,6 +152,9 @@ impl Jobs {
                 Some(Undo::Id(change)) => self.ids.take_back(&change),
                 None => break,
             }
+        }
+        if is_planted(Bug::ForgetTheDigest) {
+            self.jobs_sum = sum;
         }
         self.records = records;
     }
@@ -312,7 +319,9 @@ impl Jobs {
             image.args_at = Some(seq.get());
         }
         if state.is_final() && image.unique.is_some_and(|it| it.states & state.bit() == 0) {
-            image.unique = None;
+            if !is_planted(Bug::KeepTheKey) {
+                image.unique = None;
+            }
         }
         self.set(id, Some(&image));
         if state.is_final() {

@@ -1,7 +1,8 @@
-//! What schedules promise: against an oracle that steps by minutes, where clocks change, and over restarts.
+//! What schedules promise, against an oracle that steps by minutes, where clocks change, and over restarts; what jobs do, against a model.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod clocks;
+mod model;
 mod oracle;
 mod restarts;
 mod tables;
