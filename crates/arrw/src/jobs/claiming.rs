@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use arrw_jobs::{Command, Done, JobId, Leased, Priority, Refused, Token};
+use arrw_jobs::{Command, JobId, Leased, Priority, Token};
 use arrw_log::{Append, AppendError, Batch, Timestamp, Urgency};
 
 use crate::db::Shared;
 use crate::jobs::error::ClaimError;
 use crate::jobs::records::{self, Payload};
 use crate::jobs::rules::JobAsk;
+use crate::jobs::running::Answers;
 use crate::jobs::slot::{Closed, Slot};
 use crate::parker::Parker;
 
@@ -120,7 +121,7 @@ impl Claiming {
 
     /// What became of the commands before it, once it was waited for or polled; empty before they are decided.
     #[must_use]
-    pub fn answers(&self) -> Vec<Result<Done, Refused>> {
+    pub fn answers(&self) -> Answers {
         let is_answered = self.turn.is_none();
         let answers = self.ask.as_ref().filter(|_| is_answered).and_then(|ask| ask.answers.get());
         answers.cloned().unwrap_or_default()
@@ -156,7 +157,7 @@ impl Claiming {
     pub fn wait_with_answers(
         mut self,
         timeout: Option<Duration>,
-    ) -> Result<(Vec<Result<Done, Refused>>, Vec<Job>), ClaimError> {
+    ) -> Result<(Answers, Vec<Job>), ClaimError> {
         let jobs = self.wait_here(timeout)?;
         Ok((self.answers(), jobs))
     }

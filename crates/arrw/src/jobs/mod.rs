@@ -28,7 +28,7 @@ pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
 pub use records::Payload;
 pub(crate) use running::enqueued;
-pub use running::{Enqueued, Enqueuing, Running};
+pub use running::{Answers, Enqueued, Enqueuing, Running};
 
 use minder::Minder;
 use rules::{Core, JobAsk};
