@@ -318,10 +318,9 @@ impl Jobs {
         if it.has_args {
             image.args_at = Some(seq.get());
         }
-        if state.is_final() && image.unique.is_some_and(|it| it.states & state.bit() == 0) {
-            if !is_planted(Bug::KeepTheKey) {
-                image.unique = None;
-            }
+        let is_released = image.unique.is_some_and(|it| it.states & state.bit() == 0);
+        if state.is_final() && is_released && !is_planted(Bug::KeepTheKey) {
+            image.unique = None;
         }
         self.set(id, Some(&image));
         if state.is_final() {

@@ -34,6 +34,8 @@ pub(crate) enum Answer {
     Denied(State),
     IdConflict,
     Invalid,
+    /// What the model never says.
+    Unexpected(String),
 }
 
 /// A job that was handed out.
