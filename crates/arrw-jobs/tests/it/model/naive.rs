@@ -25,8 +25,14 @@ pub(crate) enum Action {
 /// What it is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    Enqueued { job: u64, is_new: bool },
-    Job { job: u64, state: State },
+    Enqueued {
+        job: u64,
+        is_new: bool,
+    },
+    Job {
+        job: u64,
+        state: State,
+    },
     Queue,
     Leased(Vec<Lease>),
     NotFound,
