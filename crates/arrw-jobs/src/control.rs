@@ -27,7 +27,8 @@ pub struct Control {
     pub keep_dead: Keep,
 }
 
-/// A rate: `count` jobs in each `per_ms`, all of them at once if none went before.
+/// A rate: `count` jobs in each `per_ms`, evenly; as many as `count` at once if none went before. So no time sees more
+/// than `count`, and what comes evenly in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Jobs, at least 1.

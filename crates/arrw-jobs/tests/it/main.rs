@@ -4,6 +4,7 @@
 mod clocks;
 mod model;
 mod oracle;
+mod refusals;
 mod restarts;
 mod tables;
 

@@ -344,7 +344,7 @@ fn run(turn: &mut Turn<'_>, action: &Action, now: u64) -> Answer {
         Err(Refused::State { state, .. }) => Answer::Denied(State::parse(state).unwrap()),
         Err(Refused::IdConflict { .. }) => Answer::IdConflict,
         Err(Refused::Invalid(_)) => Answer::Invalid,
-        Err(other) => panic!("{other}"),
+        Err(other) => Answer::Unexpected(other.to_string()),
     }
 }
 

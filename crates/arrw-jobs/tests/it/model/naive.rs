@@ -25,8 +25,14 @@ pub(crate) enum Action {
 /// What it is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    Enqueued { job: u64, is_new: bool },
-    Job { job: u64, state: State },
+    Enqueued {
+        job: u64,
+        is_new: bool,
+    },
+    Job {
+        job: u64,
+        state: State,
+    },
     Queue,
     Leased(Vec<Lease>),
     NotFound,
@@ -34,6 +40,8 @@ pub(crate) enum Answer {
     Denied(State),
     IdConflict,
     Invalid,
+    /// What the model never says.
+    Unexpected(String),
 }
 
 /// A job that was handed out.
