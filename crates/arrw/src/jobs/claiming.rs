@@ -192,7 +192,7 @@ impl Claiming {
     fn finish(&mut self, answer: Result<Vec<Leased>, Closed>) -> Result<Vec<Job>, ClaimError> {
         let leased = answer.map_err(|Closed| self.shared.refusal())?;
         let seqs: Vec<_> = leased.iter().map(|leased| leased.args_at).collect();
-        let payloads = records::payloads(&self.shared.log, &seqs)?;
+        let payloads = records::payloads(&self.shared.log, &self.shared.jobs.recent, &seqs)?;
         let jobs = leased.into_iter().zip(payloads);
         Ok(jobs.map(|(leased, payload)| Job { leased, payload }).collect())
     }

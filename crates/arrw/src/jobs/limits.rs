@@ -9,6 +9,11 @@ pub const LEASE_MS_MIN: u64 = 1_000;
 /// Milliseconds for which a worker may be silent at most: a day. More is taken as this.
 pub const LEASE_MS_MAX: u64 = 24 * 3_600 * 1_000;
 
+/// Frames that are kept because jobs of them were read lately, and their bytes; the oldest make room.
+pub(crate) const RECENT_MAX: usize = 16;
+/// See [`RECENT_MAX`]: as many as one frame may have.
+pub(crate) const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Leases that are ended together when their time is over: what a frame takes in a millisecond or two.
 pub(crate) const FINISHED_AT_ONCE: usize = 1_000;
 

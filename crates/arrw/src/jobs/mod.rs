@@ -31,6 +31,7 @@ pub(crate) use running::enqueued;
 pub use running::{Answers, Enqueued, Enqueuing, Running};
 
 use minder::Minder;
+use records::Recent;
 use rules::{Core, JobAsk};
 use slot::Slot;
 
@@ -38,6 +39,7 @@ use slot::Slot;
 #[derive(Debug)]
 pub(crate) struct Jobbing {
     pub(crate) core: Arc<Core>,
+    recent: Recent,
     minder: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -51,7 +53,7 @@ impl Jobbing {
         let minder = Minder::new(log.clone(), Arc::clone(&core), Arc::clone(clock));
         let thread = std::thread::Builder::new().name("arrw-jobs".to_owned());
         let thread = thread.spawn(move || minder.run())?;
-        Ok(Self { core, minder: Mutex::new(Some(thread)) })
+        Ok(Self { core, recent: Recent::default(), minder: Mutex::new(Some(thread)) })
     }
 
     /// Ends all who wait, and the thread.
@@ -228,7 +230,8 @@ impl Jobs {
     /// # Errors
     /// When the log cannot be read there.
     pub fn payload(&self, status: &JobStatus) -> Result<Option<Payload>, ReadError> {
-        Ok(records::payloads(&self.shared.log, &[status.args_at])?.pop())
+        let recent = &self.shared.jobs.recent;
+        Ok(records::payloads(&self.shared.log, recent, &[status.args_at])?.pop())
     }
 
     /// Queues behind the one of that name, by name, at most `limit`.

@@ -1,8 +1,13 @@
 //! Reads what the log keeps of jobs.
 
-use arrw_log::{Log, ReadError, Seq, Start};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard};
+
+use arrw_log::{Frame, Log, ReadError, Seq, Start};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::jobs::limits::{RECENT_BYTES_MAX, RECENT_MAX};
 
 /// What a job was enqueued with, as its record has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,25 +73,59 @@ impl Payload {
     }
 }
 
-/// The payloads of records, in the order of the seqs. Reads frames that several are in once, if they come in the order
-/// of the log.
-pub(crate) fn payloads(log: &Log, seqs: &[Seq]) -> Result<Vec<Payload>, ReadError> {
+/// Frames that were read lately: jobs that were enqueued together are claimed one after the other, and a frame on the
+/// disk is read whole.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(Mutex<VecDeque<Frame>>);
+
+impl Recent {
+    /// The frame that a record is in, from there on. Reads it when it is not one of the recent ones.
+    fn holding(&self, log: &Log, seq: Seq) -> Result<Frame, ReadError> {
+        let mut recent = self.lock();
+        let is_in = |frame: &&Frame| frame.first() <= seq && seq <= frame.last();
+        let known = recent.iter().find(is_in).cloned();
+        if let Some(frame) = known {
+            drop(recent);
+            return Ok(frame.starting_at(seq));
+        }
+        // Who wants the same waits for it, and need not read it too.
+        let frame = log.reader(Start::At(seq))?.try_next()?;
+        let Some(frame) = frame else {
+            return Err(ReadError::BeyondTail { wanted: seq, tail: log.tail() });
+        };
+        recent.push_back(frame.clone());
+        let bytes = |recent: &VecDeque<Frame>| recent.iter().map(|it| it.stored().len()).sum();
+        let mut held: usize = bytes(&recent);
+        while RECENT_MAX < recent.len() || RECENT_BYTES_MAX < held {
+            let Some(oldest) = recent.pop_front() else { break };
+            held -= oldest.stored().len();
+        }
+        Ok(frame)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Frame>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// The payloads of records, in the order of the seqs. Looks at each frame once.
+pub(crate) fn payloads(
+    log: &Log,
+    recent: &Recent,
+    seqs: &[Seq],
+) -> Result<Vec<Payload>, ReadError> {
     let mut order: Vec<(Seq, usize)> =
         seqs.iter().enumerate().map(|(place, seq)| (*seq, place)).collect();
     order.sort_unstable();
     let mut found: Vec<(usize, Payload)> = Vec::with_capacity(seqs.len());
     let mut wanted = order.into_iter().peekable();
-    let mut reader = None;
     while let Some((seq, _)) = wanted.peek() {
-        let reader = match &mut reader {
-            None => reader.insert(log.reader(Start::At(*seq))?),
-            Some(reader) => reader,
-        };
-        reader.skip_to(*seq);
-        let Some(frame) = reader.try_next()? else {
-            return Err(ReadError::BeyondTail { wanted: *seq, tail: log.tail() });
-        };
+        let frame = recent.holding(log, *seq)?;
+        let last = frame.last();
         for record in frame.records() {
+            if wanted.peek().is_none_or(|(seq, _)| last < *seq) {
+                break;
+            }
             while let Some((_, place)) = wanted.next_if(|(seq, _)| *seq == record.seq()) {
                 let text = String::from_utf8_lossy(record.payload()).into_owned();
                 found.push((place, Payload::new(text)));
