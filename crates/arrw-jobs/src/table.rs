@@ -53,8 +53,8 @@ fn job_at(chunks: &[Vec<Job>], slot: u32) -> &Job {
 }
 
 fn shard_of(hash: u64) -> usize {
-    // The lowest bits, as the table uses the highest.
-    usize::from(hash.to_le_bytes()[0]) % SHARDS
+    // From the middle: a table tells its entries apart by the highest bits and places them by the lowest.
+    usize::from(hash.to_le_bytes()[5]) % SHARDS
 }
 
 impl Table {
@@ -65,7 +65,7 @@ impl Table {
     fn slot(&self, id: u64) -> Option<u32> {
         let hash = mix(id);
         let is_it = |slot: &u32| job_at(&self.chunks, *slot).id == id;
-        self.index[shard_of(hash)].find(hash.rotate_right(6), is_it).copied()
+        self.index[shard_of(hash)].find(hash, is_it).copied()
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<&Job> {
@@ -101,8 +101,8 @@ impl Table {
         };
         let hash = mix(job.id);
         let chunks = &self.chunks;
-        let rehash = |slot: &u32| mix(job_at(chunks, *slot).id).rotate_right(6);
-        self.index[shard_of(hash)].insert_unique(hash.rotate_right(6), slot, rehash);
+        let rehash = |slot: &u32| mix(job_at(chunks, *slot).id);
+        self.index[shard_of(hash)].insert_unique(hash, slot, rehash);
         self.len += 1;
         None
     }
@@ -111,7 +111,7 @@ impl Table {
         let hash = mix(id);
         let chunks = &self.chunks;
         let is_it = |slot: &u32| job_at(chunks, *slot).id == id;
-        let entry = self.index[shard_of(hash)].find_entry(hash.rotate_right(6), is_it).ok()?;
+        let entry = self.index[shard_of(hash)].find_entry(hash, is_it).ok()?;
         let (slot, _) = entry.remove();
         self.free.push(slot);
         self.len -= 1;

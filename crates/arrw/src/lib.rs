@@ -68,8 +68,8 @@ pub use error::{ConsumerError, PublishError, SubscribeError, SubscriptionError};
 pub use events::{Events, Iter, SharedKey};
 pub use history::{HISTORY_LIMIT_MAX, History, HistoryError, HistoryQuery, Order, Topic};
 pub use jobs::{
-    ClaimError, Claiming, Enqueued, Enqueuing, Job, Jobs, JobsError, Payload, Running,
-    limits as jobs_limits,
+    Answers as JobAnswers, ClaimError, Claiming, Enqueued, Enqueuing, Job, Jobs, JobsError,
+    Payload, Running, limits as jobs_limits,
 };
 pub use memory::Alarm;
 pub use publish::{Publish, Published};

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use arrw_bus::{Memory, OnDisk};
 use arrw_log::{Checkpoint, Hold, Log, OpenError, ReadError, Reader, Seq, Start};
 
+use crate::jobs::limits::JOBS_SAVED_EVERY;
 use crate::jobs::memory::Saver;
 use crate::jobs::rules::Core;
 use crate::retention::Keeper;
@@ -172,6 +173,7 @@ impl Due {
         (mut shadow, mut jobs, core): (Shadow, Saver, Arc<Core>),
         keeper: &Keeper,
     ) {
+        let mut rounds = 0_u32;
         loop {
             let mut state = self.lock();
             while state.bytes < self.every_bytes && !state.closing {
@@ -181,7 +183,10 @@ impl Due {
             let closing = state.closing;
             drop(state);
             shadow.save(&keeper.log, &keeper.committed);
-            jobs.save(&keeper.log, &core);
+            rounds += 1;
+            if closing || rounds.is_multiple_of(JOBS_SAVED_EVERY) {
+                jobs.save(&keeper.log, &core);
+            }
             keeper.floors.forget(keeper.log.first());
             if closing {
                 return;

@@ -81,6 +81,10 @@ impl Caller for floor::Caller {
     }
 }
 
+pub(super) fn inflight64(place: &Path, load: Load) -> anyhow::Result<f64> {
+    Ok(run_log(place, Writers::Some64, load)?.run.records_per_s)
+}
+
 pub(super) fn measure(
     plan: &Plan,
     folder: &WorkFolder,

@@ -43,6 +43,11 @@ pub fn log(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
     report::rows(plan, &rows, out)
 }
 
+/// Appends a second that 64 callers with one record each in flight come to: what others are measured against.
+pub(crate) fn inflight64(place: &std::path::Path, load: crate::plan::Load) -> anyhow::Result<f64> {
+    append::inflight64(place, load)
+}
+
 /// Of which of two things the first half of a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use arrw_jobs::{JobId, Leased, Priority, Token};
-use arrw_log::{Append, AppendError, Batch, Timestamp};
+use arrw_jobs::{Command, JobId, Leased, Priority, Token};
+use arrw_log::{Append, AppendError, Batch, Timestamp, Urgency};
 
 use crate::db::Shared;
 use crate::jobs::error::ClaimError;
 use crate::jobs::records::{self, Payload};
 use crate::jobs::rules::JobAsk;
+use crate::jobs::running::Answers;
 use crate::jobs::slot::{Closed, Slot};
 use crate::parker::Parker;
 
@@ -98,6 +99,9 @@ impl Job {
 pub struct Claiming {
     shared: Arc<Shared>,
     slot: Arc<Slot>,
+    /// What is to be done before it in the same turn.
+    commands: Vec<Command>,
+    ask: Option<Arc<JobAsk>>,
     /// The number under which it waits with the writer.
     number: Option<u64>,
     turn: Option<Append>,
@@ -105,7 +109,22 @@ pub struct Claiming {
 
 impl Claiming {
     pub(crate) fn new(shared: Arc<Shared>, slot: Arc<Slot>) -> Self {
-        Self { shared, slot, number: None, turn: None }
+        Self { shared, slot, commands: Vec::new(), ask: None, number: None, turn: None }
+    }
+
+    /// Has commands done first, each for itself, in the same commit if there is work: finished jobs, most often. What
+    /// became of them is told by [`answers`](Self::answers).
+    pub fn after(mut self, commands: Vec<Command>) -> Self {
+        self.commands = commands;
+        self
+    }
+
+    /// What became of the commands before it, once it was waited for or polled; empty before they are decided.
+    #[must_use]
+    pub fn answers(&self) -> Answers {
+        let is_answered = self.turn.is_none();
+        let answers = self.ask.as_ref().filter(|_| is_answered).and_then(|ask| ask.answers.get());
+        answers.cloned().unwrap_or_default()
     }
 
     /// Has it wait with the writer, and asks for a turn in which it is looked at.
@@ -115,8 +134,12 @@ impl Claiming {
         }
         let number = self.shared.jobs.core.wait(&self.slot);
         self.number = Some(number);
-        let ask = JobAsk { claim: Some(number), ..JobAsk::tick() };
-        self.turn = Some(self.shared.log.append(Batch::new().asking(Arc::new(ask))));
+        let commands = std::mem::take(&mut self.commands);
+        let bytes = commands.iter().map(Command::bytes_max).sum();
+        let ask = Arc::new(JobAsk { claim: Some(number), ..JobAsk::new(commands, true) });
+        self.ask = Some(Arc::clone(&ask));
+        let batch = Batch::new().reserving(bytes).with_urgency(Urgency::Reserved);
+        self.turn = Some(self.shared.log.append(batch.asking(ask)));
     }
 
     /// Waits on this thread for jobs: for ever, or until the time is over, and then there may be none.
@@ -124,6 +147,22 @@ impl Claiming {
     /// # Errors
     /// When the log refuses or is closed, or the jobs cannot be read.
     pub fn wait(mut self, timeout: Option<Duration>) -> Result<Vec<Job>, ClaimError> {
+        self.wait_here(timeout)
+    }
+
+    /// The same, with what became of the commands before it.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn wait_with_answers(
+        mut self,
+        timeout: Option<Duration>,
+    ) -> Result<(Answers, Vec<Job>), ClaimError> {
+        let jobs = self.wait_here(timeout)?;
+        Ok((self.answers(), jobs))
+    }
+
+    fn wait_here(&mut self, timeout: Option<Duration>) -> Result<Vec<Job>, ClaimError> {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         self.register();
         if let Some(turn) = self.turn.take() {

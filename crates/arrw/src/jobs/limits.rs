@@ -12,5 +12,8 @@ pub const LEASE_MS_MAX: u64 = 24 * 3_600 * 1_000;
 /// Leases that are ended together when their time is over: what a frame takes in a millisecond or two.
 pub(crate) const FINISHED_AT_ONCE: usize = 1_000;
 
+/// Checkpoints of the bus for one of the jobs, which may be large: a start reads so many segments of the log for them.
+pub(crate) const JOBS_SAVED_EVERY: u32 = 4;
+
 /// Milliseconds after which whoever minds the time looks again, even when nothing is due: the clock may have been set.
 pub(crate) const LOOK_MS_MAX: u64 = 1_000;

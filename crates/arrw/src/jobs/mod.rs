@@ -28,7 +28,7 @@ pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
 pub use records::Payload;
 pub(crate) use running::enqueued;
-pub use running::{Enqueued, Enqueuing, Running};
+pub use running::{Answers, Enqueued, Enqueuing, Running};
 
 use minder::Minder;
 use rules::{Core, JobAsk};
@@ -173,6 +173,17 @@ impl Jobs {
     pub fn fail(&self, job: &Job, error: &str) -> Result<Running, JobsError> {
         let outcome = Outcome::Fail { retry_in_ms: None };
         self.finish(job.id(), job.token(), outcome, Detail::error(error))
+    }
+
+    /// The command that completes a job with a result, which is JSON: for [`run`](Self::run), and for
+    /// [`Claiming::after`].
+    ///
+    /// # Errors
+    /// When the result is no JSON, or too large.
+    pub fn completion(&self, job: &Job, result: &str) -> Result<Command, JobsError> {
+        let (job, token, outcome) = (job.id(), job.token(), Outcome::Complete);
+        let detail = Detail::result(result)?;
+        Ok(Command::Finish(Finish { job, token, outcome, detail }))
     }
 
     /// Ends a lease in any way.

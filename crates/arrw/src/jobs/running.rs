@@ -12,7 +12,7 @@ use crate::jobs::error::JobsError;
 use crate::jobs::rules::JobAsk;
 
 /// What became of commands: of each what was done, or why it was refused.
-pub(crate) type Answers = Vec<Result<Done, Refused>>;
+pub type Answers = Vec<Result<Done, Refused>>;
 
 /// Commands on their way. They do nothing until they are waited for or polled; from then on they are decided even
 /// if this is dropped.
@@ -37,13 +37,13 @@ impl Running {
     ///
     /// # Errors
     /// See [`JobsError`].
-    pub fn wait(self) -> Result<Vec<Result<Done, Refused>>, JobsError> {
+    pub fn wait(self) -> Result<Answers, JobsError> {
         answer(self.append.wait(), &self.ask)
     }
 }
 
 impl Future for Running {
-    type Output = Result<Vec<Result<Done, Refused>>, JobsError>;
+    type Output = Result<Answers, JobsError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let ask = Arc::clone(&self.ask);

@@ -18,6 +18,7 @@ pub(crate) enum Command {
     Log(Log),
     Bus(Bus),
     Http(Http),
+    Jobs(Jobs),
     LogFill(LogFill),
     BusWeigh(BusWeigh),
     HttpFloor(HttpFloor),
@@ -76,6 +77,23 @@ pub(crate) struct Http {
     settings: Settings,
 }
 
+/// Measure the job queue: enqueue, claim, complete, latency
+///
+/// Writes several GiB into a folder on a real disk and removes it at the end. Takes about six minutes, with --quick
+/// about one. The table goes to the standard output, progress to the standard error.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb bench jobs --quick
+  $ arrwdb bench jobs --json figures.json --dir ./bench"
+)]
+pub(crate) struct Jobs {
+    #[command(flatten)]
+    settings: Settings,
+}
+
 /// What all groups of figures may be told.
 #[derive(Debug, Args)]
 struct Settings {
@@ -130,6 +148,8 @@ impl Command {
             Self::Log(Log { settings }) => settings.run(("log", "log-fill"), arrw_bench::log),
             Self::Bus(Bus { settings }) => settings.run(("bus", "bus-weigh"), arrw_bench::bus),
             Self::Http(Http { settings }) => settings.run(("http", "http-floor"), arrw_bench::http),
+            // Nothing of it is measured in a process of its own.
+            Self::Jobs(Jobs { settings }) => settings.run(("jobs", "log-fill"), arrw_bench::jobs),
             Self::HttpFloor(HttpFloor {}) => {
                 arrw_bench::answer_prepared(&mut io::stdout())?;
                 Ok(Exit::Fine)

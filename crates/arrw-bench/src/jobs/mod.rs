@@ -1,0 +1,58 @@
+//! The group `jobs`: enqueue, claim, complete, from enqueue to handler.
+
+mod enqueue;
+mod latency;
+mod lifecycle;
+
+use crate::disk::WorkFolder;
+use crate::machine::CpuTime;
+use crate::plan::{Output, Plan};
+use crate::report;
+use crate::row::Row;
+use crate::runs::Spread;
+
+/// The queue of all jobs that are enqueued here.
+const QUEUE: &str = "bench";
+/// What all of them are to do.
+const KIND: &str = "work";
+/// 64 bytes of JSON.
+const ARGS: &str = r#"{"to":"ada@example.org","subject":"welcome","body":"0123456789"}"#;
+const SYNCED: &str = "fdatasync before each answer";
+
+/// Takes the figures of the group `jobs` and says what they are.
+///
+/// Blocks for minutes; writes several GiB into a folder of its own and removes it.
+///
+/// # Errors
+/// When the folder is not on a real disk, when the database or the disk fails, or when a job is lost or runs twice.
+pub fn jobs(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
+    let folder = WorkFolder::make(&plan.folder)?;
+    let before = CpuTime::now();
+    let Output { report: out, progress } = output;
+    report::head(plan, &folder, out)?;
+    let rows = vec![
+        enqueue::single(plan, &folder, progress)?,
+        enqueue::bulk(plan, &folder, progress)?,
+        lifecycle::measure(plan, &folder, lifecycle::Workers::Single, progress)?,
+        lifecycle::measure(plan, &folder, lifecycle::Workers::Batches, progress)?,
+        latency::measure(plan, &folder, progress)?,
+    ];
+    report::sync(plan, &folder, "after", out)?;
+    report::company(before, out)?;
+    report::rows(plan, &rows, out)
+}
+
+/// A figure with neither floor nor target.
+fn row(id: &'static str, metric: &'static str, unit: &'static str, value: Spread) -> Row {
+    Row {
+        id,
+        component: "jobs",
+        metric,
+        unit,
+        value,
+        latency: None,
+        floor: None,
+        target: None,
+        durability: SYNCED,
+    }
+}
