@@ -141,7 +141,8 @@ impl Jobs {
         self.undo.len()
     }
 
-    /// Takes back the last changes, so that so many are left. What time brought stays.
+    /// Takes back the last changes, so that so many are left. What time brought stays, so all that may be taken back must
+    /// be of one time: [keep](Self::keep_changes) it or take it back before the next.
     pub fn take_back(&mut self, left: usize) {
         let records = std::mem::replace(&mut self.records, false);
         let sum = self.jobs_sum;
