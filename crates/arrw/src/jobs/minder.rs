@@ -74,6 +74,11 @@ impl Minder {
     /// Minds the time until the jobs are closed, as a thread of its own.
     pub(crate) fn run(mut self) {
         loop {
+            if self.log.poison().is_some() {
+                // Nothing will be decided any more.
+                self.core.close();
+                return;
+            }
             self.mind();
             let mut state = self.core.lock();
             let now = self.clock.now();
@@ -88,6 +93,12 @@ impl Minder {
                     Some(0) => break,
                     Some(left) => {
                         let wait = Duration::from_micros(left);
+                        state = self.core.sooner.wait_timeout(state, wait).expect(UNPOISONED).0;
+                        break;
+                    }
+                    // Who waits must learn it when the log stops, and nobody tells.
+                    None if state.has_waiting() => {
+                        let wait = Duration::from_millis(LOOK_MS_MAX);
                         state = self.core.sooner.wait_timeout(state, wait).expect(UNPOISONED).0;
                         break;
                     }

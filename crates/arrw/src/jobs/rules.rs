@@ -133,6 +133,8 @@ impl Core {
             return number;
         }
         state.insert(number, Arc::clone(slot));
+        // Whoever minds the time waits for ever while nobody waits.
+        state.must_look |= state.planned.is_none();
         number
     }
 
@@ -181,6 +183,11 @@ impl State {
     /// True when nothing happened that whoever minds the time must see at once.
     pub(crate) fn is_quiet(&self) -> bool {
         !self.must_look && !self.closed && self.given.is_empty() && self.abandoned.is_empty()
+    }
+
+    /// True when a claim waits.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// When time alone brings something next, for a job or for who waits.

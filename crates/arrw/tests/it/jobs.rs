@@ -1,45 +1,30 @@
 //! The job queue from outside: what enqueuers and workers see, over restarts too.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrw::{
-    Claim, Clock, Command, ControlChange, Db, Detail, Environment, Event, Finish, Job, JobError,
+    Claim, Command, ControlChange, Db, Detail, Environment, Event, Finish, Job, JobError,
     JobOutcome, JobState, Jobs, JobsError, MemoryStorage, NewJob, OnDuplicate, Options, Plan,
     Priority, Refused, Start, Timestamp, Token, UniqueBy,
 };
 
-/// A clock that a test moves.
-#[derive(Debug)]
-struct Hands(AtomicU64);
+use crate::support::Clock;
 
-impl Hands {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(1_800_000_000_000_000)))
-    }
+/// What the clock shows at the start, where a test sets it.
+const START: u64 = 1_800_000_000_000_000;
 
-    fn forward(&self, ms: u64) {
-        self.0.fetch_add(ms * 1_000, Ordering::SeqCst);
-    }
-}
-
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
-    }
-}
-
-fn environment(storage: &Arc<MemoryStorage>, hands: &Arc<Hands>) -> Environment {
+fn environment(storage: &Arc<MemoryStorage>, clock: &Arc<Clock>) -> Environment {
     let storage = Arc::clone(storage);
-    let clock: Arc<dyn Clock> = Arc::<Hands>::clone(hands);
-    Environment { clock, ..Environment::with_storage(storage) }
+    let mut environment = Environment::with_storage(storage);
+    environment.clock = Arc::<Clock>::clone(clock);
+    environment
 }
 
-fn open(storage: &Arc<MemoryStorage>, hands: &Arc<Hands>) -> Db {
+fn open(storage: &Arc<MemoryStorage>, clock: &Arc<Clock>) -> Db {
     let mut options = Options::default();
     options.log.segment_bytes = 1024 * 1024;
-    Db::open_with(environment(storage, hands), options).unwrap()
+    Db::open_with(environment(storage, clock), options).unwrap()
 }
 
 fn claim(worker: &str, queue: &str, count: usize) -> Claim {
@@ -143,8 +128,8 @@ fn queues_are_served_by_turns_and_priorities_strictly() {
 
 #[test]
 fn what_fails_is_tried_again_by_its_plan_and_dies_in_the_end() {
-    let (storage, hands) = (Arc::new(MemoryStorage::new()), Hands::new());
-    let db = open(&storage, &hands);
+    let (storage, clock) = (Arc::new(MemoryStorage::new()), Arc::new(Clock::at(START)));
+    let db = open(&storage, &clock);
     let jobs = db.jobs();
     let plan =
         Plan { max_attempts: 2, backoff: arrw::Backoff::Fixed { ms: 1_000 }, ..Plan::default() };
@@ -152,7 +137,7 @@ fn what_fails_is_tried_again_by_its_plan_and_dies_in_the_end() {
     let first = take(&jobs, "w", "q", 1).remove(0);
     jobs.fail(&first, "it \"broke\"").unwrap().wait().unwrap();
     assert_eq!((state(&jobs, id), take(&jobs, "w", "q", 1).len()), (Some(JobState::Retrying), 0));
-    hands.forward(1_001);
+    clock.set(Timestamp::from_micros(START + 1_001_000));
     let second = take(&jobs, "w", "q", 1).remove(0);
     assert_eq!((second.id(), second.attempt()), (id, 2));
     let stale = jobs.complete(&first, "0").unwrap().wait();
@@ -299,8 +284,8 @@ fn a_queue_that_is_paused_or_full_gives_nothing() {
 
 #[test]
 fn a_restart_finds_all_as_it_was() {
-    let (storage, hands) = (Arc::new(MemoryStorage::new()), Hands::new());
-    let db = open(&storage, &hands);
+    let (storage, clock) = (Arc::new(MemoryStorage::new()), Arc::new(Clock::at(START)));
+    let db = open(&storage, &clock);
     let jobs = db.jobs();
     for n in 0..10 {
         let args = n.to_string();
@@ -318,7 +303,7 @@ fn a_restart_finds_all_as_it_was() {
     db.close().unwrap();
     drop((db, jobs));
 
-    let db = open(&storage, &hands);
+    let db = open(&storage, &clock);
     assert_eq!(db.alarm(), None);
     assert_eq!(look(&db.jobs()), before, "from the checkpoint");
     db.jobs().complete(&leased[2], "0").unwrap().wait().unwrap();

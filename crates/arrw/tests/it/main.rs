@@ -4,6 +4,7 @@
 mod backup;
 mod batch;
 mod consumers;
+mod failing;
 mod fan_out;
 mod follow;
 mod history;
