@@ -15,8 +15,10 @@ const NAME: &str = "jobs";
 /// What saves the jobs.
 #[derive(Debug)]
 pub(crate) struct Saver {
-    /// What is not in a checkpoint yet, and what live jobs need, must not be trimmed.
+    /// What is not in a checkpoint yet must not be trimmed.
     hold: Hold,
+    /// Nor what live jobs were enqueued with. An old job may take this over the budget of holds, and only this.
+    args: Hold,
     /// The record that the last checkpoint was made of.
     saved: Option<Seq>,
     alarms: Alarms,
@@ -29,18 +31,20 @@ impl Saver {
             action: "make the jobs from the log".to_owned(),
             source: std::io::Error::other(source),
         };
-        let hold = log.hold(log.first()).map_err(|error| failed(error.into()))?;
+        let hold = || log.hold(log.first()).map_err(|error| failed(error.into()));
+        let (hold, args) = (hold()?, hold()?);
         let (saved, jobs) = read(log, log.tail()).map_err(failed)?;
-        let mut saver = Self { hold, saved, alarms };
+        let saver = Self { hold, args, saved, alarms };
         saver.release(&jobs);
         Ok((saver, jobs))
     }
 
     /// Lets go of history that neither the next checkpoint nor a live job needs.
-    fn release(&mut self, jobs: &Jobs) {
+    fn release(&self, jobs: &Jobs) {
         let Some(saved) = self.saved else { return };
         let needed = jobs.oldest_args(|state| !state.is_final() || state == State::Dead);
-        self.hold.advance(needed.unwrap_or(saved.next()).min(saved.next()));
+        self.hold.advance(saved.next());
+        self.args.advance(needed.unwrap_or(saved.next()));
     }
 
     /// Reads on from the last checkpoint and saves what came of it. What fails is tried again with the next one.
