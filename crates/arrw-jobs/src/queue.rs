@@ -39,15 +39,7 @@ pub(crate) struct Queues {
 impl Queue {
     /// How long jobs of a final state are kept.
     pub(crate) fn keep(&self, state: State) -> Keep {
-        match state {
-            State::Dead => self.control.keep_dead,
-            State::Completed
-            | State::Cancelled
-            | State::Scheduled
-            | State::Ready
-            | State::Leased
-            | State::Retrying => self.control.keep_done,
-        }
+        if state == State::Dead { self.control.keep_dead } else { self.control.keep_done }
     }
 
     /// The jobs of a state, in the order in which they come.
@@ -59,39 +51,24 @@ impl Queue {
 
     /// The order of one state; of ready jobs, that of one priority.
     pub(crate) fn order(&self, state: State, priority: Priority) -> &Order {
-        match state {
-            State::Ready => &self.ready[usize::from(priority.byte())],
-            State::Scheduled
-            | State::Leased
-            | State::Retrying
-            | State::Completed
-            | State::Dead
-            | State::Cancelled => &self.others[usize::from(state.byte())],
+        if state == State::Ready {
+            return &self.ready[usize::from(priority.byte())];
         }
+        &self.others[usize::from(state.byte())]
     }
 
     fn order_mut(&mut self, state: State, priority: Priority) -> &mut Order {
-        match state {
-            State::Ready => &mut self.ready[usize::from(priority.byte())],
-            State::Scheduled
-            | State::Leased
-            | State::Retrying
-            | State::Completed
-            | State::Dead
-            | State::Cancelled => &mut self.others[usize::from(state.byte())],
+        if state == State::Ready {
+            return &mut self.ready[usize::from(priority.byte())];
         }
+        &mut self.others[usize::from(state.byte())]
     }
 
     pub(crate) fn count(&self, state: State) -> usize {
-        match state {
-            State::Ready => self.ready.iter().map(Order::len).sum(),
-            State::Scheduled
-            | State::Leased
-            | State::Retrying
-            | State::Completed
-            | State::Dead
-            | State::Cancelled => self.others[usize::from(state.byte())].len(),
+        if state == State::Ready {
+            return self.ready.iter().map(Order::len).sum();
         }
+        self.others[usize::from(state.byte())].len()
     }
 
     /// The ready job that comes first.

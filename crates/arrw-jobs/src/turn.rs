@@ -18,6 +18,7 @@ use crate::json;
 use crate::limits::{JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
 use crate::new_job::{Enqueue, OnDuplicate, check_queue};
 use crate::planted::{Bug, is_planted};
+use crate::table::Job;
 use crate::view::Jobs;
 
 /// The kind of the control records that forget a job: its number is the payload.
@@ -84,7 +85,6 @@ impl<'a> Turn<'a> {
     pub fn new(jobs: &'a mut Jobs, place: Place, own: u32, made: &'a mut Batch) -> Self {
         jobs.advance(place.time);
         let first = place.seq.plus(u64::from(own));
-        // Time never goes back for the jobs, whatever the place says.
         let (topic, text) = (String::new(), String::new());
         Self { jobs, time: place.time, first, made, topic, text, fact: Out::default() }
     }
@@ -158,14 +158,13 @@ impl<'a> Turn<'a> {
         let state = if self.time < it.run_at { State::Scheduled } else { State::Ready };
         let seq = self.next_seq();
         event::write_topic(&mut self.topic, &it.queue, state);
-        self.made
-            .push(NewRecord {
-                topic: &self.topic,
-                headers: &[(FACT, &it.fact)],
-                payload: it.payload.as_bytes(),
-                ..NewRecord::default()
-            })
-            .map_err(|error| Refused::Record(error.to_string()))?;
+        let record = NewRecord {
+            topic: &self.topic,
+            headers: &[(FACT, &it.fact)],
+            payload: it.payload.as_bytes(),
+            ..NewRecord::default()
+        };
+        push(self.made, record)?;
         self.jobs.enqueued(seq, self.time, (&it.queue, state), &it.event());
         Ok(Done::Enqueued { job: JobId::new(seq), is_new: true })
     }
@@ -194,15 +193,8 @@ impl<'a> Turn<'a> {
         let Some(image) = self.jobs.image(job.get()) else { return Ok(()) };
         let state = image.job.state;
         let waits = state.is_timed() || state == State::Ready;
-        let due = Timestamp::from_micros(image.job.due);
-        let changed = Changed {
-            job,
-            attempt: image.job.attempt,
-            due,
-            worker: "",
-            is_cancelling: false,
-            has_args: false,
-        };
+        let changed = unchanged(&image.job);
+        let due = changed.due;
         match on {
             OnDuplicate::Replace if waits => {
                 let changed = Changed { has_args: true, ..changed };
@@ -247,8 +239,7 @@ impl<'a> Turn<'a> {
             Outcome::Snooze { for_ms } => (State::Scheduled, uncounted, after_ms(for_ms)),
             Outcome::Release => (State::Ready, uncounted, ready_at),
         };
-        let (worker, is_cancelling, has_args) = ("", false, false);
-        let changed = Changed { job: *job, attempt, due, worker, is_cancelling, has_args };
+        let changed = Changed { attempt, due, ..unchanged(&found) };
         self.change(state, &changed, detail)?;
         Ok(Done::Job { job: *job, state })
     }
@@ -315,7 +306,7 @@ impl<'a> Turn<'a> {
         }
         let number = job.get().to_le_bytes();
         let record = NewRecord { kind: FORGOTTEN, payload: &number, ..NewRecord::default() };
-        self.made.push(record).map_err(|error| Refused::Record(error.to_string()))?;
+        push(self.made, record)?;
         self.jobs.set(job.get(), None);
         Ok(Done::Job { job, state })
     }
@@ -336,7 +327,7 @@ impl<'a> Turn<'a> {
         let payload = control.encode();
         let key = name.as_bytes();
         let record = NewRecord { kind: QUEUE, key, payload: &payload, ..NewRecord::default() };
-        self.made.push(record).map_err(|error| Refused::Record(error.to_string()))?;
+        push(self.made, record)?;
         self.jobs.controlled(name, control);
         Ok(Done::Queue)
     }
@@ -346,10 +337,7 @@ impl<'a> Turn<'a> {
         let Some(found) = self.jobs.table.get(job.get()) else {
             return Err(Refused::NotFound { job });
         };
-        let due = Timestamp::from_micros(found.due);
-        let (attempt, worker) = (found.attempt, "");
-        let changed = Changed { job, attempt, due, worker, is_cancelling: false, has_args: false };
-        Ok((found.state, changed))
+        Ok((found.state, unchanged(found)))
     }
 
     fn lease(&mut self, id: u64, worker: &str) -> Option<Leased> {
@@ -357,8 +345,7 @@ impl<'a> Turn<'a> {
         let job = JobId::from_number(id);
         let token = Token::new(self.next_seq());
         let attempt = found.attempt.saturating_add(1);
-        let due = Timestamp::from_micros(found.due);
-        let changed = Changed { job, attempt, due, worker, is_cancelling: false, has_args: false };
+        let changed = Changed { attempt, worker, ..unchanged(&found) };
         self.change(State::Leased, &changed, &Detail::default()).ok()?;
         Some(Leased {
             job,
@@ -369,7 +356,7 @@ impl<'a> Turn<'a> {
             attempt,
             plan: Arc::clone(self.jobs.plans.get(found.plan)),
             args_at: Seq::new(self.jobs.moved.get(&id).copied().unwrap_or(id)),
-            ready_at: due,
+            ready_at: changed.due,
         })
     }
 
@@ -423,21 +410,37 @@ impl<'a> Turn<'a> {
         self.fact.0.clear();
         changed.encode(&mut self.fact);
         let mut digits = [0; 20];
-        self.made
-            .push(NewRecord {
-                topic: &self.topic,
-                key: decimal(changed.job.get(), &mut digits),
-                headers: &[(FACT, &self.fact.0)],
-                payload: payload.as_bytes(),
-                ..NewRecord::default()
-            })
-            .map_err(|error| Refused::Record(error.to_string()))?;
+        let record = NewRecord {
+            topic: &self.topic,
+            key: decimal(changed.job.get(), &mut digits),
+            headers: &[(FACT, &self.fact.0)],
+            payload: payload.as_bytes(),
+            ..NewRecord::default()
+        };
+        push(self.made, record)?;
         self.jobs.changed(seq, self.time, state, changed);
         Ok(())
     }
 
     fn next_seq(&self) -> Seq {
         self.first.plus(u64::from(self.made.records()))
+    }
+}
+
+/// Adds a record to those that were made.
+fn push(made: &mut Batch, record: NewRecord<'_>) -> Result<(), Refused> {
+    made.push(record).map_err(|error| Refused::Record(error.to_string()))
+}
+
+/// The change that leaves a job as it is, with nobody at work on it.
+fn unchanged(job: &Job) -> Changed<'static> {
+    Changed {
+        job: JobId::from_number(job.id),
+        attempt: job.attempt,
+        due: Timestamp::from_micros(job.due),
+        worker: "",
+        is_cancelling: false,
+        has_args: false,
     }
 }
 

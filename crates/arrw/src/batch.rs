@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arrw_bus::{Acknowledgement, Ask, BatchAsk, NewEvent};
-use arrw_jobs::{Command, Detail, Enqueue, Finish, JobError, NewJob, Outcome};
+use arrw_jobs::{Command, Enqueue, JobError, NewJob};
 use arrw_log::{Position, ReadError, Seq};
 
 use crate::bus::{records_of, refuse_volatile};
@@ -78,16 +78,11 @@ impl<'a> Batch<'a> {
 
     /// Completes a job with a result, which is JSON: what came of it is in the same commit.
     pub fn complete(mut self, job: &Job, result: &str) -> Self {
-        match Detail::result(result) {
-            Ok(detail) => {
-                let (job, token, outcome) = (job.id(), job.token(), Outcome::Complete);
-                self.command(Command::Finish(Finish { job, token, outcome, detail }))
-            }
-            Err(error) => {
-                self.wrong = self.wrong.or(Some(error));
-                self
-            }
+        match job.completion(result) {
+            Ok(completion) => self.commands.push(completion),
+            Err(error) => self.wrong = self.wrong.or(Some(error)),
         }
+        self
     }
 
     /// Does anything else with jobs and queues. Each is decided on what those before it leave.

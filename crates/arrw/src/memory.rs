@@ -10,7 +10,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 
 use arrw_bus::{Memory, OnDisk};
-use arrw_log::{Checkpoint, Hold, Log, OpenError, ReadError, Reader, Seq, Start};
+use arrw_log::{Checkpoint, Hold, Log, OpenError, ReadError, Reader, Record, Seq, Start};
 
 use crate::jobs::limits::JOBS_SAVED_EVERY;
 use crate::jobs::memory::Saver;
@@ -92,20 +92,7 @@ impl Shadow {
 
     /// Takes in all that was committed before `end`, where a frame ends.
     fn read_to(&mut self, end: Seq) -> Result<(), ReadError> {
-        while self.reader.next_seq() < end {
-            match self.reader.try_next() {
-                Ok(None) => break,
-                Ok(Some(frame)) => {
-                    for record in frame.records() {
-                        self.memory.apply(&record);
-                    }
-                }
-                // A repair gave them up: nobody knows more.
-                Err(ReadError::Lost { .. }) => (),
-                Err(other) => return Err(other),
-            }
-        }
-        Ok(())
+        read_to(&mut self.reader, end, |record| self.memory.apply(record))
     }
 
     /// Reads on and saves what came of it. What fails is tried again with the next one; a disk that failed
@@ -128,6 +115,24 @@ impl Shadow {
             self.hold.advance(seq.next());
         }
     }
+}
+
+/// Has a view take in all that was committed before `end`, where a frame ends.
+pub(crate) fn read_to(
+    reader: &mut Reader,
+    end: Seq,
+    mut apply: impl FnMut(&Record<'_>),
+) -> Result<(), ReadError> {
+    while reader.next_seq() < end {
+        match reader.try_next() {
+            Ok(None) => break,
+            Ok(Some(frame)) => frame.records().for_each(|record| apply(&record)),
+            // A repair gave them up: nobody knows more.
+            Err(ReadError::Lost { .. }) => (),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(())
 }
 
 /// When to save the next checkpoint.

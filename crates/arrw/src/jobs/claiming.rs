@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use arrw_jobs::{Command, JobId, Leased, Priority, Token};
+use arrw_jobs::{Command, Detail, Finish, JobError, JobId, Leased, Outcome, Priority, Token};
 use arrw_log::{Append, AppendError, Batch, Timestamp, Urgency};
 
 use crate::db::Shared;
@@ -83,6 +83,13 @@ impl Job {
     #[must_use]
     pub fn timeout_ms(&self) -> u32 {
         self.leased.plan.timeout_ms
+    }
+
+    /// The command that completes it.
+    pub(crate) fn completion(&self, result: &str) -> Result<Command, JobError> {
+        let (job, token, outcome) = (self.id(), self.token(), Outcome::Complete);
+        let detail = Detail::result(result)?;
+        Ok(Command::Finish(Finish { job, token, outcome, detail }))
     }
 
     /// When it became ready, on the log's clock.

@@ -4,10 +4,10 @@
 //! only if both have one digest. The copy is in memory only meanwhile.
 
 use arrw_jobs::{Jobs, State};
-use arrw_log::{Checkpoint, Hold, Log, OpenError, ReadError, Seq, Start};
+use arrw_log::{Checkpoint, Hold, Log, OpenError, Seq, Start};
 
 use crate::jobs::rules::Core;
-use crate::memory::{Alarm, Alarms};
+use crate::memory::{Alarm, Alarms, read_to};
 
 /// Name of the checkpoint's file.
 const NAME: &str = "jobs";
@@ -86,14 +86,6 @@ fn read(
     };
     let from = saved.map_or(log.first(), |seq| seq.next().max(log.first()));
     let mut reader = log.reader(Start::At(from))?;
-    while reader.next_seq() < end {
-        match reader.try_next() {
-            Ok(None) => break,
-            Ok(Some(frame)) => frame.records().for_each(|record| jobs.apply(&record)),
-            // A repair gave them up: nobody knows more.
-            Err(ReadError::Lost { .. }) => (),
-            Err(other) => return Err(other.into()),
-        }
-    }
+    read_to(&mut reader, end, |record| jobs.apply(record))?;
     Ok((saved, jobs))
 }

@@ -165,7 +165,7 @@ impl Jobs {
     /// # Errors
     /// When the result is no JSON, or too large. That the lease is over is the answer's to say.
     pub fn complete(&self, job: &Job, result: &str) -> Result<Running, JobsError> {
-        self.finish(job.id(), job.token(), Outcome::Complete, Detail::result(result)?)
+        self.run(vec![self.completion(job, result)?], false)
     }
 
     /// Ends a failed attempt: the job is tried again as its plan says, or goes to the dead ones.
@@ -183,9 +183,7 @@ impl Jobs {
     /// # Errors
     /// When the result is no JSON, or too large.
     pub fn completion(&self, job: &Job, result: &str) -> Result<Command, JobsError> {
-        let (job, token, outcome) = (job.id(), job.token(), Outcome::Complete);
-        let detail = Detail::result(result)?;
-        Ok(Command::Finish(Finish { job, token, outcome, detail }))
+        Ok(job.completion(result)?)
     }
 
     /// Ends a lease in any way.
