@@ -7,11 +7,27 @@ use anyhow::Context;
 
 use crate::disk::{WorkFolder, sync_cost};
 use crate::machine::{self, CpuTime};
-use crate::plan::Plan;
+use crate::plan::{Output, Plan};
 use crate::row::Row;
 
+/// Takes the figures of a group in a folder of its own, between what is said before and after them.
+pub(crate) fn group(
+    plan: &Plan,
+    output: &mut Output<'_>,
+    measure: impl FnOnce(&WorkFolder, &mut dyn Write) -> anyhow::Result<Vec<Row>>,
+) -> anyhow::Result<()> {
+    let folder = WorkFolder::make(&plan.folder)?;
+    let before = CpuTime::now();
+    let Output { report: out, progress } = output;
+    head(plan, &folder, out)?;
+    let figures = measure(&folder, progress)?;
+    sync(plan, &folder, "after", out)?;
+    company(before, out)?;
+    rows(plan, &figures, out)
+}
+
 /// What is said before the figures: machine, kernel, commit, disk, F.
-pub(crate) fn head(plan: &Plan, folder: &WorkFolder, out: &mut dyn Write) -> anyhow::Result<()> {
+fn head(plan: &Plan, folder: &WorkFolder, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "command  {}", plan.command)?;
     writeln!(out, "machine  {}", machine::describe())?;
     writeln!(out, "kernel   {}", machine::kernel())?;
@@ -26,26 +42,21 @@ pub(crate) fn head(plan: &Plan, folder: &WorkFolder, out: &mut dyn Write) -> any
 }
 
 /// F: what the disk takes for a 4 KiB write and its sync, now.
-pub(crate) fn sync(
-    plan: &Plan,
-    folder: &WorkFolder,
-    when: &str,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+fn sync(plan: &Plan, folder: &WorkFolder, when: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     let (p50, p99) = sync_cost(folder, plan.load)?;
     writeln!(out, "F {when:<6} fdatasync of a 4 KiB write: p50 {p50:.0} us, p99 {p99:.0} us")?;
     Ok(())
 }
 
 /// How much of the machine others had meanwhile: figures taken beside other work are not to be quoted.
-pub(crate) fn company(before: CpuTime, out: &mut dyn Write) -> anyhow::Result<()> {
+fn company(before: CpuTime, out: &mut dyn Write) -> anyhow::Result<()> {
     let share = CpuTime::now().taken_by_others_since(before);
     writeln!(out, "others   took {share:.0} % of the machine's CPU time meanwhile")?;
     Ok(())
 }
 
 /// The table, and the file of JSON if one is wanted.
-pub(crate) fn rows(plan: &Plan, rows: &[Row], out: &mut dyn Write) -> anyhow::Result<()> {
+fn rows(plan: &Plan, rows: &[Row], out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "\n{}", Row::TABLE_HEAD)?;
     for row in rows {
         writeln!(out, "{}", row.to_line())?;

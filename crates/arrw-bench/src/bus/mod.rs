@@ -11,8 +11,7 @@ mod weigh;
 
 use std::time::Instant;
 
-use crate::disk::{WorkFolder, nanos};
-use crate::machine::CpuTime;
+use crate::disk::nanos;
 use crate::plan::{Output, Plan};
 use crate::report;
 use crate::row::Row;
@@ -35,19 +34,15 @@ const SYNCED: &str = "fdatasync before each answer";
 /// When the folder is not on a real disk, when the database or the disk fails, or when a subscriber misses
 /// an event or finds a wrong one.
 pub fn bus(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
-    let folder = WorkFolder::make(&plan.folder)?;
-    let before = CpuTime::now();
-    let Output { report: out, progress } = output;
-    report::head(plan, &folder, out)?;
-    let mut rows = flow::measure(plan, progress)?;
-    rows.extend(latency::measure(plan, progress)?);
-    rows.extend(fan_out::measure(plan, progress)?);
-    rows.push(durable::measure(plan, &folder, progress)?);
-    rows.extend(filter::measure(plan, progress)?);
-    rows.extend(memory::measure(plan, &folder, progress)?);
-    report::sync(plan, &folder, "after", out)?;
-    report::company(before, out)?;
-    report::rows(plan, &rows, out)
+    report::group(plan, output, |folder, progress| {
+        let mut rows = flow::measure(plan, progress)?;
+        rows.extend(latency::measure(plan, progress)?);
+        rows.extend(fan_out::measure(plan, progress)?);
+        rows.push(durable::measure(plan, folder, progress)?);
+        rows.extend(filter::measure(plan, progress)?);
+        rows.extend(memory::measure(plan, folder, progress)?);
+        Ok(rows)
+    })
 }
 
 /// A figure of events in memory, with neither floor nor target.

@@ -11,8 +11,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::disk::WorkFolder;
-use crate::machine::{self, CpuTime};
+use crate::machine;
 use crate::plan::{Output, Plan};
 use crate::report;
 use crate::row::Row;
@@ -42,19 +41,15 @@ pub fn http(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
         "a process may have {files} files open here, and this needs {FILES_MIN}; \
          say `ulimit -n 4096` before it"
     );
-    let folder = WorkFolder::make(&plan.folder)?;
-    let before = CpuTime::now();
-    let Output { report: out, progress } = output;
-    report::head(plan, &folder, out)?;
-    let mut rows = vec![
-        publish::measure_lines(plan, &folder, progress)?,
-        publish::measure_single(plan, &folder, progress)?,
-    ];
-    rows.extend(sse::measure(plan, &folder, progress)?);
-    rows.push(consumer::measure(plan, &folder, progress)?);
-    report::sync(plan, &folder, "after", out)?;
-    report::company(before, out)?;
-    report::rows(plan, &rows, out)
+    report::group(plan, output, |folder, progress| {
+        let mut rows = vec![
+            publish::measure_lines(plan, folder, progress)?,
+            publish::measure_single(plan, folder, progress)?,
+        ];
+        rows.extend(sse::measure(plan, folder, progress)?);
+        rows.push(consumer::measure(plan, folder, progress)?);
+        Ok(rows)
+    })
 }
 
 /// A figure with neither floor nor target.

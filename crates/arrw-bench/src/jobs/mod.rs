@@ -4,8 +4,6 @@ mod enqueue;
 mod latency;
 mod lifecycle;
 
-use crate::disk::WorkFolder;
-use crate::machine::CpuTime;
 use crate::plan::{Output, Plan};
 use crate::report;
 use crate::row::Row;
@@ -26,20 +24,15 @@ const SYNCED: &str = "fdatasync before each answer";
 /// # Errors
 /// When the folder is not on a real disk, when the database or the disk fails, or when a job is lost or runs twice.
 pub fn jobs(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
-    let folder = WorkFolder::make(&plan.folder)?;
-    let before = CpuTime::now();
-    let Output { report: out, progress } = output;
-    report::head(plan, &folder, out)?;
-    let rows = vec![
-        enqueue::single(plan, &folder, progress)?,
-        enqueue::bulk(plan, &folder, progress)?,
-        lifecycle::measure(plan, &folder, lifecycle::Workers::Single, progress)?,
-        lifecycle::measure(plan, &folder, lifecycle::Workers::Batches, progress)?,
-        latency::measure(plan, &folder, progress)?,
-    ];
-    report::sync(plan, &folder, "after", out)?;
-    report::company(before, out)?;
-    report::rows(plan, &rows, out)
+    report::group(plan, output, |folder, progress| {
+        Ok(vec![
+            enqueue::single(plan, folder, progress)?,
+            enqueue::bulk(plan, folder, progress)?,
+            lifecycle::measure(plan, folder, lifecycle::Workers::Single, progress)?,
+            lifecycle::measure(plan, folder, lifecycle::Workers::Batches, progress)?,
+            latency::measure(plan, folder, progress)?,
+        ])
+    })
 }
 
 /// A figure with neither floor nor target.

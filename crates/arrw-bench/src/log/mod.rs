@@ -6,8 +6,6 @@ mod open;
 mod read;
 mod serial;
 
-use crate::disk::WorkFolder;
-use crate::machine::CpuTime;
 use crate::plan::{Output, Plan};
 use crate::report;
 
@@ -27,20 +25,15 @@ const SYNCED: &str = "fdatasync before each answer";
 /// # Errors
 /// When the folder is not on a real disk, or the log or the disk fails.
 pub fn log(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
-    let folder = WorkFolder::make(&plan.folder)?;
-    let before = CpuTime::now();
-    let Output { report: out, progress } = output;
-    report::head(plan, &folder, out)?;
-    let rows = [
-        serial::measure(plan, &folder, progress)?,
-        append::measure(plan, &folder, append::Writers::Some64, progress)?,
-        append::measure(plan, &folder, append::Writers::Many1024, progress)?,
-        read::measure(plan, &folder, progress)?,
-        open::measure(plan, &folder, progress)?,
-    ];
-    report::sync(plan, &folder, "after", out)?;
-    report::company(before, out)?;
-    report::rows(plan, &rows, out)
+    report::group(plan, output, |folder, progress| {
+        Ok(vec![
+            serial::measure(plan, folder, progress)?,
+            append::measure(plan, folder, append::Writers::Some64, progress)?,
+            append::measure(plan, folder, append::Writers::Many1024, progress)?,
+            read::measure(plan, folder, progress)?,
+            open::measure(plan, folder, progress)?,
+        ])
+    })
 }
 
 /// Appends a second that 64 callers with one record each in flight come to: what others are measured against.
