@@ -17,11 +17,11 @@ use crate::job::{Priority, State, Unique};
 use crate::limits::{IDS_MAX, JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
 use crate::new_job::{check_name, check_queue};
 use crate::table::Job;
-use crate::view::{Image, Jobs};
+use crate::view::{Image, Jobs, Lease};
 
 const VERSION: u8 = 1;
 const HAS_UNIQUE: u8 = 1;
-const HAS_WORKER: u8 = 2;
+const HAS_LEASE: u8 = 2;
 const HAS_ARGS_AT: u8 = 4;
 const IS_CANCELLING: u8 = 8;
 
@@ -127,13 +127,15 @@ impl Jobs {
                 states: bytes.byte()?,
             }),
         };
-        let worker = match flags & HAS_WORKER {
+        let lease = match flags & HAS_LEASE {
             0 => None,
-            _ => Some(bytes.text().filter(|name| check_name("worker", name).is_ok())?),
+            _ => {
+                let worker = bytes.text().filter(|name| check_name("worker", name).is_ok())?;
+                Some(Lease { worker: Arc::from(worker), newest: bytes.number()? })
+            }
         };
         let is_leased = state == State::Leased;
-        (worker.is_some() == is_leased && (is_leased || !is_cancelling)).then_some(())?;
-        let worker = worker.map(Arc::from);
+        (lease.is_some() == is_leased && (is_leased || !is_cancelling)).then_some(())?;
         let args_at = if flags & HAS_ARGS_AT == 0 { None } else { Some(bytes.number()?) };
         let job = Job {
             id,
@@ -148,16 +150,16 @@ impl Jobs {
             priority,
             is_cancelling,
         };
-        Some(Image { job, unique, worker, args_at })
+        Some(Image { job, unique, lease, args_at })
     }
 }
 
 fn encode_job(image: &Image, out: &mut Out) {
-    let Image { job, unique, worker, args_at } = image;
+    let Image { job, unique, lease, args_at } = image;
     let flag = |is_set: bool, flag| if is_set { flag } else { 0 };
     out.byte(
         flag(unique.is_some(), HAS_UNIQUE)
-            | flag(worker.is_some(), HAS_WORKER)
+            | flag(lease.is_some(), HAS_LEASE)
             | flag(args_at.is_some(), HAS_ARGS_AT)
             | flag(job.is_cancelling, IS_CANCELLING),
     );
@@ -171,8 +173,9 @@ fn encode_job(image: &Image, out: &mut Out) {
         out.number(until.micros());
         out.byte(*states);
     }
-    if let Some(worker) = worker {
-        out.text(worker.as_bytes());
+    if let Some(lease) = lease {
+        out.text(lease.worker.as_bytes());
+        out.number(lease.newest);
     }
     if let Some(args_at) = args_at {
         out.number(*args_at);

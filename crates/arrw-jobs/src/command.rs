@@ -1,5 +1,7 @@
 //! What a caller may ask, checked as far as that needs no state.
 
+use arrw_log::Seq;
+
 use crate::control::{Control, Keep, Rate};
 use crate::error::JobError;
 use crate::job::{JobId, Token};
@@ -28,6 +30,8 @@ pub enum Command {
         /// What changes.
         change: ControlChange,
     },
+    /// Put what was told of a job into a new record.
+    Carry(Carry),
 }
 
 impl Command {
@@ -38,6 +42,7 @@ impl Command {
             // As a new job, or as the new args of the first.
             Self::Enqueue(it) => LEASE_BYTES_MAX + it.payload.len() + it.fact.len(),
             Self::Finish(it) => LEASE_BYTES_MAX + it.detail.0.len(),
+            Self::Carry(it) => LEASE_BYTES_MAX + it.payload.len(),
             Self::Cancel(_)
             | Self::Retry(_)
             | Self::Discard(_)
@@ -92,6 +97,17 @@ pub struct Finish {
     pub outcome: Outcome,
     /// What else is to be told.
     pub detail: Detail,
+}
+
+/// A job whose records are about to go, and all that they told.
+#[derive(Clone, Debug)]
+pub struct Carry {
+    /// Which job.
+    pub job: JobId,
+    /// Its newest record when this was made: nothing is done if there is a newer one.
+    pub newest: Seq,
+    /// The payload of the record that enqueued it, and its history; JSON.
+    pub payload: String,
 }
 
 /// How a lease ended.

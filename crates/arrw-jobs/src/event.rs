@@ -15,6 +15,9 @@ use crate::new_job::{check_name, check_queue};
 /// The header that holds the fact. Names that begin with a colon are never a user's.
 pub const FACT: &str = ":job";
 
+/// The kind of the records that carry a job forward: what was told of it, for when its older records go.
+pub const CARRIED: Kind = Kind(18);
+
 /// The first token of all topics of jobs.
 const TOPIC: &str = "jobs.";
 
@@ -25,6 +28,8 @@ pub(crate) enum Event<'a> {
     Enqueued(Enqueued<'a>),
     /// A job is now this.
     Changed(Changed<'a>),
+    /// What was told of a job is in this record now, and nothing of it need be kept where it was.
+    Carried(JobId),
 }
 
 /// A new job.
@@ -61,10 +66,13 @@ pub(crate) struct Changed<'a> {
     pub(crate) is_cancelling: bool,
     /// Its args are in this record now, and no longer where they were.
     pub(crate) has_args: bool,
+    /// The record that told of the job before this one. So they make a chain, from the newest to the first.
+    pub(crate) before: Seq,
 }
 
 const VERSION_ENQUEUED: u8 = 1;
 const VERSION_CHANGED: u8 = 2;
+const VERSION_CARRIED: u8 = 3;
 const HAS_UNIQUE: u8 = 1;
 const HAS_ID: u8 = 2;
 const IS_CANCELLING: u8 = 1;
@@ -102,7 +110,15 @@ impl Changed<'_> {
         out.number(u64::from(self.attempt));
         out.number(self.due.micros());
         out.text(self.worker.as_bytes());
+        out.number(self.before.get());
     }
+}
+
+/// The fact of a job that is carried.
+pub(crate) fn encode_carried(job: JobId, out: &mut Out) {
+    out.byte(VERSION_CARRIED);
+    out.byte(0);
+    out.number(job.get());
 }
 
 pub(crate) fn encode_plan(plan: &Plan, out: &mut Out) {
@@ -151,7 +167,10 @@ impl<'a> Event<'a> {
                 worker: bytes.text()?,
                 is_cancelling: flags & IS_CANCELLING != 0,
                 has_args: flags & HAS_ARGS != 0,
+                before: Seq::new(bytes.number()?),
             })
+        } else if version == VERSION_CARRIED {
+            Self::Carried(JobId::from_number(bytes.number()?))
         } else {
             return None;
         };
@@ -167,19 +186,32 @@ impl<'a> Event<'a> {
             }
             Self::Changed(it) if state == State::Leased => check_name("worker", it.worker).is_ok(),
             Self::Changed(it) => it.worker.is_empty() && !it.is_cancelling,
+            Self::Carried(_) => false,
         }
     }
 }
 
-/// The queue, the state and the change that a record tells of; `None` when it tells of no job.
+/// The queue, the state and the change that a record tells of; `None` when it tells of no change.
 pub(crate) fn of_record<'a>(record: &Record<'a>) -> Option<(&'a str, State, Event<'a>)> {
     if record.kind() != Kind::default() {
         return None;
     }
     let (queue, state) = record.topic().strip_prefix(TOPIC)?.rsplit_once('.')?;
-    let (_, fact) = record.headers().find(|(name, _)| *name == FACT)?;
-    let (state, event) = (State::parse(state)?, Event::decode(fact)?);
+    let (state, event) = (State::parse(state)?, fact_of(record)?);
     (check_queue(queue).is_ok() && event.can_lead_to(state)).then_some((queue, state, event))
+}
+
+/// The job that a record carries forward.
+pub(crate) fn carried(record: &Record<'_>) -> Option<JobId> {
+    match fact_of(record)? {
+        Event::Carried(job) if record.kind() == CARRIED => Some(job),
+        Event::Carried(_) | Event::Enqueued(_) | Event::Changed(_) => None,
+    }
+}
+
+fn fact_of<'a>(record: &Record<'a>) -> Option<Event<'a>> {
+    let (_, fact) = record.headers().find(|(name, _)| *name == FACT)?;
+    Event::decode(fact)
 }
 
 /// Writes the topic of a job's event to `out`, in place of what is there.
@@ -225,10 +257,15 @@ mod tests {
             worker: "w-1",
             is_cancelling: true,
             has_args: false,
+            before: Seq::new(830),
         };
         let mut out = Out::default();
         changed.encode(&mut out);
         assert_eq!(Event::decode(&out.0), Some(Event::Changed(changed)));
+        facts.push(out.0);
+        let mut out = Out::default();
+        encode_carried(JobId::from_number(812), &mut out);
+        assert_eq!(Event::decode(&out.0), Some(Event::Carried(JobId::from_number(812))));
         facts.push(out.0);
         for fact in facts {
             for len in 0..fact.len() {

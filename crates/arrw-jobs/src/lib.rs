@@ -69,19 +69,21 @@ mod query;
 mod queue;
 mod schedule;
 mod table;
+mod told;
 mod turn;
 mod unique;
 mod view;
 
 pub use backoff::Backoff;
-pub use command::{Claim, Command, ControlChange, Detail, Finish, Outcome};
+pub use command::{Carry, Claim, Command, ControlChange, Detail, Finish, Outcome};
 pub use control::{Control, Keep, QUEUE, Rate};
 pub use error::{JobError, Refused};
-pub use event::FACT;
+pub use event::{CARRIED, FACT};
 pub use job::{JobId, Plan, Priority, State, Token, Unique};
 pub use limits::LEASE_BYTES_MAX;
 pub use new_job::{Enqueue, NewJob, OnDuplicate, UniqueBy, check_name, check_queue};
 pub use query::{Cursor, JobStatus, QueueStatus};
+pub use told::{Change, Told};
 pub use turn::{Done, FORGOTTEN, Leased, Turn};
 pub use view::Jobs;
 

@@ -33,6 +33,8 @@ pub struct JobStatus {
     pub due: Timestamp,
     /// Its newest record; while it is leased, that of the lease.
     pub last: Seq,
+    /// Its newest record, whatever it tells of: from there its history goes back.
+    pub newest: Seq,
     /// The record that holds its args.
     pub args_at: Seq,
     /// Who leases it.
@@ -170,9 +172,9 @@ impl Jobs {
 
     /// All leases: the job, what proves the lease, and who has it, by job.
     pub fn leases(&self) -> impl Iterator<Item = (JobId, Token, &Arc<str>)> {
-        self.leases.iter().filter_map(|(id, worker)| {
+        self.leases.iter().filter_map(|(id, lease)| {
             let job = self.table.get(*id)?;
-            Some((JobId::from_number(*id), Token::new(Seq::new(job.last)), worker))
+            Some((JobId::from_number(*id), Token::new(Seq::new(job.last)), &lease.worker))
         })
     }
 
@@ -188,8 +190,9 @@ impl Jobs {
             attempt: job.attempt,
             due: Timestamp::from_micros(job.due),
             last: Seq::new(job.last),
+            newest: self.newest(job),
             args_at: Seq::new(args_at),
-            worker: self.leases.get(&job.id).cloned(),
+            worker: self.leases.get(&job.id).map(|lease| Arc::clone(&lease.worker)),
             is_cancelling: job.is_cancelling,
         }
     }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use arrw_log::{Batch, Kind, NewRecord, Place, Seq, Timestamp};
 
 use crate::codec::Out;
-use crate::command::{Claim, Command, ControlChange, Detail, Finish, Outcome};
+use crate::command::{Carry, Claim, Command, ControlChange, Detail, Finish, Outcome};
 use crate::control::QUEUE;
 use crate::error::Refused;
-use crate::event::{self, Changed, FACT};
+use crate::event::{self, CARRIED, Changed, FACT};
 use crate::job::{JobId, Plan, Priority, State, Token};
 use crate::json;
 use crate::limits::{JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
@@ -102,6 +102,7 @@ impl<'a> Turn<'a> {
             Command::Discard(job) => self.discard(*job),
             Command::Delete(job) => self.delete(*job),
             Command::Queue { name, change } => self.control(name, *change),
+            Command::Carry(carry) => self.carry(carry),
         }
     }
 
@@ -193,7 +194,7 @@ impl<'a> Turn<'a> {
         let Some(image) = self.jobs.image(job.get()) else { return Ok(()) };
         let state = image.job.state;
         let waits = state.is_timed() || state == State::Ready;
-        let changed = unchanged(&image.job);
+        let changed = self.unchanged(&image.job);
         let due = changed.due;
         match on {
             OnDuplicate::Replace if waits => {
@@ -239,7 +240,7 @@ impl<'a> Turn<'a> {
             Outcome::Snooze { for_ms } => (State::Scheduled, uncounted, after_ms(for_ms)),
             Outcome::Release => (State::Ready, uncounted, ready_at),
         };
-        let changed = Changed { attempt, due, ..unchanged(&found) };
+        let changed = Changed { attempt, due, ..self.unchanged(&found) };
         self.change(state, &changed, detail)?;
         Ok(Done::Job { job: *job, state })
     }
@@ -257,7 +258,7 @@ impl<'a> Turn<'a> {
                 if image.job.is_cancelling {
                     return Ok(Done::Job { job, state });
                 }
-                let worker = image.worker.unwrap_or_default();
+                let worker = image.lease.map(|lease| lease.worker).unwrap_or_default();
                 let wish = Changed { worker: &worker, is_cancelling: true, ..changed };
                 self.change_to(state, &wish)
             }
@@ -311,6 +312,29 @@ impl<'a> Turn<'a> {
         Ok(Done::Job { job, state })
     }
 
+    /// Puts what was told of a job into a new record, if nothing was told since.
+    fn carry(&mut self, carry: &Carry) -> Result<Done, Refused> {
+        let Carry { job, newest, payload } = carry;
+        let Some(found) = self.jobs.table.get(job.get()).copied() else {
+            return Err(Refused::NotFound { job: *job });
+        };
+        if self.jobs.newest(&found) != *newest {
+            return Err(Refused::Stale { job: *job, state: found.state.name() });
+        }
+        let seq = self.next_seq();
+        self.fact.0.clear();
+        event::encode_carried(*job, &mut self.fact);
+        let record = NewRecord {
+            kind: CARRIED,
+            headers: &[(FACT, &self.fact.0)],
+            payload: payload.as_bytes(),
+            ..NewRecord::default()
+        };
+        push(self.made, record)?;
+        self.jobs.carried(seq, *job);
+        Ok(Done::Job { job: *job, state: found.state })
+    }
+
     fn control(&mut self, name: &str, change: ControlChange) -> Result<Done, Refused> {
         check_queue(name)?;
         let queue = self.jobs.queues.find(name);
@@ -337,7 +361,7 @@ impl<'a> Turn<'a> {
         let Some(found) = self.jobs.table.get(job.get()) else {
             return Err(Refused::NotFound { job });
         };
-        Ok((found.state, unchanged(found)))
+        Ok((found.state, self.unchanged(found)))
     }
 
     fn lease(&mut self, id: u64, worker: &str) -> Option<Leased> {
@@ -345,7 +369,7 @@ impl<'a> Turn<'a> {
         let job = JobId::from_number(id);
         let token = Token::new(self.next_seq());
         let attempt = found.attempt.saturating_add(1);
-        let changed = Changed { attempt, worker, ..unchanged(&found) };
+        let changed = Changed { attempt, worker, ..self.unchanged(&found) };
         self.change(State::Leased, &changed, &Detail::default()).ok()?;
         Some(Leased {
             job,
@@ -422,6 +446,19 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
+    /// The change that leaves a job as it is, with nobody at work on it.
+    fn unchanged(&self, job: &Job) -> Changed<'static> {
+        Changed {
+            job: JobId::from_number(job.id),
+            attempt: job.attempt,
+            due: Timestamp::from_micros(job.due),
+            worker: "",
+            is_cancelling: false,
+            has_args: false,
+            before: self.jobs.newest(job),
+        }
+    }
+
     fn next_seq(&self) -> Seq {
         self.first.plus(u64::from(self.made.records()))
     }
@@ -430,18 +467,6 @@ impl<'a> Turn<'a> {
 /// Adds a record to those that were made.
 fn push(made: &mut Batch, record: NewRecord<'_>) -> Result<(), Refused> {
     made.push(record).map_err(|error| Refused::Record(error.to_string()))
-}
-
-/// The change that leaves a job as it is, with nobody at work on it.
-fn unchanged(job: &Job) -> Changed<'static> {
-    Changed {
-        job: JobId::from_number(job.id),
-        attempt: job.attempt,
-        due: Timestamp::from_micros(job.due),
-        worker: "",
-        is_cancelling: false,
-        has_args: false,
-    }
 }
 
 /// A number in decimal.

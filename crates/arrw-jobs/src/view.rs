@@ -32,8 +32,7 @@ pub struct Jobs {
     pub(crate) kinds: Names<str>,
     pub(crate) plans: Names<Plan>,
     pub(crate) uniques: Uniques,
-    /// Who has the leased jobs.
-    pub(crate) leases: BTreeMap<u64, Arc<str>>,
+    pub(crate) leases: BTreeMap<u64, Lease>,
     /// Where the args of jobs are, if not in the record that enqueued them.
     pub(crate) moved: BTreeMap<u64, u64>,
     pub(crate) ids: Ids,
@@ -44,13 +43,22 @@ pub struct Jobs {
     records: bool,
 }
 
+/// What is known of a leased job besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    /// Who has it.
+    pub(crate) worker: Arc<str>,
+    /// The newest record of the job: that of the lease, or of a wish to cancel it, or one that carries it forward.
+    pub(crate) newest: u64,
+}
+
 /// All that is known of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Image {
     /// Its `unique` is 0: the key is beside it.
     pub(crate) job: Job,
     pub(crate) unique: Option<Unique>,
-    pub(crate) worker: Option<Arc<str>>,
+    pub(crate) lease: Option<Lease>,
     pub(crate) args_at: Option<u64>,
 }
 
@@ -72,7 +80,12 @@ impl Jobs {
                     self.enqueued(record.seq(), record.time(), (queue, state), &it);
                 }
                 Event::Changed(it) => self.changed(record.seq(), record.time(), state, &it),
+                // It changes nothing, so it is no event.
+                Event::Carried(_) => {}
             }
+        } else if let Some(job) = event::carried(record) {
+            self.advance(record.time());
+            self.carried(record.seq(), job);
         } else if record.kind() == QUEUE
             && let Ok(name) = std::str::from_utf8(record.key())
             && check_queue(name).is_ok()
@@ -170,7 +183,7 @@ impl Jobs {
         Some(Image {
             job: Job { unique: 0, ..job },
             unique: self.uniques.get(job.unique),
-            worker: (job.state == State::Leased).then(|| self.leases.get(&id).cloned()).flatten(),
+            lease: (job.state == State::Leased).then(|| self.leases.get(&id).cloned()).flatten(),
             args_at: if self.moved.is_empty() { None } else { self.moved.get(&id).copied() },
         })
     }
@@ -213,11 +226,11 @@ impl Jobs {
             Some(image) => self.table.insert(Job { unique, ..image.job }),
             None => self.table.remove(id),
         };
-        let worker = |image: Option<&Image>| image.and_then(|image| image.worker.clone());
-        let (was, is) = (worker(before), worker(after));
+        let lease = |image: Option<&Image>| image.and_then(|image| image.lease.clone());
+        let (was, is) = (lease(before), lease(after));
         if was != is {
             match is {
-                Some(worker) => self.leases.insert(id, worker),
+                Some(lease) => self.leases.insert(id, lease),
                 None => self.leases.remove(&id),
             };
         }
@@ -231,7 +244,7 @@ impl Jobs {
     }
 
     fn weigh(&self, image: &Image) -> u64 {
-        let Image { job, unique, worker, args_at } = image;
+        let Image { job, unique, lease, args_at } = image;
         let small = u64::from(job.attempt) << 32
             | u64::from(job.state.byte()) << 16
             | u64::from(job.priority.byte()) << 8
@@ -243,8 +256,8 @@ impl Jobs {
             let until = unique.until.micros();
             mix_all([crc64(&unique.key), until, u64::from(unique.states)])
         });
-        let worker = worker.as_ref().map_or(0, |worker| crc64(worker.as_bytes()));
-        let rest = unique ^ worker ^ args_at.unwrap_or(0);
+        let lease = lease.as_ref().map_or(0, |it| mix_all([crc64(it.worker.as_bytes()), it.newest]));
+        let rest = unique ^ lease ^ args_at.unwrap_or(0);
         mix_all([job.id, job.last, job.due, names, small, rest])
     }
 
@@ -289,7 +302,7 @@ impl Jobs {
             priority: it.priority,
             is_cancelling: false,
         };
-        self.set(id, Some(&Image { job, unique: it.unique, worker: None, args_at: None }));
+        self.set(id, Some(&Image { job, unique: it.unique, lease: None, args_at: None }));
         if let Some(of) = it.id {
             let known = Known { body: of.body, job: id, time: time.micros() };
             let (undo, records) = (&mut self.undo, self.records);
@@ -315,7 +328,8 @@ impl Jobs {
         }
         job.is_cancelling = it.is_cancelling;
         let queue = job.queue;
-        image.worker = (state == State::Leased).then(|| Arc::from(it.worker));
+        let lease = || Lease { worker: Arc::from(it.worker), newest: seq.get() };
+        image.lease = (state == State::Leased).then(lease);
         if it.has_args {
             image.args_at = Some(seq.get());
         }
@@ -337,6 +351,24 @@ impl Jobs {
                 self.set_queue(queue, control, rate.after(next, time));
             }
         }
+    }
+
+    /// A job stays as it is, and what was told of it is elsewhere now.
+    pub(crate) fn carried(&mut self, seq: Seq, job: JobId) {
+        let id = job.get();
+        let Some(mut image) = self.image(id) else { return };
+        image.args_at = Some(seq.get());
+        match &mut image.lease {
+            Some(lease) => lease.newest = seq.get(),
+            None => image.job.last = seq.get(),
+        }
+        self.set(id, Some(&image));
+    }
+
+    /// The newest record of a job.
+    pub(crate) fn newest(&self, job: &Job) -> Seq {
+        let lease = (job.state == State::Leased).then(|| self.leases.get(&job.id)).flatten();
+        Seq::new(lease.map_or(job.last, |lease| lease.newest))
     }
 
     pub(crate) fn plan_number(&mut self, plan: &Plan) -> u32 {

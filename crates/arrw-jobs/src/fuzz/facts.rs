@@ -1,12 +1,12 @@
 //! What the log keeps of a change of a job, and of how a queue is run, as bytes.
 
-use arrw_log::Timestamp;
+use arrw_log::{Seq, Timestamp};
 
 use super::{Outcome, Target};
 use crate::backoff::Backoff;
 use crate::codec::Out;
 use crate::control::{Control, Keep, Rate};
-use crate::event::{Changed, Enqueued, Event, IdOf};
+use crate::event::{Changed, Enqueued, Event, IdOf, encode_carried};
 use crate::job::{JobId, Plan, Priority, Unique};
 use crate::limits::{ATTEMPTS_MAX, BACKOFF_STEPS_MAX};
 
@@ -50,9 +50,12 @@ pub(super) fn facts() -> Vec<Event<'static>> {
             worker,
             is_cancelling,
             has_args: worker.is_empty(),
+            before: Seq::new(7),
         })
     };
-    enqueued.chain([changed("w-1", false), changed("w-1", true), changed("", false)]).collect()
+    let carried = Event::Carried(JobId::from_number(1));
+    let changes = [changed("w-1", false), changed("w-1", true), changed("", false), carried];
+    enqueued.chain(changes).collect()
 }
 
 pub(super) fn controls() -> [Control; 2] {
@@ -69,6 +72,11 @@ pub(super) fn encode(event: &Event<'_>) -> Vec<u8> {
         Event::Changed(it) => {
             let mut out = Out::default();
             it.encode(&mut out);
+            out.0
+        }
+        Event::Carried(job) => {
+            let mut out = Out::default();
+            encode_carried(*job, &mut out);
             out.0
         }
     }
@@ -92,6 +100,7 @@ fn fact(input: &[u8]) -> Outcome {
             Outcome::accepted(&[steps, kind.len(), ways[0], ways[1]])
         }
         Event::Changed(it) => Outcome::accepted(&[it.worker.len(), usize::from(it.attempt), 9]),
+        Event::Carried(_) => Outcome::accepted(&[8]),
     }
 }
 
