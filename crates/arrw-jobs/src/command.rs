@@ -7,6 +7,7 @@ use crate::error::JobError;
 use crate::job::{JobId, Token};
 use crate::limits::{ARGS_BYTES_MAX, CLAIM_QUEUES_MAX, LEASE_BYTES_MAX};
 use crate::new_job::{Enqueue, check_json, check_name, check_queue};
+use crate::standing::{OrderChange, OrderKind, Trip, Tripped};
 
 /// One thing to be done.
 #[derive(Clone, Debug)]
@@ -32,6 +33,26 @@ pub enum Command {
     },
     /// Put what was told of a job into a new record.
     Carry(Carry),
+    /// Change a schedule or a trigger.
+    Order {
+        /// Which of the two.
+        kind: OrderKind,
+        /// Its name.
+        name: String,
+        /// What changes.
+        change: OrderChange,
+        /// Bytes of the job that it may have enqueued now.
+        bytes: usize,
+    },
+    /// Give the slot of a schedule that has come its job.
+    Fire {
+        /// Its name.
+        name: String,
+        /// Bytes of its job.
+        bytes: usize,
+    },
+    /// Give events the jobs that a trigger has for them.
+    Trip(Trip),
 }
 
 impl Command {
@@ -43,6 +64,14 @@ impl Command {
             Self::Enqueue(it) => LEASE_BYTES_MAX + it.payload.len() + it.fact.len(),
             Self::Finish(it) => LEASE_BYTES_MAX + it.detail.0.len(),
             Self::Carry(it) => LEASE_BYTES_MAX + it.payload.len(),
+            Self::Order { change: OrderChange::Put(order), .. } => LEASE_BYTES_MAX + order.bytes(),
+            // The job, and the order as it is then.
+            Self::Order { bytes, .. } | Self::Fire { bytes, .. } => 2 * (LEASE_BYTES_MAX + bytes),
+            Self::Trip(it) => {
+                let job = |it: &Tripped| LEASE_BYTES_MAX + it.job.payload.len() + it.job.fact.len();
+                let jobs: usize = it.jobs.iter().map(job).sum();
+                jobs + LEASE_BYTES_MAX + it.bytes
+            }
             Self::Cancel(_)
             | Self::Retry(_)
             | Self::Discard(_)

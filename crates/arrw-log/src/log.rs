@@ -278,6 +278,13 @@ impl Log {
         removed
     }
 
+    /// The record from which on the policy keeps now, if nothing is held. What is before it goes as soon as nobody
+    /// holds it, or those who do are over the budget.
+    #[must_use]
+    pub fn due(&self) -> Seq {
+        self.shared().due()
+    }
+
     /// Uses the files of removed segments again, if the callers do that, and wakes who waits if it failed.
     fn after_removal(&self) {
         if self.shared().options.drive == Drive::Callers {

@@ -14,6 +14,18 @@ pub(crate) const RECENT_MAX: usize = 16;
 /// See [`RECENT_MAX`]: as many as one frame may have.
 pub(crate) const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Transitions of a job that are told, the newest; older ones are left out, also when the job is carried forward. Each
+/// attempt has two, so a job with all the errors that it may have fits twice.
+pub const HISTORY_MAX: usize = 4_000;
+
+/// Jobs that are carried forward in one frame at most, and about how many bytes of them, and of the history of one.
+pub(crate) const CARRIED_AT_ONCE: usize = 500;
+/// See [`CARRIED_AT_ONCE`]. Of a history over it the errors are cut.
+pub(crate) const CARRIED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Jobs that are carried forward for one checkpoint; the rest comes with the next (16 bytes of memory each meanwhile).
+pub(crate) const CARRIED_MAX: usize = 1_000_000;
+
 /// Leases that are ended together when their time is over: what a frame takes in a millisecond or two.
 pub(crate) const FINISHED_AT_ONCE: usize = 1_000;
 

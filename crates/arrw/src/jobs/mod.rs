@@ -15,8 +15,10 @@ use crate::db::Shared;
 
 pub mod limits;
 
+mod carrying;
 mod claiming;
 mod error;
+mod history;
 pub(crate) mod memory;
 pub(crate) mod minder;
 mod records;
@@ -26,6 +28,7 @@ mod slot;
 
 pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
+pub use history::{JobHistory, Transition};
 pub use records::Payload;
 pub(crate) use running::enqueued;
 pub use running::{Answers, Enqueued, Enqueuing, Running};
@@ -130,6 +133,10 @@ impl Jobs {
             | Command::Retry(_)
             | Command::Discard(_)
             | Command::Delete(_)
+            | Command::Carry(_)
+            | Command::Order { .. }
+            | Command::Fire { .. }
+            | Command::Trip(_)
             | Command::Queue { .. } => true,
         };
         let urgency = match commands.iter().all(finishes) {
@@ -230,6 +237,15 @@ impl Jobs {
     pub fn payload(&self, status: &JobStatus) -> Result<Option<Payload>, ReadError> {
         let recent = &self.shared.jobs.recent;
         Ok(records::payloads(&self.shared.log, recent, &[status.args_at])?.pop())
+    }
+
+    /// What happened to a job, the newest `limit` transitions of it, at most 4,000: its errors, its result, and where on the
+    /// bus each is told. Reads a record for each, from the disk when it is not in memory.
+    ///
+    /// # Errors
+    /// When the log cannot be read there.
+    pub fn history(&self, status: &JobStatus, limit: usize) -> Result<JobHistory, ReadError> {
+        history::read(&self.shared.log, &self.shared.jobs.recent, status, limit)
     }
 
     /// Queues behind the one of that name, by name, at most `limit`.

@@ -94,6 +94,11 @@ pub(crate) struct Given {
     pub(crate) timeout_ms: u32,
 }
 
+/// True while a job in this state needs what it was enqueued with: it runs, or may be told to run again.
+pub(crate) fn is_needed(state: arrw_jobs::State) -> bool {
+    !state.is_final() || state == arrw_jobs::State::Dead
+}
+
 impl Core {
     pub(crate) fn new(mut jobs: Jobs) -> Arc<Self> {
         jobs.record_changes();

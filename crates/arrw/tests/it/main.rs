@@ -8,6 +8,7 @@ mod failing;
 mod fan_out;
 mod follow;
 mod history;
+mod job_history;
 mod jobs;
 mod model;
 mod once;
