@@ -172,6 +172,12 @@ impl Enqueue {
         })
     }
 
+    /// Bytes that it takes in the log, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.payload.len() + self.fact.len()
+    }
+
     /// The queue.
     #[must_use]
     pub fn queue(&self) -> &str {

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use arrw_bus::{Dispatch, Rules, Tail, limits::TAIL_BYTES_DEFAULT};
 use arrw_log::{
     BackupReport, Environment, Epoch, FileStorage, Hold, Log, MemoryStorage, OpenError, OpenReport,
-    Position, RestoreError, Seq, UpkeepError,
+    Position, RestoreError, Seq, Timestamp, UpkeepError,
 };
 
 use crate::batch::Batch;
@@ -106,10 +106,9 @@ impl Db {
         let due = Arc::new(Due::every(segment_bytes));
         let pump = Pump::start(Arc::clone(&dispatch), Arc::clone(&due), reader);
         let alarms = shadow.alarms();
-        let jobs =
-            Jobbing::start(Arc::clone(&core), &log, &environment.clock).map_err(|source| {
-                OpenError::Io { action: "start the thread `arrw-jobs`".to_owned(), source }
-            })?;
+        let jobs = Jobbing::start(Arc::clone(&core), &log, &environment.clock, &dispatch).map_err(
+            |source| OpenError::Io { action: "start the thread `arrw-jobs`".to_owned(), source },
+        )?;
         let saver = start_saver(&due, (shadow, jobs_saver, core), &keeper)?;
         let shared = Shared {
             log,
@@ -132,6 +131,12 @@ impl Db {
     #[must_use]
     pub fn bus(&self) -> Bus {
         Bus::new(Arc::clone(&self.shared))
+    }
+
+    /// The time on the database's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.environment.clock.now()
     }
 
     /// The job queue.

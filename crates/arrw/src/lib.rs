@@ -58,9 +58,11 @@ pub use arrw_log::fuzz;
 pub use arrw_log::planted_bug;
 
 pub use arrw_jobs::{
-    Backoff, Claim, Command, Control, ControlChange, Cursor, Detail, Done, Finish, JobError, JobId,
-    JobStatus, Keep, NewJob, OnDuplicate, Outcome as JobOutcome, Plan, Priority, QueueStatus, Rate,
-    Refused, State as JobState, Token, Unique, UniqueBy, limits as job_limits, rfc3339,
+    Backoff, Claim, Command, Control, ControlChange, Cron, CronError, Cursor, Detail, Done, Finish,
+    Interval, IntervalError, JobError, JobId, JobStatus, Keep, Misfire, NewJob, NewOrder,
+    OnDuplicate, Order as StandingOrder, OrderChange, OrderKind, Outcome as JobOutcome, Plan,
+    Priority, QueueStatus, Rate, Refused, Rule as OrderRule, Schedule, State as JobState, Token,
+    Unique, UniqueBy, Zone, ZoneError, limits as job_limits, rfc3339,
 };
 pub use batch::{Batch, Commit, Committed};
 pub use bus::Bus;

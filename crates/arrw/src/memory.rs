@@ -192,6 +192,7 @@ impl Due {
             if closing || rounds.is_multiple_of(JOBS_SAVED_EVERY) {
                 jobs.save(&keeper.log, &core);
             }
+            core.bell.ring();
             keeper.floors.forget(keeper.log.first());
             if closing {
                 return;

@@ -26,6 +26,21 @@ pub(crate) const CARRIED_BYTES_MAX: usize = 1024 * 1024;
 /// Jobs that are carried forward for one checkpoint; the rest comes with the next (16 bytes of memory each meanwhile).
 pub(crate) const CARRIED_MAX: usize = 1_000_000;
 
+/// Bytes of the log that are read for one trigger before the others have their turn.
+pub(crate) const TRIPS_READ_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Jobs that a trigger has enqueued together at most, and about how many bytes of them.
+pub(crate) const TRIPPED_AT_ONCE: usize = 1_000;
+/// See [`TRIPPED_AT_ONCE`].
+pub(crate) const TRIPPED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of the log without an event for a trigger after which its cursor is written all the same, so that a start need not
+/// look at them again.
+pub(crate) const TRIGGER_IDLE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Slots that get their jobs together.
+pub(crate) const FIRED_AT_ONCE: usize = 100;
+
 /// Leases that are ended together when their time is over: what a frame takes in a millisecond or two.
 pub(crate) const FINISHED_AT_ONCE: usize = 1_000;
 

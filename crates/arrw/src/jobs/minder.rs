@@ -11,7 +11,7 @@ use std::time::Duration;
 use arrw_jobs::{Command, Detail, Finish, JobId, Outcome, Token};
 use arrw_log::{Batch, Clock, Log, Timestamp, Urgency};
 
-use crate::jobs::limits::{FINISHED_AT_ONCE, LEASE_MS_DEFAULT, LOOK_MS_MAX};
+use crate::jobs::limits::{FINISHED_AT_ONCE, FIRED_AT_ONCE, LEASE_MS_DEFAULT, LOOK_MS_MAX};
 use crate::jobs::rules::{Core, JobAsk, State};
 
 const UNPOISONED: &str = "no holder of this lock panics";
@@ -164,7 +164,14 @@ impl Minder {
             );
         }
         let is_due = state.next_due().is_some_and(|due| due <= now);
+        let fires = match state.fire_after <= now {
+            true => state.jobs.due_slots(now, FIRED_AT_ONCE),
+            false => Vec::new(),
+        };
         drop(state);
+        if !fires.is_empty() {
+            self.fire(fires, now);
+        }
         let mut ended = ended.into_iter().peekable();
         if is_due && ended.peek().is_none() {
             self.ask(JobAsk::tick(), 0);
@@ -173,6 +180,18 @@ impl Minder {
             let commands: Vec<Command> = ended.by_ref().take(FINISHED_AT_ONCE).collect();
             let bytes = commands.iter().map(Command::bytes_max).sum();
             self.ask(JobAsk::new(commands, true), bytes);
+        }
+    }
+
+    /// Gives slots that have come their jobs. What is refused is tried again a little later.
+    fn fire(&self, fires: Vec<Command>, now: Timestamp) {
+        let bytes = fires.iter().map(Command::bytes_max).sum();
+        let ask = Arc::new(JobAsk::new(fires, true));
+        let batch = Batch::new().reserving(bytes).asking(ask.clone());
+        let is_committed = self.log.append(batch).wait().is_ok();
+        let is_done = |answers: &Vec<_>| answers.iter().all(Result::is_ok);
+        if !is_committed || !ask.answers.get().is_some_and(is_done) {
+            self.core.lock().fire_after = Timestamp::from_micros(after(now, LOOK_MS_MAX));
         }
     }
 

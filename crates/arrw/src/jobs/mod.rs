@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use arrw_bus::Dispatch;
 use arrw_jobs::{
     Claim, Command, Cursor, Detail, Enqueue, Finish, JobId, JobStatus, NewJob, Outcome,
     QueueStatus, State, Token,
@@ -25,6 +26,8 @@ mod records;
 pub(crate) mod rules;
 mod running;
 mod slot;
+mod standing;
+mod tripping;
 
 pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
@@ -37,34 +40,50 @@ use minder::Minder;
 use records::Recent;
 use rules::{Core, JobAsk};
 use slot::Slot;
+use tripping::Follower;
 
 /// What the jobs of a database share.
 #[derive(Debug)]
 pub(crate) struct Jobbing {
     pub(crate) core: Arc<Core>,
     recent: Recent,
-    minder: Mutex<Option<std::thread::JoinHandle<()>>>,
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
 impl Jobbing {
-    /// Has the time minded, on a thread of its own.
+    /// Has the time minded, and events followed for triggers, each on a thread of its own.
     pub(crate) fn start(
         core: Arc<Core>,
         log: &Log,
         clock: &Arc<dyn Clock>,
+        dispatch: &Arc<Dispatch>,
     ) -> std::io::Result<Self> {
         let minder = Minder::new(log.clone(), Arc::clone(&core), Arc::clone(clock));
-        let thread = std::thread::Builder::new().name("arrw-jobs".to_owned());
-        let thread = thread.spawn(move || minder.run())?;
-        Ok(Self { core, recent: Recent::default(), minder: Mutex::new(Some(thread)) })
+        let follower = Follower::new(log.clone(), Arc::clone(&core), Arc::clone(dispatch));
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let jobbing = Self { core, recent: Recent::default(), threads: Mutex::default() };
+        jobbing.keep(thread("arrw-jobs").spawn(move || minder.run())?);
+        match thread("arrw-triggers").spawn(move || follower.run()) {
+            Ok(thread) => jobbing.keep(thread),
+            Err(error) => {
+                jobbing.close();
+                return Err(error);
+            }
+        }
+        Ok(jobbing)
     }
 
-    /// Ends all who wait, and the thread.
+    fn keep(&self, thread: std::thread::JoinHandle<()>) {
+        self.threads.lock().expect("no holder of this lock panics").push(thread);
+    }
+
+    /// Ends all who wait, and the threads.
     pub(crate) fn close(&self) {
         self.core.close();
-        let minder = self.minder.lock().expect("no holder of this lock panics").take();
-        if let Some(minder) = minder {
-            minder.join().expect("minding the time does not panic");
+        let threads =
+            std::mem::take(&mut *self.threads.lock().expect("no holder of this lock panics"));
+        for thread in threads {
+            thread.join().expect("minding the time and following events do not panic");
         }
     }
 }

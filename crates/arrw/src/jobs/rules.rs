@@ -10,6 +10,7 @@ use arrw_log::{Batch, Decision, Place, Settled, Timestamp};
 
 use crate::jobs::minder::Worker;
 use crate::jobs::slot::{Slot, Stage};
+use crate::jobs::tripping::Bell;
 
 /// What a batch asks the jobs.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub(crate) struct Core {
     state: Mutex<State>,
     /// Notified when something is due sooner than whoever waits for it knows.
     pub(crate) sooner: Condvar,
+    /// Rung when triggers changed.
+    pub(crate) bell: Arc<Bell>,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,10 @@ pub(crate) struct State {
     deciding: Vec<(u64, Arc<Slot>, Vec<Leased>)>,
     decided: Vec<(u64, Arc<Slot>, Vec<Leased>)>,
     to_wake: Vec<Waker>,
+    /// A trigger was put, changed or removed.
+    triggers_changed: bool,
+    /// Slots that have come are not looked at before: what was refused is tried again then.
+    pub(crate) fire_after: Timestamp,
     /// Leases that came when nobody wanted them any more.
     pub(crate) abandoned: Vec<Leased>,
     /// Leases that were handed out and are not looked after yet.
@@ -114,6 +121,8 @@ impl Core {
             deciding: Vec::new(),
             decided: Vec::new(),
             to_wake: Vec::new(),
+            triggers_changed: false,
+            fire_after: Timestamp::from_micros(0),
             abandoned: Vec::new(),
             given: Vec::new(),
             workers: BTreeMap::new(),
@@ -121,7 +130,8 @@ impl Core {
             planned: None,
             must_look: false,
         };
-        Arc::new(Self { state: Mutex::new(state), sooner: Condvar::new() })
+        let (state, bell) = (Mutex::new(state), Arc::default());
+        Arc::new(Self { state, sooner: Condvar::new(), bell })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -157,6 +167,7 @@ impl Core {
         state.wanted = 0;
         drop(state);
         self.sooner.notify_all();
+        self.bell.close();
         for slot in waiting.into_values() {
             if let Some(waker) = slot.end(Stage::Closed) {
                 waker.wake();
@@ -169,7 +180,11 @@ impl Core {
         let mut state = self.lock();
         let wakers = std::mem::take(&mut state.to_wake);
         let must_look = state.is_sooner() || !state.is_quiet();
+        let triggers_changed = std::mem::take(&mut state.triggers_changed);
         drop(state);
+        if triggers_changed {
+            self.bell.ring();
+        }
         if must_look {
             self.sooner.notify_all();
         }
@@ -198,7 +213,8 @@ impl State {
     /// When time alone brings something next, for a job or for who waits.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let opens = self.by_queue.keys().filter_map(|queue| self.jobs.opens_at(queue)).min();
-        [self.jobs.next_due(), opens].into_iter().flatten().min()
+        let slot = self.jobs.next_slot().map(|slot| slot.max(self.fire_after));
+        [self.jobs.next_due(), opens, slot].into_iter().flatten().min()
     }
 
     fn insert(&mut self, number: u64, slot: Arc<Slot>) {
@@ -264,6 +280,7 @@ impl State {
                 let refused = refused.clone();
                 return Decision::Refuse(Arc::new(RefusedAt { index, refused }));
             }
+            self.triggers_changed |= matches!(command, Command::Order { .. });
             answers.push(answer);
         }
         // It is asked once only.

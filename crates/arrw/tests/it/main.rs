@@ -14,6 +14,7 @@ mod model;
 mod once;
 mod policies;
 mod retention;
+mod standing;
 mod stats;
 mod support;
 mod volatile;
