@@ -5,7 +5,7 @@ use arrw_log::Seq;
 use crate::control::{Control, Keep, Rate};
 use crate::error::JobError;
 use crate::job::{JobId, Token};
-use crate::limits::{ARGS_BYTES_MAX, CLAIM_QUEUES_MAX, LEASE_BYTES_MAX};
+use crate::limits::{ARGS_BYTES_MAX, CLAIM_QUEUES_MAX, LEASE_BYTES_MAX, PROGRESS_BYTES_MAX};
 use crate::new_job::{Enqueue, check_json, check_name, check_queue};
 use crate::standing::{OrderChange, OrderKind, Trip, Tripped};
 
@@ -62,7 +62,7 @@ impl Command {
         match self {
             // As a new job, or as the new args of the first.
             Self::Enqueue(it) => LEASE_BYTES_MAX + it.payload.len() + it.fact.len(),
-            Self::Finish(it) => LEASE_BYTES_MAX + it.detail.0.len(),
+            Self::Finish(it) => LEASE_BYTES_MAX + PROGRESS_BYTES_MAX + it.detail.0.len(),
             Self::Carry(it) => LEASE_BYTES_MAX + it.payload.len(),
             Self::Order { change: OrderChange::Put(order), .. } => LEASE_BYTES_MAX + order.bytes(),
             // The job, and the order as it is then.
@@ -188,12 +188,12 @@ impl Detail {
         Self(format!(",\"error\":{text}"))
     }
 
-    /// The same, and the last progress of the job, as JSON.
+    /// The same, and the last progress of the job, as JSON, at most 1 KiB.
     ///
     /// # Errors
     /// When it is no JSON, or too large.
     pub fn with_progress(mut self, json: &str) -> Result<Self, JobError> {
-        check_json("progress", json, ARGS_BYTES_MAX)?;
+        check_json("progress", json, PROGRESS_BYTES_MAX)?;
         self.0.push_str(",\"progress\":");
         self.0.push_str(json);
         Ok(self)

@@ -57,6 +57,9 @@ pub const NAME_BYTES_MAX: usize = 128;
 /// More is refused; put it elsewhere and enqueue where it is.
 pub const ARGS_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes of the progress of a job as JSON, which goes with the record that ends its lease. More is refused.
+pub const PROGRESS_BYTES_MAX: usize = 1_024;
+
 /// Tags of a job, each of at most [`NAME_BYTES_MAX`] bytes. More are refused.
 pub const TAGS_MAX: usize = 16;
 

@@ -33,6 +33,10 @@ impl Encoder {
     }
 
     /// Appends an event as one line of JSON without its end.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "it writes to memory, and what is serialised always can be"
+    )]
     pub fn event(&self, event: &Event<'_>, out: &mut Vec<u8>) {
         let data = json_of(event);
         let is_default = event.content_type() == CONTENT_TYPE_DEFAULT;

@@ -26,6 +26,9 @@ pub(crate) const CARRIED_BYTES_MAX: usize = 1024 * 1024;
 /// Jobs that are carried forward for one checkpoint; the rest comes with the next (16 bytes of memory each meanwhile).
 pub(crate) const CARRIED_MAX: usize = 1_000_000;
 
+/// Bytes of the message of a job's progress; the rest is cut. Even if each takes six in JSON, it goes with the next record.
+pub(crate) const PROGRESS_MESSAGE_BYTES_MAX: usize = 150;
+
 /// Bytes of the log that are read for one trigger before the others have their turn.
 pub(crate) const TRIPS_READ_BYTES_MAX: usize = 4 * 1024 * 1024;
 

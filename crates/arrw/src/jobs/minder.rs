@@ -33,6 +33,8 @@ pub(crate) struct Minder {
 pub(crate) struct Worker {
     /// In microseconds: its leases are lost if it is not heard of before.
     pub(crate) until: u64,
+    /// For how long it may be silent.
+    lease_ms: u64,
 }
 
 impl State {
@@ -41,11 +43,17 @@ impl State {
         let until = now.micros().saturating_add(lease_ms.saturating_mul(1_000));
         self.must_look |= self.planned.is_none_or(|planned| until < planned.micros());
         match self.workers.get_mut(name) {
-            Some(worker) => worker.until = until.max(worker.until),
+            Some(worker) => *worker = Worker { until: until.max(worker.until), lease_ms },
             None => {
-                self.workers.insert(Arc::from(name), Worker { until });
+                self.workers.insert(Arc::from(name), Worker { until, lease_ms });
             }
         }
+    }
+
+    /// A worker was heard of that said before for how long it may be silent.
+    pub(crate) fn heard_again(&mut self, name: &str, now: Timestamp) {
+        let lease_ms = self.workers.get(name).map_or(LEASE_MS_DEFAULT, |worker| worker.lease_ms);
+        self.heard_of(name, now, lease_ms);
     }
 }
 

@@ -9,6 +9,7 @@ use arrw_jobs::{Command, Done, Jobs, LEASE_BYTES_MAX, Leased, Refused, Turn};
 use arrw_log::{Batch, Decision, Place, Settled, Timestamp};
 
 use crate::jobs::minder::Worker;
+use crate::jobs::progress::Progresses;
 use crate::jobs::slot::{Slot, Stage};
 use crate::jobs::tripping::Bell;
 
@@ -78,6 +79,8 @@ pub(crate) struct State {
     to_wake: Vec<Waker>,
     /// A trigger was put, changed or removed.
     triggers_changed: bool,
+    /// How far leased jobs are.
+    pub(crate) progress: Progresses,
     /// Slots that have come are not looked at before: what was refused is tried again then.
     pub(crate) fire_after: Timestamp,
     /// Leases that came when nobody wanted them any more.
@@ -122,6 +125,7 @@ impl Core {
             decided: Vec::new(),
             to_wake: Vec::new(),
             triggers_changed: false,
+            progress: Progresses::default(),
             fire_after: Timestamp::from_micros(0),
             abandoned: Vec::new(),
             given: Vec::new(),
@@ -274,7 +278,11 @@ impl State {
         let mut turn = Turn::new(&mut self.jobs, place, ask.own, made);
         let mut answers = Vec::with_capacity(ask.commands.len());
         for (index, command) in ask.commands.iter().enumerate() {
-            let answer = turn.run(command);
+            let told = self.progress.told_with(command);
+            let answer = turn.run(told.as_ref().unwrap_or(command));
+            if answer.is_ok() {
+                self.progress.end(command);
+            }
             if let (Err(refused), false) = (&answer, ask.each) {
                 self.jobs.take_back(left);
                 let refused = refused.clone();
@@ -343,6 +351,7 @@ impl State {
     pub(crate) fn settle(&mut self, settled: Settled) {
         self.settle_last(false);
         let decided = std::mem::take(&mut self.decided);
+        self.progress.settle(settled == Settled::Committed);
         match settled {
             Settled::Committed => {
                 self.jobs.keep_changes();

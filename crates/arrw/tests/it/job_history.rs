@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrw::{
-    Backoff, Claim, Command, Db, Environment, Job, JobHistory, JobId, JobState, MemoryStorage,
-    NewEvent, NewJob, Options, Plan, Seq, Timestamp,
+    Backoff, Claim, Command, Db, Environment, Job, JobHistory, JobId, JobsError, MemoryStorage,
+    NewEvent, NewJob, Options, Plan, Progress, Refused, Seq, Timestamp,
 };
 
-use crate::support::Clock;
+use crate::support::{Clock, texts};
 
 const START: u64 = 1_800_000_000_000_000;
 
@@ -42,8 +42,8 @@ fn errors(history: &JobHistory) -> Vec<(u16, u64, String)> {
     history.errors().map(of).collect()
 }
 
-fn states(history: &JobHistory) -> Vec<JobState> {
-    history.transitions.iter().map(|it| it.state).collect()
+fn names(history: &JobHistory) -> Vec<&'static str> {
+    history.transitions.iter().map(|it| it.state.name()).collect()
 }
 
 /// Has so much be written that retention takes what is before `seq`.
@@ -80,9 +80,9 @@ fn each_transition_is_told_with_its_place_its_time_and_its_error() {
     assert_eq!(history.result(), Some("{\"sent\":3}"));
     let expected = [(2, 2, "second"), (1, 0, "first \"one\"")];
     assert_eq!(errors(&history), expected.map(|(n, at, why)| (n, at, why.to_owned())));
-    use JobState::{Completed, Leased, Ready, Retrying};
-    let expected = [Completed, Leased, Leased, Retrying, Leased, Retrying, Leased, Ready];
-    assert_eq!(states(&history), expected);
+    let expected =
+        ["completed", "leased", "leased", "retrying", "leased", "retrying", "leased", "ready"];
+    assert_eq!(names(&history), expected);
     let asked: Vec<bool> = history.transitions.iter().map(|it| it.is_cancelling).collect();
     assert_eq!(asked, [false, true, false, false, false, false, false, false]);
     assert_eq!(history.transitions[2].worker.as_deref(), Some("w"));
@@ -141,9 +141,50 @@ fn what_a_job_needs_is_carried_forward_before_it_is_trimmed() {
     db.jobs().complete(&job, "{}").unwrap().wait().unwrap();
     let whole = history(&db, leased);
     assert!(whole.is_whole);
-    assert_eq!(states(&whole), [JobState::Completed, JobState::Leased, JobState::Ready]);
+    assert_eq!(names(&whole), ["completed", "leased", "ready"]);
     db.jobs().run(vec![Command::Retry(dead)], false).unwrap().wait().unwrap();
     let again = take(&db);
     assert_eq!((again.id(), again.args(), again.attempt()), (dead, args, 1));
     assert_eq!(errors(&history(&db, dead)), errors(&before[0]));
+}
+
+#[test]
+fn how_far_a_job_is_is_seen_at_once_and_told_with_its_next_record() {
+    let (storage, clock) = (Arc::new(MemoryStorage::new()), Arc::new(Clock::at(START)));
+    let db = open(&storage, &clock);
+    let mut followed = db.bus().subscribe("~.jobs.>", arrw::Start::Latest).unwrap();
+    let id = enqueue(&db, &NewJob::new("q", "k", "1"));
+    let job = take(&db);
+    let before = db.log_stats().tail;
+    let half = Progress { message: "\u{1}half of it\n".to_owned(), ..Progress::of(5, 10) };
+    db.jobs().progress(id, job.token(), Progress::of(1, 10)).unwrap();
+    db.jobs().progress(id, job.token(), half.clone()).unwrap();
+    assert_eq!(db.jobs().progress_of(id), Some(half));
+    assert_eq!(db.log_stats().tail, before, "it writes nothing");
+    assert_eq!(
+        texts(&mut followed),
+        [
+            format!("{{\"job\":{id},\"attempt\":1,\"progress\":{{\"current\":1,\"total\":10}}}}"),
+            format!(
+                "{{\"job\":{id},\"attempt\":1,\"progress\":{{\"current\":5,\"total\":10,\"message\":\"\\u0001half of it\\n\"}}}}"
+            ),
+        ]
+    );
+    db.jobs().fail(&job, "broke").unwrap().wait().unwrap();
+    let told = &history(&db, id).transitions[0];
+    let progress = "{\"current\":5,\"total\":10,\"message\":\"\\u0001half of it\\n\"}";
+    assert_eq!((told.error.as_deref(), told.progress.as_deref()), (Some("broke"), Some(progress)));
+    assert_eq!(db.jobs().progress_of(id), None);
+    let late = db.jobs().progress(id, job.token(), Progress::of(9, 10));
+    assert!(matches!(late, Err(JobsError::Refused { refused: Refused::Stale { .. }, .. })));
+    let nobody = db.jobs().progress(JobId::from_number(99), job.token(), Progress::of(9, 10));
+    assert!(matches!(nobody, Err(JobsError::Refused { refused: Refused::NotFound { .. }, .. })));
+    // The longest fits, and nobody else writes there.
+    clock.set(Timestamp::from_micros(START + 60_000_000));
+    let job = db.jobs().claim(Claim::new("w", ["q"], 1).unwrap()).wait(None).unwrap().remove(0);
+    let long = Progress { message: "\u{1}".repeat(999), ..Progress::of(u64::MAX, u64::MAX) };
+    db.jobs().progress(id, job.token(), long).unwrap();
+    db.jobs().complete(&job, "1").unwrap().wait().unwrap();
+    assert!(history(&db, id).transitions[0].progress.is_some());
+    assert!(db.bus().publish(NewEvent::new("~.jobs.q.progress", b"1")).is_err());
 }
