@@ -39,6 +39,7 @@ mod pump;
 mod retention;
 mod stats;
 mod subscription;
+mod upkeep;
 mod views;
 
 pub use arrw_bus::{

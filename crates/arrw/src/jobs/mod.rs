@@ -3,7 +3,7 @@
 //! A claim that finds nothing waits in memory, with the writer. The turn that commits a job hands it out as well: from
 //! enqueue to worker is one commit.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arrw_bus::Dispatch;
 use arrw_jobs::{
@@ -28,7 +28,7 @@ pub(crate) mod rules;
 mod running;
 mod slot;
 mod standing;
-mod tripping;
+pub(crate) mod tripping;
 
 pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
@@ -49,45 +49,24 @@ use tripping::Follower;
 pub(crate) struct Jobbing {
     pub(crate) core: Arc<Core>,
     recent: Recent,
-    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
 impl Jobbing {
-    /// Has the time minded, and events followed for triggers, each on a thread of its own.
-    pub(crate) fn start(
-        core: Arc<Core>,
-        log: &Log,
-        clock: &Arc<dyn Clock>,
-        dispatch: &Arc<Dispatch>,
-    ) -> std::io::Result<Self> {
-        let minder = Minder::new(log.clone(), Arc::clone(&core), Arc::clone(clock));
-        let follower = Follower::new(log.clone(), Arc::clone(&core), Arc::clone(dispatch));
-        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let jobbing = Self { core, recent: Recent::default(), threads: Mutex::default() };
-        jobbing.keep(thread("arrw-jobs").spawn(move || minder.run())?);
-        match thread("arrw-triggers").spawn(move || follower.run()) {
-            Ok(thread) => jobbing.keep(thread),
-            Err(error) => {
-                jobbing.close();
-                return Err(error);
-            }
-        }
-        Ok(jobbing)
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core, recent: Recent::default() }
     }
+}
 
-    fn keep(&self, thread: std::thread::JoinHandle<()>) {
-        self.threads.lock().expect("no holder of this lock panics").push(thread);
-    }
-
-    /// Ends all who wait, and the threads.
-    pub(crate) fn close(&self) {
-        self.core.close();
-        let threads =
-            std::mem::take(&mut *self.threads.lock().expect("no holder of this lock panics"));
-        for thread in threads {
-            thread.join().expect("minding the time and following events do not panic");
-        }
-    }
+/// Who minds the time of the jobs, and who follows events for triggers.
+pub(crate) fn upkeep(
+    core: &Arc<Core>,
+    log: &Log,
+    clock: &Arc<dyn Clock>,
+    dispatch: &Arc<Dispatch>,
+) -> (Minder, Follower) {
+    let minder = Minder::new(log.clone(), Arc::clone(core), Arc::clone(clock));
+    let follower = Follower::new(log.clone(), Arc::clone(core), Arc::clone(dispatch));
+    (minder, follower)
 }
 
 /// The job queue of a database. Clones are handles to the same one.

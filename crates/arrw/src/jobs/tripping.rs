@@ -128,6 +128,14 @@ impl Follower {
         ids.into_iter().for_each(|id| self.dispatch.remove(id));
     }
 
+    /// Looks at all that is there.
+    pub(crate) fn catch_up(&mut self) {
+        self.meet();
+        while self.round() == Round::Busy {
+            self.meet();
+        }
+    }
+
     /// Follows those triggers that there are now, from where their cursors are.
     fn meet(&mut self) {
         let orders = self
