@@ -68,8 +68,7 @@ impl Command {
             // The job, and the order as it is then.
             Self::Order { bytes, .. } | Self::Fire { bytes, .. } => 2 * (LEASE_BYTES_MAX + bytes),
             Self::Trip(it) => {
-                let job = |it: &Tripped| LEASE_BYTES_MAX + it.job.payload.len() + it.job.fact.len();
-                let jobs: usize = it.jobs.iter().map(job).sum();
+                let jobs: usize = it.jobs.iter().map(Tripped::bytes_max).sum();
                 jobs + LEASE_BYTES_MAX + it.bytes
             }
             Self::Cancel(_)

@@ -86,7 +86,8 @@ impl Db {
     /// As [`open`](Self::open), and when an option cannot be.
     pub fn open_with(environment: Environment, options: Options) -> Result<Self, OpenError> {
         let (segment_bytes, drive) = (options.log.segment_bytes, options.log.drive);
-        let log = Log::open_with(environment.clone(), options.log)?;
+        // Until all views hold what they need.
+        let (log, _hold) = Log::open_holding(environment.clone(), options.log)?;
         let draw = || environment.entropy.draw();
         let shadow = Shadow::open(&log)?;
         let (jobs_saver, jobs) = Saver::open(&log, shadow.alarms())?;

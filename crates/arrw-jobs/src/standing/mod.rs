@@ -9,7 +9,7 @@ use arrw_log::{Seq, Timestamp};
 
 use crate::error::JobError;
 use crate::job::JobId;
-use crate::limits::{FILTER_BYTES_MAX, RUNS_SHOWN};
+use crate::limits::{FILTER_BYTES_MAX, LEASE_BYTES_MAX, RUNS_SHOWN};
 use crate::new_job::{Enqueue, NewJob, check_name};
 use crate::schedule::{Misfire, Schedule};
 
@@ -299,6 +299,14 @@ pub struct Tripped {
     pub depth: u8,
     /// The job.
     pub job: Enqueue,
+}
+
+impl Tripped {
+    /// Bytes that its record takes in the log at most.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        LEASE_BYTES_MAX + self.job.bytes()
+    }
 }
 
 /// Checks the name of an order.

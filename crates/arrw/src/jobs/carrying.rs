@@ -1,17 +1,16 @@
 //! Carries jobs forward whose records are about to go: what they were enqueued with, and what happened to them, is put into
 //! new records. So retention never takes anything that a job still needs.
 
-use std::sync::Arc;
-
 use arrw_jobs::{Carry, Command, JobId, JobStatus};
-use arrw_log::{Batch, Log, ReadError, Seq, Urgency};
+use arrw_log::{Log, ReadError, Seq, Urgency};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::jobs::asking;
 use crate::jobs::history::{self, Kept};
-use crate::jobs::limits::{CARRIED_AT_ONCE, CARRIED_BYTES_MAX, HISTORY_MAX};
+use crate::jobs::limits::{CARRIED_BYTES_MAX, HISTORY_MAX};
 use crate::jobs::records::{self, Recent};
-use crate::jobs::rules::{Core, JobAsk, is_needed};
+use crate::jobs::rules::{Core, is_needed};
 
 /// The payload of the record that carries a job.
 #[derive(Debug, Serialize)]
@@ -26,19 +25,21 @@ struct Carried<'a> {
 pub(crate) fn carry(log: &Log, core: &Core, jobs: &[JobId], floor: Seq) -> bool {
     let recent = Recent::default();
     let mut commands: Vec<Command> = Vec::new();
-    let mut is_done = true;
+    let (mut bytes, mut is_done) = (0, true);
     for job in jobs {
         let Some(status) = look(log, core, *job).filter(|it| it.args_at < floor) else { continue };
         match command(log, &recent, &status) {
             Ok(Some(command)) => commands.push(command),
             Ok(None) | Err(_) => is_done = false,
         }
-        let bytes: usize = commands.iter().map(Command::bytes_max).sum();
-        if commands.len() == CARRIED_AT_ONCE || CARRIED_BYTES_MAX <= bytes {
-            is_done &= append(log, std::mem::take(&mut commands));
+        bytes += commands.last().map_or(0, Command::bytes_max);
+        if CARRIED_BYTES_MAX <= bytes {
+            // Those that changed meanwhile are left for the next time.
+            is_done &= asking::ask(log, std::mem::take(&mut commands), Urgency::Reserved).is_done();
+            bytes = 0;
         }
     }
-    (commands.is_empty() || append(log, commands)) && is_done
+    asking::ask(log, commands, Urgency::Reserved).is_done() && is_done
 }
 
 /// A job as it is on the disk, if it still needs its records.
@@ -57,13 +58,4 @@ fn command(log: &Log, recent: &Recent, status: &JobStatus) -> Result<Option<Comm
     let carried = Carried { kept: history.keep(), job };
     let Ok(payload) = serde_json::to_string(&carried) else { return Ok(None) };
     Ok(Some(Command::Carry(Carry { job: status.job, newest: status.newest, payload })))
-}
-
-/// Has them carried. Those that changed meanwhile are left for the next time.
-fn append(log: &Log, commands: Vec<Command>) -> bool {
-    let bytes = commands.iter().map(Command::bytes_max).sum();
-    let ask = Arc::new(JobAsk::new(commands, true));
-    let batch = Batch::new().reserving(bytes).with_urgency(Urgency::Reserved);
-    let is_committed = log.append(batch.asking(ask.clone())).wait().is_ok();
-    is_committed && ask.answers.get().is_some_and(|answers| answers.iter().all(Result::is_ok))
 }

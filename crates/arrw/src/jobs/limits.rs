@@ -18,9 +18,7 @@ pub(crate) const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// attempt has two, so a job with all the errors that it may have fits twice.
 pub const HISTORY_MAX: usize = 4_000;
 
-/// Jobs that are carried forward in one frame at most, and about how many bytes of them, and of the history of one.
-pub(crate) const CARRIED_AT_ONCE: usize = 500;
-/// See [`CARRIED_AT_ONCE`]. Of a history over it the errors are cut.
+/// Bytes of jobs that are carried forward together, about, and of the history of one: over it the errors are cut.
 pub(crate) const CARRIED_BYTES_MAX: usize = 1024 * 1024;
 
 /// Jobs that are carried forward for one checkpoint; the rest comes with the next (16 bytes of memory each meanwhile).
@@ -44,8 +42,11 @@ pub(crate) const TRIGGER_IDLE_BYTES: u64 = 64 * 1024 * 1024;
 /// Slots that get their jobs together.
 pub(crate) const FIRED_AT_ONCE: usize = 100;
 
-/// Leases that are ended together when their time is over: what a frame takes in a millisecond or two.
-pub(crate) const FINISHED_AT_ONCE: usize = 1_000;
+/// Commands of the engine itself that are decided together: what a frame takes in a millisecond or two.
+pub(crate) const ASKED_AT_ONCE: usize = 1_000;
+
+/// Bytes of them, about; a log of small segments takes fewer.
+pub(crate) const ASKED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Checkpoints of the bus for one of the jobs, which may be large: a start reads so many segments of the log for them.
 pub(crate) const JOBS_SAVED_EVERY: u32 = 4;

@@ -16,6 +16,7 @@ use crate::db::Shared;
 
 pub mod limits;
 
+mod asking;
 mod carrying;
 mod claiming;
 mod error;

@@ -13,13 +13,14 @@ use std::time::Duration;
 use arrw_bus::{Dispatch, DispatchId, Event, Filter, Rest, Subscriber};
 use arrw_jobs::limits::TRIGGER_DEPTH_MAX;
 use arrw_jobs::{Command, Order, OrderKind, Rule, Told, Trip, Tripped};
-use arrw_log::{Batch, Frame, Hold, Log, ReadError, Reader, Seq, Start, Urgency};
+use arrw_log::{Frame, Hold, Log, ReadError, Reader, Seq, Start, Urgency};
 
 use crate::event_json::Encoder;
+use crate::jobs::asking;
 use crate::jobs::limits::{
     LOOK_MS_MAX, TRIGGER_IDLE_BYTES, TRIPPED_AT_ONCE, TRIPPED_BYTES_MAX, TRIPS_READ_BYTES_MAX,
 };
-use crate::jobs::rules::{Core, JobAsk};
+use crate::jobs::rules::Core;
 
 const UNPOISONED: &str = "no holder of this lock panics";
 
@@ -95,6 +96,27 @@ struct Following {
     reader: Reader,
     /// Where its cursor is.
     cursor: Seq,
+}
+
+/// Events that get jobs, as many as one commit takes.
+#[derive(Debug)]
+struct Found {
+    tripped: Vec<Tripped>,
+    bytes: usize,
+    bytes_max: usize,
+    /// There are more in the frame that was looked at last.
+    is_cut: bool,
+}
+
+impl Found {
+    fn is_full(&self) -> bool {
+        self.bytes_max <= self.bytes || TRIPPED_AT_ONCE <= self.tripped.len()
+    }
+
+    fn push(&mut self, tripped: Tripped) {
+        self.bytes += tripped.bytes_max();
+        self.tripped.push(tripped);
+    }
 }
 
 /// How a round went.
@@ -226,19 +248,15 @@ impl Follower {
         }
         let order = self.core.lock().jobs.order(OrderKind::Trigger, name);
         let Some(order) = order else { return Round::Idle };
-        let mut tripped = Vec::new();
-        let (mut read, mut made) = (0_usize, 0_usize);
+        let made_max = TRIPPED_BYTES_MAX.min(self.log.batch_bytes_max() / 4);
+        let mut found = Found { tripped: Vec::new(), bytes: 0, bytes_max: made_max, is_cut: false };
+        let mut read = 0_usize;
         let mut is_at_end = false;
-        while read < TRIPS_READ_BYTES_MAX
-            && made < TRIPPED_BYTES_MAX
-            && tripped.len() < TRIPPED_AT_ONCE
-        {
+        while read < TRIPS_READ_BYTES_MAX && !found.is_full() {
             match following.reader.try_next() {
                 Ok(Some(frame)) => {
                     read += frame.stored().len();
-                    let before = tripped.len();
-                    self.match_frame(&frame, following, &order, &mut tripped);
-                    made += tripped[before..].iter().map(|it| it.job.bytes()).sum::<usize>();
+                    self.match_frame(&frame, following, &order, &mut found);
                 }
                 Ok(None) => {
                     is_at_end = true;
@@ -252,11 +270,16 @@ impl Follower {
         }
         let read_to = following.reader.next_seq().previous();
         following.subscriber.has_read(following.reader.next_seq());
-        if let Some(last) = tripped.last().map(|it| it.event) {
-            return self.trip(name, following, (tripped, last), &order);
+        if let Some(last) = found.tripped.last().map(|it| it.event) {
+            let round = self.trip(name, following, (found.tripped, last), &order);
+            if found.is_cut {
+                // The rest of the frame is read again.
+                following.cursor = Seq::ZERO;
+            }
+            return round;
         }
         if self.is_far(following.cursor, read_to) {
-            return self.trip(name, following, (tripped, read_to), &order);
+            return self.trip(name, following, (Vec::new(), read_to), &order);
         }
         if !is_at_end {
             return Round::Busy;
@@ -273,17 +296,15 @@ impl Follower {
             && self.log.bytes_from(cursor.next()).is_ok_and(|bytes| TRIGGER_IDLE_BYTES <= bytes)
     }
 
-    fn match_frame(
-        &self,
-        frame: &Frame,
-        following: &Following,
-        order: &Order,
-        tripped: &mut Vec<Tripped>,
-    ) {
+    fn match_frame(&self, frame: &Frame, following: &Following, order: &Order, found: &mut Found) {
         let encoder = Encoder::new(self.log.epoch());
         for record in frame.records() {
             if !following.subscriber.filter().matches(record.topic()) {
                 continue;
+            }
+            if found.is_full() {
+                found.is_cut = true;
+                return;
             }
             let depth = match Told::by(&record) {
                 Some(Told::Change(change)) => change.depth,
@@ -304,7 +325,7 @@ impl Follower {
                 ))
             });
             if let Ok(job) = job {
-                tripped.push(Tripped { event: event.seq(), depth: depth + 1, job });
+                found.push(Tripped { event: event.seq(), depth: depth + 1, job });
             }
         }
     }
@@ -319,14 +340,7 @@ impl Follower {
     ) -> Round {
         let after = following.cursor;
         let trip = Trip { name: name.to_string(), after, to, jobs, bytes: order.bytes() };
-        let command = Command::Trip(trip);
-        let bytes = command.bytes_max();
-        let ask = Arc::new(JobAsk::new(vec![command], true));
-        let batch = Batch::new().reserving(bytes).with_urgency(Urgency::Ordinary);
-        let is_committed = self.log.append(batch.asking(ask.clone())).wait().is_ok();
-        let answers = ask.answers.get();
-        let is_done = is_committed && answers.is_some_and(|it| it.iter().all(Result::is_ok));
-        if is_done {
+        if asking::ask(&self.log, vec![Command::Trip(trip)], Urgency::Ordinary).is_done() {
             // If it is another one's now, it is followed anew.
             following.cursor = to;
             Round::Busy

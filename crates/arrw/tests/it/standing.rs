@@ -159,3 +159,20 @@ fn a_trigger_that_wants_nothing_holds_nothing_and_need_not_look_at_it_again() {
     publish(&db, "rare", "1");
     assert_eq!(event(&work(&db, "q"))["data"], 1);
 }
+
+#[test]
+fn a_trigger_takes_more_events_of_one_commit_than_jobs_fit_into_one() {
+    let db = Db::in_memory().unwrap();
+    db.jobs().put_trigger("t", "a", &NewJob::new("q", "k", "{}")).unwrap().wait().unwrap();
+    let payload = "7".repeat(100);
+    let events = vec![NewEvent::new("a", payload.as_bytes()); 3_000];
+    db.bus().publish_all(&events).unwrap().wait().unwrap();
+    let mut seqs = BTreeSet::new();
+    while seqs.len() < events.len() {
+        let claim = Claim::new("w", ["q"], 1_000).unwrap();
+        for job in db.jobs().claim(claim).wait(None).unwrap() {
+            assert!(seqs.insert(event(&job)["seq"].as_u64().unwrap()));
+        }
+    }
+    assert_eq!(db.jobs().trigger("t").unwrap().made(), 3_000);
+}
