@@ -105,8 +105,13 @@ impl Ledger {
         until <= now || lease.late.is_some_and(|(at, _)| at <= now)
     }
 
-    /// A worker got a job.
-    pub(crate) fn leased(&mut self, worker: &str, job: &Job, now: u64) -> Result<(), String> {
+    /// A worker got a job, which was leased to it at a time between `at` and `now`.
+    pub(crate) fn leased(
+        &mut self,
+        worker: &str,
+        job: &Job,
+        (at, now): (u64, u64),
+    ) -> Result<(), String> {
         self.report.leased += 1;
         let id = job.id();
         if !self.jobs.contains_key(&id) {
@@ -139,7 +144,7 @@ impl Ledger {
             }
         }
         let timeout = u64::from(job.timeout_ms()) * 1_000;
-        let late = (timeout != 0).then_some((now + timeout, timeout));
+        let late = (timeout != 0).then_some((at + timeout, timeout));
         let (token_of, worker) = (job.token(), worker.to_owned());
         let lease = Lease { token: token_of, worker, late, is_cancelling: false };
         if let Some(known) = self.jobs.get_mut(&id) {

@@ -130,7 +130,8 @@ impl World {
         self.ask(Asked::Claim);
         let claiming = self.db.jobs().claim_now(claim);
         let jobs = claiming.wait(None).map_err(|error| self.end_of_claim(&error))?;
-        Ok(self.got(worker, jobs)?)
+        let now = self.now();
+        Ok(self.got(worker, jobs, now)?)
     }
 
     fn begin_to_wait(&mut self) {
@@ -228,7 +229,8 @@ impl World {
             claiming.wait_with_answers(None).map_err(|error| self.end_of_claim(&error))?;
         self.hear((job.id(), job.token()), outcome, answers.first())?;
         self.keep_late(job);
-        Ok(self.got(worker, jobs)?)
+        let now = self.now();
+        Ok(self.got(worker, jobs, now)?)
     }
 
     /// Somebody who had a job once comes back, or calls again.

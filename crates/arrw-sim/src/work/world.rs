@@ -45,6 +45,8 @@ pub(crate) struct World {
     /// Claims that wait.
     pub(crate) waiting: Vec<(&'static str, Claiming)>,
     pub(crate) enqueued: u64,
+    /// When those who wait were looked at last.
+    looked: u64,
     watches: bool,
     seed: u64,
 }
@@ -106,6 +108,7 @@ impl World {
             late: Vec::new(),
             waiting: Vec::new(),
             enqueued: 0,
+            looked: 0,
             watches,
             seed,
         })
@@ -163,11 +166,13 @@ impl World {
             let mut context = Context::from_waker(Waker::noop());
             match Pin::new(&mut claiming).poll(&mut context) {
                 Poll::Pending => still.push((worker, claiming)),
-                Poll::Ready(Ok(jobs)) => self.got(worker, jobs)?,
+                // It may have been decided since the last look.
+                Poll::Ready(Ok(jobs)) => self.got(worker, jobs, self.looked.min(self.now()))?,
                 Poll::Ready(Err(error)) => return Err(self.end_of_claim(&error)),
             }
         }
         self.waiting = still;
+        self.looked = self.now();
         Ok(())
     }
 
@@ -179,16 +184,21 @@ impl World {
         }
     }
 
-    /// A worker got jobs.
-    pub(crate) fn got(&mut self, worker: &'static str, jobs: Vec<Job>) -> Result<(), String> {
+    /// A worker got jobs, which were leased to it at a time between `at` and now.
+    pub(crate) fn got(
+        &mut self,
+        worker: &'static str,
+        jobs: Vec<Job>,
+        at: u64,
+    ) -> Result<(), String> {
         let now = self.now();
         let got_any = !jobs.is_empty();
         for job in jobs {
-            self.ledger().leased(worker, &job, now)?;
+            self.ledger().leased(worker, &job, (at, now))?;
             self.held.push((worker, job));
         }
         if got_any {
-            self.ledger().heard_of(worker, now, LEASE_MS);
+            self.ledger().heard_of(worker, at, LEASE_MS);
         }
         Ok(())
     }
@@ -254,7 +264,7 @@ impl World {
                 let jobs = self.db.jobs().claim_now(claim).wait(None);
                 let jobs = jobs.map_err(|error| error.to_string())?;
                 got_any |= !jobs.is_empty();
-                self.got(worker, jobs)?;
+                self.got(worker, jobs, now)?;
                 self.complete_all().map_err(|end| format!("{end:?}"))?;
             }
             let is_over = |queue: &str| {
