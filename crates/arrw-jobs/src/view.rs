@@ -256,7 +256,8 @@ impl Jobs {
             let until = unique.until.micros();
             mix_all([crc64(&unique.key), until, u64::from(unique.states)])
         });
-        let lease = lease.as_ref().map_or(0, |it| mix_all([crc64(it.worker.as_bytes()), it.newest]));
+        let lease =
+            lease.as_ref().map_or(0, |it| mix_all([crc64(it.worker.as_bytes()), it.newest]));
         let rest = unique ^ lease ^ args_at.unwrap_or(0);
         mix_all([job.id, job.last, job.due, names, small, rest])
     }

@@ -85,6 +85,10 @@ impl Job {
         self.leased.plan.timeout_ms
     }
 
+    pub(crate) fn leased(&self) -> &Leased {
+        &self.leased
+    }
+
     /// The command that completes it.
     pub(crate) fn completion(&self, result: &str) -> Result<Command, JobError> {
         let (job, token, outcome) = (self.id(), self.token(), Outcome::Complete);

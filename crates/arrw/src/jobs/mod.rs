@@ -23,6 +23,7 @@ mod records;
 pub(crate) mod rules;
 mod running;
 mod slot;
+pub(crate) mod watch;
 
 pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
@@ -83,7 +84,7 @@ impl Jobbing {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Jobs {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Jobs {
@@ -130,6 +131,7 @@ impl Jobs {
             | Command::Retry(_)
             | Command::Discard(_)
             | Command::Delete(_)
+            | Command::Carry(_)
             | Command::Queue { .. } => true,
         };
         let urgency = match commands.iter().all(finishes) {

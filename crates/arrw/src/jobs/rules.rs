@@ -10,6 +10,7 @@ use arrw_log::{Batch, Decision, Place, Settled, Timestamp};
 
 use crate::jobs::minder::Worker;
 use crate::jobs::slot::{Slot, Stage};
+use crate::jobs::watch::Watchers;
 
 /// What a batch asks the jobs.
 #[derive(Debug)]
@@ -80,6 +81,8 @@ pub(crate) struct State {
     /// Who was heard of lately.
     pub(crate) workers: BTreeMap<Arc<str>, Worker>,
     pub(crate) closed: bool,
+    /// Workers that run in this process.
+    pub(crate) watchers: Watchers,
     /// A worker may be lost sooner than whoever minds the time knows.
     pub(crate) must_look: bool,
     /// When whoever minds the time will look next; `None` for not before it is told.
@@ -98,6 +101,7 @@ impl Core {
     pub(crate) fn new(mut jobs: Jobs) -> Arc<Self> {
         jobs.record_changes();
         let state = State {
+            watchers: Watchers::new(&jobs),
             jobs,
             waiting: BTreeMap::new(),
             by_queue: BTreeMap::new(),
@@ -254,6 +258,7 @@ impl State {
         let mut answers = Vec::with_capacity(ask.commands.len());
         for (index, command) in ask.commands.iter().enumerate() {
             let answer = turn.run(command);
+            self.watchers.note(command, &answer);
             if let (Err(refused), false) = (&answer, ask.each) {
                 self.jobs.take_back(left);
                 let refused = refused.clone();
@@ -324,6 +329,7 @@ impl State {
         match settled {
             Settled::Committed => {
                 self.jobs.keep_changes();
+                self.to_wake.extend(self.watchers.to_tell());
                 for (_, slot, leased) in decided {
                     self.given.extend(leased.iter().filter(|it| it.plan.timeout_ms != 0).map(
                         |it| Given { job: it.job, token: it.token, timeout_ms: it.plan.timeout_ms },

@@ -16,3 +16,4 @@ mod retention;
 mod stats;
 mod support;
 mod volatile;
+mod worker;

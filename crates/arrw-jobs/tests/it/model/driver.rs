@@ -1,8 +1,8 @@
 //! Plays a history to the jobs and to the model, and keeps the log between them.
 
 use arrw_jobs::{
-    Carry, Claim, Command, Detail, Done, Enqueue, Finish, JobId, Jobs, NewJob, Refused, State, Token,
-    Turn, UniqueBy,
+    Carry, Claim, Command, Detail, Done, Enqueue, Finish, JobId, Jobs, NewJob, Refused, State,
+    Token, Turn, UniqueBy,
 };
 use arrw_log::{Batch, Epoch, Frame, NewRecord, Place, Record, Seq, Timestamp};
 

@@ -228,9 +228,7 @@ impl Model {
             Action::Retry(job) => self.with(*job, Self::retry),
             Action::Discard(job) => self.with(*job, Self::discard),
             Action::Delete(job) => self.with(*job, Self::delete),
-            Action::Carry { job, newest } => {
-                self.with(*job, |model, at| model.carry(at, *newest))
-            }
+            Action::Carry { job, newest } => self.with(*job, |model, at| model.carry(at, *newest)),
             Action::Queue { name, change } => self.control(name, *change),
             Action::Claim { worker, queues, count, start } => {
                 self.claim(worker, queues, *count, *start)
