@@ -42,6 +42,8 @@ struct Open {
     /// Ends leases of an earlier life of the worker.
     recovery: Option<Running>,
     claiming: Option<Claiming>,
+    /// The claim was told that nobody waits any more.
+    has_given_up: bool,
     /// What the claim does before it, until that is answered.
     carried: Vec<Finishing>,
     /// Jobs that are leased and not begun.
@@ -136,6 +138,7 @@ impl Open {
             watch,
             recovery,
             claiming: None,
+            has_given_up: false,
             carried: Vec::new(),
             waiting: VecDeque::new(),
             crew: Crew::new(&plan.name, &plan.desk, plan.spawner.clone()),
@@ -151,9 +154,9 @@ impl Open {
         has_moved |= self.take_claimed(plan, context)?;
         match stage {
             Stage::Runs => self.begin_jobs(plan),
-            Stage::Drains | Stage::Cancels => self.give_back(),
+            Stage::Drains | Stage::Cancels => has_moved |= self.give_back(),
             Stage::LetsGo => {
-                self.give_back();
+                has_moved |= self.give_back();
                 self.let_go(plan);
             }
         }
@@ -239,14 +242,14 @@ impl Open {
         }
     }
 
-    /// Gives back what is leased and not begun, and wants no more.
-    fn give_back(&mut self) {
-        if let Some(claiming) = &self.claiming {
-            claiming.give_up();
-        }
+    /// Gives back what is leased and not begun, and wants no more. True when the claim is to be asked again.
+    fn give_back(&mut self) -> bool {
         for attempt in self.waiting.drain(..) {
             self.finishes.release(Arc::clone(attempt.job()));
         }
+        let Some(claiming) = &self.claiming else { return false };
+        claiming.give_up();
+        !std::mem::replace(&mut self.has_given_up, true)
     }
 
     /// Tells the log what became of attempts; with a claim, if there is room for more.

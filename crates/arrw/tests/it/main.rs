@@ -17,3 +17,4 @@ mod stats;
 mod support;
 mod volatile;
 mod worker;
+mod worker_live;
