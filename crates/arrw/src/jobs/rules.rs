@@ -329,7 +329,7 @@ impl State {
         match settled {
             Settled::Committed => {
                 self.jobs.keep_changes();
-                self.to_wake.extend(self.watchers.to_tell());
+                self.to_wake.extend(self.watchers.take_told());
                 for (_, slot, leased) in decided {
                     self.given.extend(leased.iter().filter(|it| it.plan.timeout_ms != 0).map(
                         |it| Given { job: it.job, token: it.token, timeout_ms: it.plan.timeout_ms },

@@ -45,8 +45,8 @@ impl Watchers {
         };
     }
 
-    /// Those to be told of what was committed.
-    pub(crate) fn to_tell(&mut self) -> Vec<Waker> {
+    /// Takes those to be told of what was committed.
+    pub(crate) fn take_told(&mut self) -> Vec<Waker> {
         match std::mem::take(&mut self.is_touched) {
             true => self.wakers.values().cloned().collect(),
             false => Vec::new(),

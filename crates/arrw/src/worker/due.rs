@@ -33,18 +33,18 @@ pub(crate) fn run_due(plan: &Plan) -> Result<Vec<Attempted>, RunError> {
         }
         let attempt = plan.attempt(job);
         match plan.handlers.get(attempt.kind()) {
-            Some(handler) => handle(plan, handler, attempt, &mut finishes),
+            Some(handler) => handle(plan, handler, &attempt, &mut finishes),
             None => finishes.unknown_kind(&attempt),
         }
         all.extend(finish(plan, &watch, &mut finishes)?);
     }
 }
 
-fn handle(plan: &Plan, handler: &Handler, attempt: Attempt, finishes: &mut Finishes) {
+fn handle(plan: &Plan, handler: &Handler, attempt: &Attempt, finishes: &mut Finishes) {
     let desk = Arc::new(Desk::default());
     match handler {
         Handler::Async(handler) => {
-            block_on(task::of_async(handler(attempt.clone()), &attempt, &desk));
+            block_on(task::of_async(handler(attempt.clone()), attempt, &desk));
         }
         Handler::Blocking(handler) => {
             task::of_blocking(Arc::clone(handler), attempt.clone(), &desk)();

@@ -40,7 +40,14 @@ async fn say(Say(what): Say, job: Attempt) -> Result<Completion, Failure> {
         "retry" => Err(Failure::retry_in(Duration::from_secs(60), "later")),
         "snooze" => Err(Failure::snooze(Duration::from_secs(60), "not yet")),
         "discard" => Err(Failure::discard("never")),
-        "panic" => panic!("it {}", "burst"),
+        "panic" => {
+            assert!(what.is_empty(), "it burst");
+            Ok(Completion::default())
+        }
+        "assert" => {
+            assert_eq!(job.attempt(), 0, "not so");
+            Ok(Completion::default())
+        }
         "event" => Ok(Completion::default()
             .publish(NewEvent { headers: &[("h", b"1")], ..NewEvent::new("said", b"7") })
             .enqueue(&Say("complete".to_owned()).encode()?.on("q"))),
@@ -83,6 +90,14 @@ fn each_answer_has_its_end() {
         ("snooze", JobState::Scheduled, 0, Some("not yet")),
         ("discard", JobState::Dead, 1, Some("never")),
         ("panic", JobState::Retrying, 1, Some("the handler panicked: it burst")),
+        (
+            "assert",
+            JobState::Retrying,
+            1,
+            Some(
+                "the handler panicked: assertion `left == right` failed: not so\n  left: 1\n right: 0",
+            ),
+        ),
     ];
     for (what, expected, attempts, error) in cases {
         let (db, _clock) = open();

@@ -442,16 +442,21 @@ fn a_worker_that_begins_after_a_crash_goes_on_with_its_jobs_at_once() {
 #[test]
 fn of_one_name_one_worker_runs() {
     let db = Db::in_memory().unwrap();
-    let one = builder(&db, "w").on(async |Do(_), _| Ok(())).build().unwrap();
-    let thread = start(&one);
-    let (other, told) = telling(builder(&db, "w"));
-    let other = other.on(async |Do(_), _| Ok(())).build().unwrap();
-    until(|| matches!(other.run_due(), Err(RunError::Taken { .. })));
-    stop(&one, thread);
+    let build = || {
+        let (builder, told) = telling(builder(&db, "w"));
+        (builder.on(async |Do(_), _| Ok(())).build().unwrap(), told)
+    };
+    let ((one, told_one), (other, told_other)) = (build(), build());
+    let first = start(&one);
     enqueue(&db, 1);
-    let thread = start(&other);
-    assert_eq!(told.recv().unwrap().1, Some(JobState::Completed));
-    stop(&other, thread);
+    assert_eq!(told_one.recv().unwrap().1, Some(JobState::Completed));
+    let refused = [other.run_blocking().map(|_| ()), other.run_due().map(|_| ())];
+    assert!(refused.iter().all(|it| matches!(it, Err(RunError::Taken { .. }))), "{refused:?}");
+    stop(&one, first);
+    enqueue(&db, 1);
+    let second = start(&other);
+    assert_eq!(told_other.recv().unwrap().1, Some(JobState::Completed));
+    stop(&other, second);
 }
 
 #[test]
