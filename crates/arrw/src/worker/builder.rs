@@ -94,8 +94,8 @@ impl WorkerBuilder {
         self.handle(T::KIND, Handler::of_blocking(handler))
     }
 
-    /// Gives async handlers to a runtime, which may run them on several threads: `|task| { tokio::spawn(task); }`. A task
-    /// that the runtime drops gives its job back.
+    /// Gives async handlers to a runtime, which may run them on several threads: `|task| { tokio::spawn(task); }`. A job
+    /// whose task the runtime drops is ready again a second later, with no attempt counted.
     pub fn spawn_on(mut self, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
         self.spawner = Some(Arc::new(spawn));
         self

@@ -10,6 +10,7 @@ use std::task::{Context, Wake, Waker};
 use arrw_jobs::Token;
 
 use crate::jobs::watch::{Lease, Watch};
+use crate::worker::answer::Failure;
 use crate::worker::attempt::Attempt;
 use crate::worker::desk::{Desk, Ended};
 use crate::worker::handler::Handler;
@@ -69,7 +70,7 @@ impl Crew {
         self.running.is_empty()
     }
 
-    /// Begins an attempt. When there is no thread for it, it is as if its handler had been dropped.
+    /// Begins an attempt. When the system has no thread for it, it fails.
     pub(crate) fn begin(&mut self, handler: &Handler, attempt: Attempt) {
         let token = attempt.token();
         let mut running =
@@ -86,11 +87,16 @@ impl Crew {
                     None => running.task = Some((task, self.task_waker(token))),
                 }
             }
-            Handler::Blocking(handler) => {
-                let work = task::of_blocking(Arc::clone(handler), attempt, &self.desk);
-                // Work that is dropped tells the desk so.
-                let _no_thread = self.threads.run(work);
-            }
+            Handler::Blocking(handler) => match self.threads.make_ready() {
+                Ok(()) => {
+                    let handler = Arc::clone(handler);
+                    self.threads.run(task::of_blocking(handler, attempt, &self.desk));
+                }
+                Err(error) => {
+                    let failure = Failure::new(format!("there is no thread for it: {error}"));
+                    self.desk.end(token, Ended::Answered(Err(failure)));
+                }
+            },
         }
         self.running.insert(token, running);
     }

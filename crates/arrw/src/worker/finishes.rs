@@ -20,7 +20,7 @@ use crate::worker::attempt::Attempt;
 use crate::worker::crew::Ran;
 use crate::worker::desk::Ended;
 use crate::worker::error::RunError;
-use crate::worker::limits::{FINISH_BYTES_MAX, FINISHES_MAX, UNKNOWN_KIND_MS};
+use crate::worker::limits::{DROPPED_MS, FINISH_BYTES_MAX, FINISHES_MAX, UNKNOWN_KIND_MS};
 use crate::worker::plan::Plan;
 use crate::worker::stats::{Attempted, How};
 use crate::worker::stop::Stage;
@@ -96,7 +96,13 @@ impl Finishes {
                 | Outcome::Lost => self.fail(job, How::Failed, failure),
             },
             Ended::Panicked(words) => self.fail(job, How::Panicked, Failure::new(words)),
-            Ended::Dropped => self.release(job),
+            Ended::Dropped if Stage::Drains <= stage => self.release(job),
+            // By the runtime that had it, which may do so again.
+            Ended::Dropped => {
+                let wait = Duration::from_millis(DROPPED_MS);
+                let failure = Failure::snooze(wait, "its handler was dropped before it ended");
+                self.fail(job, How::Snoozed, failure);
+            }
         }
     }
 

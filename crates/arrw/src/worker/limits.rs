@@ -15,6 +15,9 @@ pub const PREFETCH_MAX: usize = 1_000;
 /// version of the program.
 pub const UNKNOWN_KIND_MS: u64 = 60_000;
 
+/// Milliseconds after which a job whose task was dropped by its runtime is ready again: a runtime that has ended drops all.
+pub const DROPPED_MS: u64 = 1_000;
+
 /// Milliseconds that handlers have to end after they were cancelled, when the worker stops. Then their leases go back.
 pub const CANCEL_MS_MAX: u64 = 1_000;
 

@@ -53,7 +53,8 @@
 //! - *Cancel.* Whoever cancels a running job has [`Attempt::cancelled`] done at once. The handler ends when it likes: with
 //!   an error the job is cancelled, with an answer it is completed.
 //! - *Timeouts.* When a job's attempt takes too long the future is dropped, or a blocking handler told to end, and the job
-//!   is tried again. The thread of a blocking handler is free when the handler returns.
+//!   is tried again. The thread of a blocking handler is free when the handler returns. The time begins with the lease,
+//!   so a job that was leased ahead waits within it.
 //! - *Kinds* that a worker has no handler for: the job is ready again a minute later, with no attempt counted and the
 //!   reason in its record; so a worker that is older or newer than what was enqueued harms nothing.
 //! - *Stopping.* [`Worker::stop`] lets what runs end.

@@ -16,6 +16,7 @@ use crate::jobs::watch::{Lease, Watch};
 use crate::jobs::{Claiming, Running};
 use crate::worker::attempt::Attempt;
 use crate::worker::crew::Crew;
+use crate::worker::desk::News;
 use crate::worker::error::RunError;
 use crate::worker::finishes::{Finishes, Finishing};
 use crate::worker::limits::ROUNDS_MAX;
@@ -148,8 +149,10 @@ impl Open {
 
     /// One look at everything.
     fn step(&mut self, plan: &Plan, context: &mut Context<'_>) -> Result<Next, RunError> {
+        let news = plan.desk.take();
+        // Looked at behind the news, which tell when it changes.
         let stage = plan.stop.stage();
-        self.take_news(plan, stage);
+        self.take_news(plan, news, stage);
         let mut has_moved = self.take_answers(plan, context)?;
         has_moved |= self.take_claimed(plan, context)?;
         match stage {
@@ -172,15 +175,9 @@ impl Open {
     }
 
     /// Handlers that ended, tasks that can go on, leases that are over.
-    fn take_news(&mut self, plan: &Plan, stage: Stage) {
-        let news = plan.desk.take();
+    fn take_news(&mut self, plan: &Plan, news: News, stage: Stage) {
         if news.must_look {
             self.crew.look(&self.watch);
-            let watch = &self.watch;
-            let is_over = |it: &Attempt| watch.lease(it.id(), it.token()) == Lease::Over;
-            let (over, held): (VecDeque<_>, _) = self.waiting.drain(..).partition(is_over);
-            self.waiting = held;
-            over.iter().for_each(|attempt| plan.lost(attempt));
             match stage {
                 Stage::Runs | Stage::Drains => {}
                 Stage::Cancels | Stage::LetsGo => self.crew.raise(Level::Cancelled),
@@ -235,9 +232,14 @@ impl Open {
         while self.crew.len() < plan.concurrency
             && let Some(attempt) = self.waiting.pop_front()
         {
-            match plan.handlers.get(attempt.kind()) {
-                Some(handler) => self.crew.begin(handler, attempt),
-                None => self.finishes.unknown_kind(&attempt),
+            match self.watch.lease(attempt.id(), attempt.token()) {
+                Lease::Held => match plan.handlers.get(attempt.kind()) {
+                    Some(handler) => self.crew.begin(handler, attempt),
+                    None => self.finishes.unknown_kind(&attempt),
+                },
+                // That ends it as cancelled.
+                Lease::Cancelling => self.finishes.release(Arc::clone(attempt.job())),
+                Lease::Over => plan.lost(&attempt),
             }
         }
     }

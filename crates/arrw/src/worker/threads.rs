@@ -42,25 +42,28 @@ impl Threads {
         Self { name: format!("arrw-{worker}"), shared: Arc::default(), threads: Vec::new() }
     }
 
-    /// Has a thread do it now.
+    /// Sees to it that a thread is idle.
     ///
     /// # Errors
-    /// When the system has no thread left. Then it is not done.
-    pub(crate) fn run(&mut self, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let mut state = self.shared.lock();
-        if state.idle <= state.work.len() {
-            drop(state);
-            let shared = Arc::clone(&self.shared);
-            let thread = std::thread::Builder::new().name(self.name.clone());
-            self.threads.push(thread.spawn(move || shared.work_until_closed())?);
-            state = self.shared.lock();
-            // It is idle until it takes work; counted here, so that the next one knows.
-            state.idle += 1;
+    /// When the system has no thread left.
+    pub(crate) fn make_ready(&mut self) -> io::Result<()> {
+        let state = self.shared.lock();
+        if state.work.len() < state.idle {
+            return Ok(());
         }
-        state.work.push_back(Box::new(work));
         drop(state);
-        self.shared.changed.notify_one();
+        let shared = Arc::clone(&self.shared);
+        let thread = std::thread::Builder::new().name(self.name.clone());
+        self.threads.push(thread.spawn(move || shared.work_until_closed())?);
+        // It counts from here on, so that the next one is not begun for the same work.
+        self.shared.lock().idle += 1;
         Ok(())
+    }
+
+    /// Has the idle thread do it.
+    pub(crate) fn run(&self, work: impl FnOnce() + Send + 'static) {
+        self.shared.lock().work.push_back(Box::new(work));
+        self.shared.changed.notify_one();
     }
 
     /// Waits until all of them have ended. None may be at work.

@@ -460,7 +460,7 @@ fn of_one_name_one_worker_runs() {
 }
 
 #[test]
-fn handlers_run_where_the_caller_wants_and_a_task_that_is_dropped_gives_its_job_back() {
+fn handlers_run_where_the_caller_wants_and_a_job_whose_task_is_dropped_is_there_again() {
     let db = Db::in_memory().unwrap();
     let (sender, threads) = channel();
     let (builder, told) = telling(builder(&db, "w"));
@@ -482,11 +482,11 @@ fn handlers_run_where_the_caller_wants_and_a_task_that_is_dropped_gives_its_job_
     let jobs = enqueue(&db, 1);
     let thread = start(&worker);
     let on = thread.thread().id();
-    assert_eq!(told.recv().unwrap(), (jobs[0], Some(JobState::Ready)));
+    assert_eq!(told.recv().unwrap(), (jobs[0], Some(JobState::Scheduled)));
     assert_eq!(told.recv().unwrap(), (jobs[0], Some(JobState::Completed)));
     let (ran_on, attempt) = threads.recv().unwrap();
     assert_eq!((ran_on == on, attempt), (false, 1));
-    assert_eq!(stop(&worker, thread).released, 1);
+    assert_eq!(stop(&worker, thread).snoozed, 1);
 }
 
 #[test]
