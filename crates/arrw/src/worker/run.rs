@@ -288,10 +288,11 @@ impl Open {
 
     /// Ends it now. Whatever is not told to the log goes back.
     fn close(mut self, plan: &Plan) {
-        self.let_go(plan);
-        self.give_back();
+        plan.count(|stats| stats.left_behind += self.crew.blocking());
         let mut left = self.finishes.hand_over_all();
         left.extend(self.carried.into_iter().map(Finishing::into_job));
+        let attempts = self.crew.let_go().into_iter().chain(self.waiting);
+        left.extend(attempts.map(|attempt| Arc::clone(attempt.job())));
         // What was handed over is decided first, and then this is refused.
         self.watch.give_back(left.iter().map(Arc::as_ref));
         plan.count(|stats| (stats.running, stats.waiting) = (0, 0));

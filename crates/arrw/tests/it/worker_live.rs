@@ -347,6 +347,30 @@ fn a_worker_that_is_dropped_gives_all_back() {
 }
 
 #[test]
+fn what_ended_before_a_worker_is_dropped_is_told() {
+    let db = Db::in_memory().unwrap();
+    let (sender, seen) = channel();
+    let worker = builder(&db, "w").on(move |Do(n), _| {
+        let sender = sender.clone();
+        async move {
+            sender.send(()).unwrap();
+            let text = n.to_string();
+            Ok(Completion::default().publish(NewEvent::new("done", text.as_bytes())))
+        }
+    });
+    let worker = worker.build().unwrap();
+    let jobs = enqueue(&db, 1);
+    let mut run = Box::pin(worker.run());
+    block_on(std::future::poll_fn(|context| {
+        assert!(run.as_mut().poll(context).is_pending());
+        if seen.try_recv().is_ok() { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    drop(run);
+    until(|| states(&db, &jobs)[0].0 != JobState::Leased);
+    assert_eq!(states(&db, &jobs), [(JobState::Completed, 1)]);
+}
+
+#[test]
 fn a_handler_that_blocks_longer_than_any_lease_keeps_its_own() {
     let (db, clock) = testing::db().unwrap();
     let (started, starts) = channel();
@@ -426,7 +450,7 @@ fn a_worker_that_begins_after_a_crash_goes_on_with_its_jobs_at_once() {
         let claim = Claim::new(name, ["q"], count).unwrap();
         db.jobs().claim_now(claim).wait(None).unwrap()
     };
-    assert_eq!((claim("w", 1).len(), claim("v", 1).len()), (1, 1));
+    assert_eq!((claim("v", 1).len(), claim("w", 1).len()), (1, 1));
     db.close().unwrap();
 
     let db = open();
@@ -434,9 +458,9 @@ fn a_worker_that_begins_after_a_crash_goes_on_with_its_jobs_at_once() {
     let worker = builder.on(async |Do(_), _| Ok(())).build().unwrap();
     let thread = start(&worker);
     // The clock stands still: nothing else gives the job back.
-    assert_eq!(told.recv().unwrap(), (jobs[0], Some(JobState::Completed)));
+    assert_eq!(told.recv().unwrap(), (jobs[1], Some(JobState::Completed)));
     stop(&worker, thread);
-    assert_eq!(states(&db, &jobs), [(JobState::Completed, 2), (JobState::Leased, 1)]);
+    assert_eq!(states(&db, &jobs), [(JobState::Leased, 1), (JobState::Completed, 2)]);
 }
 
 #[test]
