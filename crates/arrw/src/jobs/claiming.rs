@@ -138,6 +138,11 @@ impl Claiming {
         answers.cloned().unwrap_or_default()
     }
 
+    /// True when it was decided, and nothing was there.
+    pub(crate) fn waits_for_jobs(&self) -> bool {
+        self.number.is_some() && self.turn.is_none()
+    }
+
     /// Has it wait with the writer, and asks for a turn in which it is looked at.
     fn register(&mut self) {
         if self.number.is_some() {

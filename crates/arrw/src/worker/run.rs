@@ -266,7 +266,9 @@ impl Open {
             self.claiming = Some(plan.jobs.claim(plan.claim(room)).after(commands));
             return Ok(true);
         }
-        if self.finishes.is_due() {
+        // While a claim is on its way to the log, what ends waits for the next one: it would come no sooner alone.
+        let is_on_its_way = self.claiming.as_ref().is_some_and(|it| !it.waits_for_jobs());
+        if !is_on_its_way && self.finishes.is_due() {
             self.finishes.write()?;
             return Ok(true);
         }
