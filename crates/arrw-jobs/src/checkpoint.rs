@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! version 1 | now | queues: count, (name, control, next)* | kinds: count, text* | plans: count, plan*
-//!           | jobs: count, job* by queue, state and order | ids: count, (key, body, job, time)* oldest first
+//!           | jobs: count, job* by queue, state and order
+//!           | schedules: count, (name, order)* | triggers: count, (name, order)*
+//!           | ids: count, (key, body, job, time)* oldest first
 //! ```
 
 use std::sync::Arc;
@@ -14,8 +16,9 @@ use crate::control::Control;
 use crate::event::{decode_plan, encode_plan};
 use crate::ids::Known;
 use crate::job::{Priority, State, Unique};
-use crate::limits::{IDS_MAX, JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
+use crate::limits::{IDS_MAX, JOBS_MAX, NAMES_MAX, ORDERS_MAX, PLANS_MAX, QUEUES_MAX};
 use crate::new_job::{check_name, check_queue};
+use crate::standing::{Order, OrderKind, check_order};
 use crate::table::Job;
 use crate::view::{Image, Jobs, Lease};
 
@@ -51,6 +54,13 @@ impl Jobs {
                         encode_job(&image, &mut out);
                     }
                 }
+            }
+        }
+        for kind in OrderKind::ALL {
+            out.number(self.orders.of(kind).len() as u64);
+            for (name, order) in self.orders.of(kind) {
+                out.text(name.as_bytes());
+                order.encode(&mut out);
             }
         }
         out.number(self.ids.len() as u64);
@@ -96,6 +106,14 @@ impl Jobs {
             (!is_held && jobs.table.get(id).is_none()).then_some(())?;
             jobs.set(id, Some(&image));
         }
+        for kind in OrderKind::ALL {
+            for _ in 0..count(&mut bytes, ORDERS_MAX)? {
+                let name = bytes.text()?;
+                check_order(kind, name).ok()?;
+                let order = Order::decode(&mut bytes).filter(|it| it.rule.kind() == kind)?;
+                jobs.orders.set(kind, name, Some(Arc::new(order))).is_none().then_some(())?;
+            }
+        }
         for _ in 0..count(&mut bytes, IDS_MAX)? {
             let key = bytes.array()?;
             let known =
@@ -117,7 +135,7 @@ impl Jobs {
             && is_known(kind, self.kinds.len())
             && is_known(plan, self.plans.len()))
         .then_some(())?;
-        let attempt = bytes.narrow()?;
+        let (attempt, depth) = (bytes.narrow()?, bytes.byte()?);
         let is_cancelling = flags & IS_CANCELLING != 0;
         let unique = match flags & HAS_UNIQUE {
             0 => None,
@@ -149,6 +167,7 @@ impl Jobs {
             state,
             priority,
             is_cancelling,
+            depth,
         };
         Some(Image { job, unique, lease, args_at })
     }
@@ -168,6 +187,7 @@ fn encode_job(image: &Image, out: &mut Out) {
     [job.id, job.last, job.due].into_iter().for_each(|number| out.number(number));
     [job.queue, job.kind, job.plan].into_iter().for_each(|number| out.number(u64::from(number)));
     out.number(u64::from(job.attempt));
+    out.byte(job.depth);
     if let Some(Unique { key, until, states }) = unique {
         out.0.extend_from_slice(key);
         out.number(until.micros());

@@ -29,6 +29,8 @@ pub struct Change<'a> {
     pub worker: &'a str,
     /// Its worker is asked to let go of it.
     pub is_cancelling: bool,
+    /// How many triggers led to the job, each on an event of the job before.
+    pub depth: u8,
     /// The record before this one that tells of the job; `None` in the one that enqueued it.
     pub before: Option<Seq>,
 }
@@ -49,6 +51,7 @@ impl<'a> Told<'a> {
                 due: (it.run_at.micros() != 0).then_some(it.run_at),
                 worker: "",
                 is_cancelling: false,
+                depth: it.origin.map_or(0, |origin| origin.depth()),
                 before: None,
             },
             Event::Changed(it) => Change {
@@ -58,6 +61,7 @@ impl<'a> Told<'a> {
                 due: Some(it.due),
                 worker: it.worker,
                 is_cancelling: it.is_cancelling,
+                depth: it.depth,
                 before: Some(it.before),
             },
             Event::Carried(job) => return Some(Self::Carried(job)),

@@ -12,7 +12,7 @@ use crate::codec::Out;
 use crate::command::{Carry, Claim, Command, ControlChange, Detail, Finish, Outcome};
 use crate::control::QUEUE;
 use crate::error::Refused;
-use crate::event::{self, CARRIED, Changed, FACT};
+use crate::event::{self, CARRIED, Changed, Enqueued, FACT, Origin};
 use crate::job::{JobId, Plan, Priority, State, Token};
 use crate::json;
 use crate::limits::{JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
@@ -43,6 +43,8 @@ pub enum Done {
     },
     /// The queue is run so now.
     Queue,
+    /// The schedule or trigger is so now.
+    Order,
 }
 
 /// A job that was handed out.
@@ -71,10 +73,10 @@ pub struct Leased {
 /// A turn: what is decided goes behind `own` records, as far as `made` does.
 #[derive(Debug)]
 pub struct Turn<'a> {
-    jobs: &'a mut Jobs,
-    time: Timestamp,
+    pub(crate) jobs: &'a mut Jobs,
+    pub(crate) time: Timestamp,
     first: Seq,
-    made: &'a mut Batch,
+    pub(crate) made: &'a mut Batch,
     topic: String,
     text: String,
     fact: Out,
@@ -95,7 +97,7 @@ impl<'a> Turn<'a> {
     /// When it is refused. Nothing changed then.
     pub fn run(&mut self, command: &Command) -> Result<Done, Refused> {
         match command {
-            Command::Enqueue(enqueue) => self.enqueue(enqueue),
+            Command::Enqueue(enqueue) => self.enqueue(enqueue, None),
             Command::Finish(finish) => self.finish(finish),
             Command::Cancel(job) => self.cancel(*job),
             Command::Retry(job) => self.retry(*job),
@@ -103,6 +105,9 @@ impl<'a> Turn<'a> {
             Command::Delete(job) => self.delete(*job),
             Command::Queue { name, change } => self.control(name, *change),
             Command::Carry(carry) => self.carry(carry),
+            Command::Order { kind, name, change, .. } => self.order(*kind, name, change),
+            Command::Fire { name, .. } => self.fire(name),
+            Command::Trip(trip) => self.trip(trip),
         }
     }
 
@@ -138,7 +143,11 @@ impl<'a> Turn<'a> {
         leased
     }
 
-    fn enqueue(&mut self, it: &Enqueue) -> Result<Done, Refused> {
+    pub(crate) fn enqueue(
+        &mut self,
+        it: &Enqueue,
+        origin: Option<Origin<'_>>,
+    ) -> Result<Done, Refused> {
         if let Some((of, id)) = &it.id
             && let Some(known) = self.jobs.ids.get(&of.key, self.time)
         {
@@ -159,14 +168,16 @@ impl<'a> Turn<'a> {
         let state = if self.time < it.run_at { State::Scheduled } else { State::Ready };
         let seq = self.next_seq();
         event::write_topic(&mut self.topic, &it.queue, state);
+        let event = Enqueued { origin, ..it.event() };
+        let made = origin.map(|_| event.encode());
         let record = NewRecord {
             topic: &self.topic,
-            headers: &[(FACT, &it.fact)],
+            headers: &[(FACT, made.as_ref().unwrap_or(&it.fact))],
             payload: it.payload.as_bytes(),
             ..NewRecord::default()
         };
         push(self.made, record)?;
-        self.jobs.enqueued(seq, self.time, (&it.queue, state), &it.event());
+        self.jobs.enqueued(seq, self.time, (&it.queue, state), &event);
         Ok(Done::Enqueued { job: JobId::new(seq), is_new: true })
     }
 
@@ -441,7 +452,9 @@ impl<'a> Turn<'a> {
             payload: payload.as_bytes(),
             ..NewRecord::default()
         };
-        push(self.made, record)?;
+        if state != State::Leased || !is_planted(Bug::LeaseUnlogged) {
+            push(self.made, record)?;
+        }
         self.jobs.changed(seq, self.time, state, changed);
         Ok(())
     }
@@ -456,16 +469,17 @@ impl<'a> Turn<'a> {
             is_cancelling: false,
             has_args: false,
             before: self.jobs.newest(job),
+            depth: job.depth,
         }
     }
 
-    fn next_seq(&self) -> Seq {
+    pub(crate) fn next_seq(&self) -> Seq {
         self.first.plus(u64::from(self.made.records()))
     }
 }
 
 /// Adds a record to those that were made.
-fn push(made: &mut Batch, record: NewRecord<'_>) -> Result<(), Refused> {
+pub(crate) fn push(made: &mut Batch, record: NewRecord<'_>) -> Result<(), Refused> {
     made.push(record).map_err(|error| Refused::Record(error.to_string()))
 }
 

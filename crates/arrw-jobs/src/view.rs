@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use arrw_log::{Record, Seq, Timestamp, crc64};
 
-use crate::codec::Out;
+use crate::codec::{In, Out};
 use crate::control::{Control, QUEUE};
-use crate::event::{self, Changed, Enqueued, Event};
+use crate::event::{self, Changed, Enqueued, Event, Origin};
 use crate::ids::{IdChange, Ids, Known};
 use crate::job::{JobId, Plan, State, Unique};
 use crate::mix::mix_all;
@@ -18,6 +18,7 @@ use crate::names::Names;
 use crate::new_job::check_queue;
 use crate::planted::{Bug, is_planted};
 use crate::queue::Queues;
+use crate::standing::{Order, OrderKind, Orders, check_order};
 use crate::table::{Job, Table};
 use crate::turn::FORGOTTEN;
 use crate::unique::Uniques;
@@ -36,6 +37,7 @@ pub struct Jobs {
     /// Where the args of jobs are, if not in the record that enqueued them.
     pub(crate) moved: BTreeMap<u64, u64>,
     pub(crate) ids: Ids,
+    pub(crate) orders: Orders,
     jobs_sum: u64,
     queues_sum: u64,
     undo: Vec<Undo>,
@@ -68,6 +70,7 @@ enum Undo {
     Job(u64, Option<Image>),
     Queue(u32, Control, u64),
     Id(IdChange),
+    Order(OrderKind, Box<str>, Option<Arc<Order>>),
 }
 
 impl Jobs {
@@ -93,6 +96,16 @@ impl Jobs {
         {
             self.advance(record.time());
             self.controlled(name, control);
+        } else if let Some(kind) = OrderKind::of_record(record.kind())
+            && let Ok(name) = std::str::from_utf8(record.key())
+            && check_order(kind, name).is_ok()
+        {
+            let mut payload = In(record.payload());
+            let order = Order::decode(&mut payload).filter(|order| order.rule.kind() == kind);
+            if record.payload().is_empty() || order.is_some() && payload.0.is_empty() {
+                self.advance(record.time());
+                self.set_order(kind, name, order.map(Arc::new));
+            }
         } else if record.kind() == FORGOTTEN
             && let Ok(job) = record.payload().try_into()
         {
@@ -134,7 +147,8 @@ impl Jobs {
     /// A number for all of it: two that were made of the same records and advanced to the same time have the same.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        mix_all([self.now.micros(), self.jobs_sum, self.queues_sum, self.ids.sum()])
+        let sums = [self.jobs_sum, self.queues_sum, self.ids.sum(), self.orders.sum()];
+        mix_all([self.now.micros()].into_iter().chain(sums))
     }
 
     /// Up to when time has done its part.
@@ -164,6 +178,7 @@ impl Jobs {
                 Some(Undo::Job(id, before)) => self.set(id, before.as_ref()),
                 Some(Undo::Queue(queue, control, next)) => self.set_queue(queue, control, next),
                 Some(Undo::Id(change)) => self.ids.take_back(&change),
+                Some(Undo::Order(kind, name, before)) => self.set_order(kind, &name, before),
                 None => break,
             }
         }
@@ -248,7 +263,8 @@ impl Jobs {
         let small = u64::from(job.attempt) << 32
             | u64::from(job.state.byte()) << 16
             | u64::from(job.priority.byte()) << 8
-            | u64::from(job.is_cancelling);
+            | u64::from(job.is_cancelling)
+            | u64::from(job.depth) << 48;
         let names = self.queues.get(job.queue).weight
             ^ self.kinds.weight(job.kind).rotate_left(1)
             ^ self.plans.weight(job.plan).rotate_left(2);
@@ -302,8 +318,12 @@ impl Jobs {
             state,
             priority: it.priority,
             is_cancelling: false,
+            depth: it.origin.map_or(0, |origin| origin.depth()),
         };
         self.set(id, Some(&Image { job, unique: it.unique, lease: None, args_at: None }));
+        if let Some(origin) = it.origin {
+            self.made_by(origin, JobId::from_number(id));
+        }
         if let Some(of) = it.id {
             let known = Known { body: of.body, job: id, time: time.micros() };
             let (undo, records) = (&mut self.undo, self.records);
@@ -352,6 +372,27 @@ impl Jobs {
                 self.set_queue(queue, control, rate.after(next, time));
             }
         }
+    }
+
+    /// Has a standing order be as `after` says, or not be.
+    pub(crate) fn set_order(&mut self, kind: OrderKind, name: &str, after: Option<Arc<Order>>) {
+        let before = self.orders.set(kind, name, after);
+        if self.records {
+            self.undo.push(Undo::Order(kind, Box::from(name), before));
+        }
+    }
+
+    /// A standing order made a job: what it is for is settled.
+    fn made_by(&mut self, origin: Origin<'_>, job: JobId) {
+        let (kind, name, settled) = match origin {
+            Origin::Schedule { name, slot } => (OrderKind::Schedule, name, slot.micros()),
+            Origin::Trigger { name, event, .. } => (OrderKind::Trigger, name, event.get()),
+        };
+        let Some(order) = self.orders.get(kind, name) else { return };
+        let settled = settled.max(order.settled);
+        let made = order.made.saturating_add(1);
+        let order = Order { settled, made, last: Some(job), ..(**order).clone() };
+        self.set_order(kind, name, Some(Arc::new(order)));
     }
 
     /// A job stays as it is, and what was told of it is elsewhere now.

@@ -6,7 +6,7 @@ use super::{Outcome, Target};
 use crate::backoff::Backoff;
 use crate::codec::Out;
 use crate::control::{Control, Keep, Rate};
-use crate::event::{Changed, Enqueued, Event, IdOf, encode_carried};
+use crate::event::{Changed, Enqueued, Event, IdOf, Origin, encode_carried};
 use crate::job::{JobId, Plan, Priority, Unique};
 use crate::limits::{ATTEMPTS_MAX, BACKOFF_STEPS_MAX};
 
@@ -33,6 +33,8 @@ pub(super) fn facts() -> Vec<Event<'static>> {
     let enqueued = backoffs.into_iter().enumerate().map(|(at, backoff)| {
         let until = Timestamp::from_micros(1 << 50);
         let states = Unique::UNFINISHED;
+        let by_schedule = Origin::Schedule { name: "nightly", slot: until };
+        let by_trigger = Origin::Trigger { name: "sent", event: Seq::new(7), depth: 2 };
         Event::Enqueued(Enqueued {
             kind: "mail.send",
             priority: Priority::ALL[at],
@@ -40,6 +42,7 @@ pub(super) fn facts() -> Vec<Event<'static>> {
             plan: Plan { max_attempts: 3, timeout_ms: 500, backoff },
             unique: (at != 1).then_some(Unique { key: [7; 16], until, states }),
             id: (at != 0).then_some(IdOf { key: [9; 16], body: u64::MAX }),
+            origin: [None, Some(by_schedule), Some(by_trigger)][at],
         })
     });
     let changed = |worker, is_cancelling| {
@@ -51,6 +54,7 @@ pub(super) fn facts() -> Vec<Event<'static>> {
             is_cancelling,
             has_args: worker.is_empty(),
             before: Seq::new(7),
+            depth: 1,
         })
     };
     let carried = Event::Carried(JobId::from_number(1));

@@ -41,6 +41,9 @@ impl Watchers {
             | Command::Discard(_)
             | Command::Delete(_)
             | Command::Carry(_)
+            | Command::Order { .. }
+            | Command::Fire { .. }
+            | Command::Trip(_)
             | Command::Queue { .. } => false,
         };
     }

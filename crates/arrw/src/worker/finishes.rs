@@ -248,7 +248,9 @@ impl Finishes {
                 Err(refused) if one.how == How::Completed && !is_stale(&refused) => {
                     self.fail(one.job, How::Failed, Failure::from(refused));
                 }
-                Ok(Done::Enqueued { .. } | Done::Queue) | Err(_) => all.push(one.ended(None)),
+                Ok(Done::Enqueued { .. } | Done::Queue | Done::Order) | Err(_) => {
+                    all.push(one.ended(None));
+                }
             }
         }
         all

@@ -348,6 +348,7 @@ fn run(turn: &mut Turn<'_>, action: &Action, now: u64) -> Answer {
         Ok(Done::Enqueued { job, is_new }) => Answer::Enqueued { job: job.get(), is_new },
         Ok(Done::Job { job, state }) => Answer::Job { job: job.get(), state },
         Ok(Done::Queue) => Answer::Queue,
+        Ok(Done::Order) => Answer::Unexpected("an order".to_owned()),
         Err(Refused::NotFound { .. }) => Answer::NotFound,
         Err(Refused::Stale { state, .. }) => Answer::Stale(State::parse(state).unwrap()),
         Err(Refused::State { state, .. }) => Answer::Denied(State::parse(state).unwrap()),
