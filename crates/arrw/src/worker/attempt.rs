@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arrw_log::Timestamp;
 
-use crate::jobs::Job;
+use crate::jobs::{Job, Jobs, JobsError, Progress};
 use crate::parker::Parker;
 use crate::worker::signal::{Level, Reached, Signal};
 
@@ -18,14 +18,23 @@ use crate::worker::signal::{Level, Reached, Signal};
 /// [payload](Job::payload). Clones are handles to the same attempt.
 #[derive(Clone, Debug)]
 pub struct Attempt {
+    jobs: Jobs,
     job: Arc<Job>,
     deadline: Option<Timestamp>,
     signal: Arc<Signal>,
 }
 
 impl Attempt {
-    pub(crate) fn new(job: Job, deadline: Option<Timestamp>) -> Self {
-        Self { job: Arc::new(job), deadline, signal: Arc::default() }
+    pub(crate) fn new(jobs: &Jobs, job: Job, deadline: Option<Timestamp>) -> Self {
+        Self { jobs: jobs.clone(), job: Arc::new(job), deadline, signal: Arc::default() }
+    }
+
+    /// Says how far the job is, as [`Jobs::progress`] does. Writes nothing, so it can be said often.
+    ///
+    /// # Errors
+    /// When the lease is over: the handler should end.
+    pub fn progress(&self, progress: Progress) -> Result<(), JobsError> {
+        self.jobs.progress(self.id(), self.token(), progress)
     }
 
     /// When the attempt times out, on the log's clock: then the job is tried again, the future of an async handler is

@@ -55,7 +55,7 @@ impl Plan {
         let now = self.jobs.shared.environment.clock.now().micros();
         let timeout = u64::from(job.timeout_ms()).saturating_mul(1_000);
         let deadline = Timestamp::from_micros(now.saturating_add(timeout));
-        Attempt::new(job, (timeout != 0).then_some(deadline))
+        Attempt::new(&self.jobs, job, (timeout != 0).then_some(deadline))
     }
 
     /// An attempt ended, and that is on the disk; or its lease was over.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use arrw::testing::{self, ManualClock};
 use arrw::{
     Attempt, Attempted, Backoff, Command, Completion, Db, Failure, JobArgs, JobId, JobState,
-    NewEvent, NewJob, Plan, RunError, Start, Worker, WorkerBuilder, WorkerError,
+    NewEvent, NewJob, Plan, Progress, RunError, Start, Worker, WorkerBuilder, WorkerError,
 };
 use serde::{Deserialize, Serialize};
 
@@ -240,6 +240,23 @@ fn a_lease_that_is_over_when_its_handler_ends_counts_nothing() {
     assert_eq!(state(&db, job), JobState::Dead);
     let mut said = db.bus().subscribe("said", Start::Earliest).unwrap();
     assert_eq!(texts(&mut said), Vec::<String>::new(), "nothing of it is there");
+}
+
+#[test]
+fn how_far_a_job_is_is_told_while_it_runs_and_with_its_end() {
+    let (db, _clock) = open();
+    let job = enqueue(&db, "complete", plan(1));
+    let jobs = db.jobs();
+    let worker = builder(&db).on_blocking(move |_: Say, job: Attempt| {
+        job.progress(Progress::of(3, 4))?;
+        assert_eq!(jobs.progress_of(job.id()), Some(Progress::of(3, 4)));
+        Ok(())
+    });
+    worker.build().unwrap().run_due().unwrap();
+    let mut ends = db.bus().subscribe("jobs.q.completed", Start::Earliest).unwrap();
+    let told = texts(&mut ends).remove(0);
+    assert!(told.contains(r#""progress":{"current":3,"total":4}"#), "{told}");
+    assert_eq!((state(&db, job), db.jobs().progress_of(job)), (JobState::Completed, None));
 }
 
 #[test]
