@@ -189,6 +189,35 @@ fn a_running_job_that_is_cancelled_is_told_at_once() {
     assert_eq!(states(&db, &jobs), [(JobState::Cancelled, 1); 2]);
 }
 
+#[test]
+fn a_job_that_waits_for_its_turn_is_not_begun_when_it_was_cancelled_or_timed_out() {
+    let db = Db::in_memory().unwrap();
+    let (go, gone) = channel::<()>();
+    let gone = Mutex::new(gone);
+    let (builder, told) = telling(builder(&db, "w"));
+    let worker = builder.concurrency(1).prefetch(2).on_blocking(move |Do(_), job: Attempt| {
+        assert!(job.timeout_ms() == 0 || job.attempt() == 2, "it has timed out");
+        gone.lock().unwrap().recv().unwrap();
+        Ok(())
+    });
+    let worker = worker.build().unwrap();
+    let mut jobs = enqueue(&db, 2);
+    let soon = Plan { timeout_ms: 10, backoff: arrw::Backoff::Fixed { ms: 0 }, ..Plan::default() };
+    let thread = start(&worker);
+    until(|| worker.stats().waiting == 1);
+    db.jobs().run(vec![Command::Cancel(jobs[1])], false).unwrap().wait().unwrap();
+    jobs.extend(enqueue_by(&db, 1, &soon));
+    until(|| states(&db, &jobs)[2] == (JobState::Retrying, 1));
+    go.send(()).unwrap();
+    let mut ends: Vec<_> = told.iter().take(3).collect();
+    ends.sort_unstable_by_key(|(job, _)| *job);
+    let expected = [Some(JobState::Completed), Some(JobState::Cancelled), None];
+    assert_eq!(ends.iter().map(|(_, state)| *state).collect::<Vec<_>>(), expected);
+    go.send(()).unwrap();
+    let stats = stop(&worker, thread);
+    assert_eq!((stats.completed, stats.cancelled, stats.timed_out), (2, 1, 1));
+}
+
 #[derive(Serialize, Deserialize)]
 struct Other(usize);
 
