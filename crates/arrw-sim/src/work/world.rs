@@ -5,7 +5,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::{future::Future, pin::Pin};
 
-use arrw::{Claim, Claiming, Command, ControlChange, Db, Entropy, Environment, Job, Keep, Options};
+use arrw::{
+    Claim, ClaimError, Claiming, Command, ControlChange, Db, Entropy, Environment, Job, Keep,
+    Options,
+};
 
 use super::WorkReport;
 use super::ledger::{Asked, Ledger};
@@ -16,6 +19,9 @@ pub(crate) const WORKERS: [&str; 4] = ["w0", "w1", "w2", "w3"];
 
 /// Those who work in the end. A worker that came back under its name would keep what it forgot.
 const WELL: [&str; 2] = ["w8", "w9"];
+
+/// Milliseconds that a worker may be silent.
+pub(crate) const LEASE_MS: u64 = 5_000;
 
 /// Lives of a history.
 const LIVES: u64 = 3;
@@ -158,19 +164,31 @@ impl World {
             match Pin::new(&mut claiming).poll(&mut context) {
                 Poll::Pending => still.push((worker, claiming)),
                 Poll::Ready(Ok(jobs)) => self.got(worker, jobs)?,
-                Poll::Ready(Err(_)) => return Err(End::Crash),
+                Poll::Ready(Err(error)) => return Err(self.end_of_claim(&error)),
             }
         }
         self.waiting = still;
         Ok(())
     }
 
+    /// A claim that failed: what it got cannot be read, or the disk let it down.
+    pub(crate) fn end_of_claim(&self, error: &ClaimError) -> End {
+        match error {
+            ClaimError::Read(error) if !self.disk.is_stopped() => End::Broken(error.to_string()),
+            ClaimError::Read(_) | ClaimError::Append(_) | _ => End::Crash,
+        }
+    }
+
     /// A worker got jobs.
     pub(crate) fn got(&mut self, worker: &'static str, jobs: Vec<Job>) -> Result<(), String> {
         let now = self.now();
+        let got_any = !jobs.is_empty();
         for job in jobs {
             self.ledger().leased(worker, &job, now)?;
             self.held.push((worker, job));
+        }
+        if got_any {
+            self.ledger().heard_of(worker, now, LEASE_MS);
         }
         Ok(())
     }
@@ -247,10 +265,13 @@ impl World {
                 break;
             }
         }
-        let ledger = self.ledger();
+        let now = self.now();
+        let mut ledger = self.ledger();
         if let Some(failure) = &ledger.failure {
             return Err(failure.clone());
         }
+        ledger.check(&self.db, now)?;
+        ledger.learn(&self.db);
         ledger.check_the_end(&self.db)?;
         self.check_histories(&ledger)
     }
