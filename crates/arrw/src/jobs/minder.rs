@@ -153,6 +153,7 @@ impl Minder {
                 ended.push(finish(job, token, outcome, Detail::error("the attempt timed out")));
             }
         }
+        state.hear_watchers(now);
         let is_lost = |until: u64| until <= now.micros();
         if state.workers.values().any(|worker| is_lost(worker.until)) {
             let State { jobs, workers, .. } = &mut *state;

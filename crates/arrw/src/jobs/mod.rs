@@ -30,6 +30,7 @@ mod running;
 mod slot;
 mod standing;
 pub(crate) mod tripping;
+pub(crate) mod watch;
 
 pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
@@ -87,7 +88,7 @@ pub(crate) fn upkeep(
 /// ```
 #[derive(Clone, Debug)]
 pub struct Jobs {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Jobs {

@@ -12,6 +12,7 @@ use crate::jobs::minder::Worker;
 use crate::jobs::progress::Progresses;
 use crate::jobs::slot::{Slot, Stage};
 use crate::jobs::tripping::Bell;
+use crate::jobs::watch::Watchers;
 
 /// What a batch asks the jobs.
 #[derive(Debug)]
@@ -90,6 +91,8 @@ pub(crate) struct State {
     /// Who was heard of lately.
     pub(crate) workers: BTreeMap<Arc<str>, Worker>,
     pub(crate) closed: bool,
+    /// Workers that run in this process.
+    pub(crate) watchers: Watchers,
     /// A worker may be lost sooner than whoever minds the time knows.
     pub(crate) must_look: bool,
     /// When whoever minds the time will look next; `None` for not before it is told.
@@ -113,6 +116,7 @@ impl Core {
     pub(crate) fn new(mut jobs: Jobs) -> Arc<Self> {
         jobs.record_changes();
         let state = State {
+            watchers: Watchers::new(&jobs),
             jobs,
             waiting: BTreeMap::new(),
             by_queue: BTreeMap::new(),
@@ -283,6 +287,7 @@ impl State {
             if answer.is_ok() {
                 self.progress.end(command);
             }
+            self.watchers.note(command, &answer);
             if let (Err(refused), false) = (&answer, ask.each) {
                 self.jobs.take_back(left);
                 let refused = refused.clone();
@@ -355,6 +360,7 @@ impl State {
         match settled {
             Settled::Committed => {
                 self.jobs.keep_changes();
+                self.to_wake.extend(self.watchers.take_told());
                 for (_, slot, leased) in decided {
                     self.given.extend(leased.iter().filter(|it| it.plan.timeout_ms != 0).map(
                         |it| Given { job: it.job, token: it.token, timeout_ms: it.plan.timeout_ms },
