@@ -15,7 +15,9 @@ use tower_http::decompression::RequestDecompressionLayer;
 use crate::app::App;
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
-use crate::{auth, backups, batch, consumers, events, guard, json, metrics, rates, stats, topics};
+use crate::{
+    auth, backups, batch, consumers, events, guard, jobs, json, metrics, rates, stats, topics,
+};
 
 /// What a key must be good for to ask a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,7 @@ pub(crate) enum Scope {
     Open,
     Read,
     Publish,
+    Work,
     Admin,
 }
 
@@ -33,6 +36,7 @@ impl Scope {
             Self::Open => "open",
             Self::Read => "read",
             Self::Publish => "publish",
+            Self::Work => "work",
             Self::Admin => "admin",
         }
     }
@@ -81,6 +85,16 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/consumers/{name}/events", Scope::Read, || get(consumers::read)),
     route("POST", "/v1/consumers/{name}/ack", Scope::Read, || post(consumers::acknowledge)),
     route("POST", "/v1/consumers/{name}/reset", Scope::Read, || post(consumers::reset)),
+    route("POST", "/v1/jobs", Scope::Publish, || post(jobs::enqueue)),
+    route("GET", "/v1/jobs/{job}", Scope::Read, || get(jobs::show)),
+    route("POST", "/v1/jobs/{job}/complete", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/fail", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/snooze", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/discard", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/release", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/extend", Scope::Work, || post(jobs::extend)),
+    route("POST", "/v1/jobs/finish", Scope::Work, || post(jobs::finish)),
+    route("POST", "/v1/queues/{queue}/claim", Scope::Work, || post(jobs::claim)),
     route("POST", "/v1/backups", Scope::Admin, || post(backups::make)),
     route("GET", "/v1/stats", Scope::Read, || get(stats::stats)),
     route("GET", "/v1/subscriptions", Scope::Read, || get(stats::subscriptions)),

@@ -7,6 +7,7 @@ mod cloud;
 mod consumers;
 mod encodings;
 mod guard;
+mod jobs;
 mod limits;
 mod lines;
 mod pages;

@@ -156,8 +156,13 @@ impl Jobs {
 
     /// Claims the jobs that are there, without waiting for any. Still waits for the commit of their leases.
     pub fn claim_now(&self, claim: Claim) -> Claiming {
-        let slot = Slot::new(claim, false, limits::LEASE_MS_DEFAULT);
-        Claiming::new(Arc::clone(&self.shared), slot)
+        self.claim_now_for(claim, limits::LEASE_MS_DEFAULT)
+    }
+
+    /// The same for a worker that may be silent for so many milliseconds, as in [`claim_for`](Self::claim_for).
+    pub fn claim_now_for(&self, claim: Claim, lease_ms: u64) -> Claiming {
+        let lease_ms = lease_ms.clamp(limits::LEASE_MS_MIN, limits::LEASE_MS_MAX);
+        Claiming::new(Arc::clone(&self.shared), Slot::new(claim, false, lease_ms))
     }
 
     /// Completes a job with a result, which is JSON. It never runs again.
