@@ -234,6 +234,7 @@ mod tests {
                 ("PUT", "/v1/consumers/{name}") => r#"{"filter":"a"}"#,
                 ("PUT", "/v1/retention/{pattern}") => r#"{"count_max":9}"#,
                 ("POST", "/v1/consumers/{name}/reset") => r#"{"after":"latest"}"#,
+                ("POST", "/v1/jobs/bulk") => r#"{"action":"retry","queue":"q","state":"dead"}"#,
                 ("POST", "/v1/jobs") => r#"{"queue":"q","kind":"k"}"#,
                 ("POST", "/v1/jobs/finish") => &of_finish,
                 ("POST", "/v1/jobs/{job}/snooze") => &of_snooze,
@@ -245,6 +246,7 @@ mod tests {
                     "/v1/events" | "/v1/events/stream" | "/v1/topics" | "/v1/subscriptions" => {
                         format!("{path}?filter=a")
                     }
+                    "/v1/jobs" => format!("{path}?queue=q"),
                     "/v1/consumers/{name}/events" => format!("{path}?generation=1"),
                     _ => path,
                 }
@@ -273,7 +275,14 @@ mod tests {
     }
 
     /// Routes that show nothing of a single topic, or only of those that the key covers.
-    const OF_NO_TOPIC: &[&str] = &["/metrics", "/v1/stats", "/v1/retention", "/v1/consumers"];
+    const OF_NO_TOPIC: &[&str] = &[
+        "/metrics",
+        "/v1/stats",
+        "/v1/retention",
+        "/v1/consumers",
+        "/v1/queues",
+        "/v1/workers/{worker}/heartbeat",
+    ];
 
     #[tokio::test]
     async fn every_route_asks_for_its_scope_and_its_topics() {
@@ -298,8 +307,7 @@ mod tests {
                 if is_open || route.scope == scope { None } else { refused(403, "ARW0044") }
             };
             let closed = |code: &str| if is_open { None } else { refused(401, code) };
-            let is_of_topic =
-                !(is_open || route.method == "GET" && OF_NO_TOPIC.contains(&route.path));
+            let is_of_topic = !(is_open || OF_NO_TOPIC.contains(&route.path));
             // A backup has every topic.
             let is_of_all = route.path == "/v1/backups";
             let clients = [

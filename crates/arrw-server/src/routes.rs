@@ -13,6 +13,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::app::App;
+use crate::jobs::queues;
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
 use crate::{
@@ -85,6 +86,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/consumers/{name}/events", Scope::Read, || get(consumers::read)),
     route("POST", "/v1/consumers/{name}/ack", Scope::Read, || post(consumers::acknowledge)),
     route("POST", "/v1/consumers/{name}/reset", Scope::Read, || post(consumers::reset)),
+    route("GET", "/v1/jobs", Scope::Read, || get(jobs::list)),
     route("POST", "/v1/jobs", Scope::Publish, || post(jobs::enqueue)),
     route("GET", "/v1/jobs/{job}", Scope::Read, || get(jobs::show)),
     route("POST", "/v1/jobs/{job}/complete", Scope::Work, || post(jobs::end)),
@@ -94,6 +96,16 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/jobs/{job}/release", Scope::Work, || post(jobs::end)),
     route("POST", "/v1/jobs/{job}/extend", Scope::Work, || post(jobs::extend)),
     route("POST", "/v1/jobs/finish", Scope::Work, || post(jobs::finish)),
+    route("POST", "/v1/jobs/{job}/cancel", Scope::Admin, || post(jobs::cancel)),
+    route("POST", "/v1/jobs/{job}/retry", Scope::Admin, || post(jobs::retry)),
+    route("POST", "/v1/jobs/bulk", Scope::Admin, || post(jobs::bulk)),
+    route("DELETE", "/v1/jobs/{job}", Scope::Admin, || delete(jobs::delete)),
+    route("GET", "/v1/queues", Scope::Read, || get(queues::list)),
+    route("GET", "/v1/queues/{queue}", Scope::Read, || get(queues::show)),
+    route("POST", "/v1/queues/{queue}/pause", Scope::Admin, || post(queues::pause)),
+    route("POST", "/v1/queues/{queue}/resume", Scope::Admin, || post(queues::resume)),
+    route("PUT", "/v1/queues/{queue}/limits", Scope::Admin, || put(queues::set_limits)),
+    route("POST", "/v1/workers/{worker}/heartbeat", Scope::Work, || post(queues::heartbeat)),
     route("POST", "/v1/queues/{queue}/claim", Scope::Work, || post(jobs::claim)),
     route("POST", "/v1/backups", Scope::Admin, || post(backups::make)),
     route("GET", "/v1/stats", Scope::Read, || get(stats::stats)),

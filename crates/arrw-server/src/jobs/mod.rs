@@ -1,16 +1,23 @@
 //! `/v1/jobs`, `/v1/queues` and `/v1/workers`: jobs are enqueued, claimed, finished and looked after.
 
+mod change;
 mod claim;
 mod enqueue;
+mod figures;
 mod finish;
 mod incoming;
+mod list;
 mod outgoing;
+pub(crate) mod queues;
 mod refusal;
 mod show;
 
+pub(crate) use change::{bulk, cancel, delete, retry};
 pub(crate) use claim::claim;
 pub(crate) use enqueue::enqueue;
+pub(crate) use figures::{Figures, JobsOut};
 pub(crate) use finish::{end, extend, finish};
+pub(crate) use list::list;
 pub(crate) use show::show;
 
 use arrw::{JobId, JobStatus, Refused};

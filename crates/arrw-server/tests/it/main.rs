@@ -12,6 +12,7 @@ mod limits;
 mod lines;
 mod pages;
 mod publish;
+mod queues;
 mod request_ids;
 mod stopping;
 mod streams;

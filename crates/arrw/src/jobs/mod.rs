@@ -206,13 +206,16 @@ impl Jobs {
     }
 
     /// A worker is alive: its leases are good for as long as it may be silent again. Answers those of its jobs that
-    /// are to be cancelled. Writes nothing.
+    /// are to be cancelled. Writes nothing, and keeps nothing of a worker without leases.
     #[must_use]
     pub fn heartbeat(&self, worker: &str, lease_ms: u64) -> Vec<JobId> {
         let lease_ms = lease_ms.clamp(limits::LEASE_MS_MIN, limits::LEASE_MS_MAX);
         let now = self.shared.environment.clock.now();
         let mut state = self.shared.jobs.core.lock();
-        state.heard_of(worker, now, lease_ms);
+        // Whoever has leases is known.
+        if state.workers.contains_key(worker) {
+            state.heard_of(worker, now, lease_ms);
+        }
         if state.must_look {
             self.shared.jobs.core.sooner.notify_all();
         }
