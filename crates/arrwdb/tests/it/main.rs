@@ -7,6 +7,7 @@ mod damage;
 mod examples;
 mod failed_write;
 mod hostile;
+mod jobs;
 mod kill;
 mod lines;
 mod logging;
