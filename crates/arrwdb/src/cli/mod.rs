@@ -17,6 +17,7 @@ mod queue;
 mod stats;
 mod tail;
 mod topic;
+mod work;
 
 mod bench;
 mod completions;
@@ -83,6 +84,7 @@ enum Command {
     Job(job::Command),
     #[command(subcommand)]
     Queue(queue::Command),
+    Work(work::Work),
     Stats(stats::Stats),
     Check(stats::Check),
     Backup(backup::Backup),
@@ -118,6 +120,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Consumer(command)) => command.run(),
         Some(Command::Job(command)) => command.run(),
         Some(Command::Queue(command)) => command.run(),
+        Some(Command::Work(command)) => command.run(),
         Some(Command::Stats(command)) => command.run(),
         Some(Command::Check(command)) => command.run(),
         Some(Command::Backup(command)) => command.run(),

@@ -49,6 +49,7 @@ const ASKING: &[&[&str]] = &[
     &["queue", "list"],
     &["queue", "pause"],
     &["queue", "resume"],
+    &["work"],
     &["stats"],
     &["check"],
     &["backup"],

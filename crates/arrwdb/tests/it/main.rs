@@ -18,3 +18,4 @@ mod server;
 mod settings;
 mod strace;
 mod torture;
+mod work;

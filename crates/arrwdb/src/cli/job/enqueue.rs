@@ -44,6 +44,7 @@ pub(crate) struct Enqueue {
     timeout_ms: Option<u32>,
     /// Only if there is none of this key, or of the same kind and args, that is not finished
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "it may be given without a value")]
     unique: Option<Option<String>>,
     /// An id by which it is known: enqueueing it again within ten minutes changes nothing
     #[arg(long)]
