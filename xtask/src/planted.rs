@@ -35,6 +35,8 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
     (25, "leases more than a queue may", "jobs_agree_with_the_model"),
     (26, "counts no attempt that was lost", "jobs_agree_with_the_model"),
     (27, "leaves what was taken back in the digest", "jobs_agree_with_the_model"),
+    (28, "trims what a job was enqueued with", "what_a_job_needs_is_carried_forward"),
+    (29, "leases without a record", "jobs_agree_with_the_model"),
 ];
 
 /// What nextest answers when a test failed, as opposed to a build or a filter.

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! version 1 | now | queues: count, (name, control, next)* | kinds: count, text* | plans: count, plan*
-//!           | jobs: count, job* by queue, state and order | ids: count, (key, body, job, time)* oldest first
+//!           | jobs: count, job* by queue, state and order
+//!           | schedules: count, (name, order)* | triggers: count, (name, order)*
+//!           | ids: count, (key, body, job, time)* oldest first
 //! ```
 
 use std::sync::Arc;
@@ -14,14 +16,15 @@ use crate::control::Control;
 use crate::event::{decode_plan, encode_plan};
 use crate::ids::Known;
 use crate::job::{Priority, State, Unique};
-use crate::limits::{IDS_MAX, JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
+use crate::limits::{IDS_MAX, JOBS_MAX, NAMES_MAX, ORDERS_MAX, PLANS_MAX, QUEUES_MAX};
 use crate::new_job::{check_name, check_queue};
+use crate::standing::{Order, OrderKind, check_order};
 use crate::table::Job;
-use crate::view::{Image, Jobs};
+use crate::view::{Image, Jobs, Lease};
 
 const VERSION: u8 = 1;
 const HAS_UNIQUE: u8 = 1;
-const HAS_WORKER: u8 = 2;
+const HAS_LEASE: u8 = 2;
 const HAS_ARGS_AT: u8 = 4;
 const IS_CANCELLING: u8 = 8;
 
@@ -51,6 +54,13 @@ impl Jobs {
                         encode_job(&image, &mut out);
                     }
                 }
+            }
+        }
+        for kind in OrderKind::ALL {
+            out.number(self.orders.of(kind).len() as u64);
+            for (name, order) in self.orders.of(kind) {
+                out.text(name.as_bytes());
+                order.encode(&mut out);
             }
         }
         out.number(self.ids.len() as u64);
@@ -96,6 +106,14 @@ impl Jobs {
             (!is_held && jobs.table.get(id).is_none()).then_some(())?;
             jobs.set(id, Some(&image));
         }
+        for kind in OrderKind::ALL {
+            for _ in 0..count(&mut bytes, ORDERS_MAX)? {
+                let name = bytes.text()?;
+                check_order(kind, name).ok()?;
+                let order = Order::decode(&mut bytes).filter(|it| it.rule.kind() == kind)?;
+                jobs.orders.set(kind, name, Some(Arc::new(order))).is_none().then_some(())?;
+            }
+        }
         for _ in 0..count(&mut bytes, IDS_MAX)? {
             let key = bytes.array()?;
             let known =
@@ -117,7 +135,7 @@ impl Jobs {
             && is_known(kind, self.kinds.len())
             && is_known(plan, self.plans.len()))
         .then_some(())?;
-        let attempt = bytes.narrow()?;
+        let (attempt, depth) = (bytes.narrow()?, bytes.byte()?);
         let is_cancelling = flags & IS_CANCELLING != 0;
         let unique = match flags & HAS_UNIQUE {
             0 => None,
@@ -127,13 +145,15 @@ impl Jobs {
                 states: bytes.byte()?,
             }),
         };
-        let worker = match flags & HAS_WORKER {
+        let lease = match flags & HAS_LEASE {
             0 => None,
-            _ => Some(bytes.text().filter(|name| check_name("worker", name).is_ok())?),
+            _ => {
+                let worker = bytes.text().filter(|name| check_name("worker", name).is_ok())?;
+                Some(Lease { worker: Arc::from(worker), newest: bytes.number()? })
+            }
         };
         let is_leased = state == State::Leased;
-        (worker.is_some() == is_leased && (is_leased || !is_cancelling)).then_some(())?;
-        let worker = worker.map(Arc::from);
+        (lease.is_some() == is_leased && (is_leased || !is_cancelling)).then_some(())?;
         let args_at = if flags & HAS_ARGS_AT == 0 { None } else { Some(bytes.number()?) };
         let job = Job {
             id,
@@ -147,17 +167,18 @@ impl Jobs {
             state,
             priority,
             is_cancelling,
+            depth,
         };
-        Some(Image { job, unique, worker, args_at })
+        Some(Image { job, unique, lease, args_at })
     }
 }
 
 fn encode_job(image: &Image, out: &mut Out) {
-    let Image { job, unique, worker, args_at } = image;
+    let Image { job, unique, lease, args_at } = image;
     let flag = |is_set: bool, flag| if is_set { flag } else { 0 };
     out.byte(
         flag(unique.is_some(), HAS_UNIQUE)
-            | flag(worker.is_some(), HAS_WORKER)
+            | flag(lease.is_some(), HAS_LEASE)
             | flag(args_at.is_some(), HAS_ARGS_AT)
             | flag(job.is_cancelling, IS_CANCELLING),
     );
@@ -166,13 +187,15 @@ fn encode_job(image: &Image, out: &mut Out) {
     [job.id, job.last, job.due].into_iter().for_each(|number| out.number(number));
     [job.queue, job.kind, job.plan].into_iter().for_each(|number| out.number(u64::from(number)));
     out.number(u64::from(job.attempt));
+    out.byte(job.depth);
     if let Some(Unique { key, until, states }) = unique {
         out.0.extend_from_slice(key);
         out.number(until.micros());
         out.byte(*states);
     }
-    if let Some(worker) = worker {
-        out.text(worker.as_bytes());
+    if let Some(lease) = lease {
+        out.text(lease.worker.as_bytes());
+        out.number(lease.newest);
     }
     if let Some(args_at) = args_at {
         out.number(*args_at);

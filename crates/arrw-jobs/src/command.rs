@@ -1,10 +1,13 @@
 //! What a caller may ask, checked as far as that needs no state.
 
+use arrw_log::Seq;
+
 use crate::control::{Control, Keep, Rate};
 use crate::error::JobError;
 use crate::job::{JobId, Token};
-use crate::limits::{ARGS_BYTES_MAX, CLAIM_QUEUES_MAX, LEASE_BYTES_MAX};
+use crate::limits::{ARGS_BYTES_MAX, CLAIM_QUEUES_MAX, LEASE_BYTES_MAX, PROGRESS_BYTES_MAX};
 use crate::new_job::{Enqueue, check_json, check_name, check_queue};
+use crate::standing::{OrderChange, OrderKind, Trip, Tripped};
 
 /// One thing to be done.
 #[derive(Clone, Debug)]
@@ -28,6 +31,28 @@ pub enum Command {
         /// What changes.
         change: ControlChange,
     },
+    /// Put what was told of a job into a new record.
+    Carry(Carry),
+    /// Change a schedule or a trigger.
+    Order {
+        /// Which of the two.
+        kind: OrderKind,
+        /// Its name.
+        name: String,
+        /// What changes.
+        change: OrderChange,
+        /// Bytes of the job that it may have enqueued now.
+        bytes: usize,
+    },
+    /// Give the slot of a schedule that has come its job.
+    Fire {
+        /// Its name.
+        name: String,
+        /// Bytes of its job.
+        bytes: usize,
+    },
+    /// Give events the jobs that a trigger has for them.
+    Trip(Trip),
 }
 
 impl Command {
@@ -37,7 +62,15 @@ impl Command {
         match self {
             // As a new job, or as the new args of the first.
             Self::Enqueue(it) => LEASE_BYTES_MAX + it.payload.len() + it.fact.len(),
-            Self::Finish(it) => LEASE_BYTES_MAX + it.detail.0.len(),
+            Self::Finish(it) => LEASE_BYTES_MAX + PROGRESS_BYTES_MAX + it.detail.0.len(),
+            Self::Carry(it) => LEASE_BYTES_MAX + it.payload.len(),
+            Self::Order { change: OrderChange::Put(order), .. } => LEASE_BYTES_MAX + order.bytes(),
+            // The job, and the order as it is then.
+            Self::Order { bytes, .. } | Self::Fire { bytes, .. } => 2 * (LEASE_BYTES_MAX + bytes),
+            Self::Trip(it) => {
+                let jobs: usize = it.jobs.iter().map(Tripped::bytes_max).sum();
+                jobs + LEASE_BYTES_MAX + it.bytes
+            }
             Self::Cancel(_)
             | Self::Retry(_)
             | Self::Discard(_)
@@ -94,6 +127,17 @@ pub struct Finish {
     pub detail: Detail,
 }
 
+/// A job whose records are about to go, and all that they told.
+#[derive(Clone, Debug)]
+pub struct Carry {
+    /// Which job.
+    pub job: JobId,
+    /// Its newest record when this was made: nothing is done if there is a newer one.
+    pub newest: Seq,
+    /// The payload of the record that enqueued it, and its history; JSON.
+    pub payload: String,
+}
+
 /// How a lease ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -143,12 +187,12 @@ impl Detail {
         Self(format!(",\"error\":{text}"))
     }
 
-    /// The same, and the last progress of the job, as JSON.
+    /// The same, and the last progress of the job, as JSON, at most 1 KiB.
     ///
     /// # Errors
     /// When it is no JSON, or too large.
     pub fn with_progress(mut self, json: &str) -> Result<Self, JobError> {
-        check_json("progress", json, ARGS_BYTES_MAX)?;
+        check_json("progress", json, PROGRESS_BYTES_MAX)?;
         self.0.push_str(",\"progress\":");
         self.0.push_str(json);
         Ok(self)

@@ -34,6 +34,14 @@ pub enum Refused {
         /// What to do.
         hint: &'static str,
     },
+    /// Nobody knows the schedule or trigger.
+    #[error("there is no {kind} `{name}`; see which there are, and put it if it is missing")]
+    NoOrder {
+        /// Which of the two.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// The id was used for another job.
     #[error("id `{id}` was used lately for another job of that queue; use another id for this one")]
     IdConflict {

@@ -15,6 +15,9 @@ use crate::new_job::{check_name, check_queue};
 /// The header that holds the fact. Names that begin with a colon are never a user's.
 pub const FACT: &str = ":job";
 
+/// The kind of the records that carry a job forward: what was told of it, for when its older records go.
+pub const CARRIED: Kind = Kind(18);
+
 /// The first token of all topics of jobs.
 const TOPIC: &str = "jobs.";
 
@@ -25,6 +28,8 @@ pub(crate) enum Event<'a> {
     Enqueued(Enqueued<'a>),
     /// A job is now this.
     Changed(Changed<'a>),
+    /// What was told of a job is in this record now, and nothing of it need be kept where it was.
+    Carried(JobId),
 }
 
 /// A new job.
@@ -37,6 +42,27 @@ pub(crate) struct Enqueued<'a> {
     pub(crate) plan: Plan,
     pub(crate) unique: Option<Unique>,
     pub(crate) id: Option<IdOf>,
+    /// What made it.
+    pub(crate) origin: Option<Origin<'a>>,
+}
+
+/// What made a job, when nobody enqueued it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin<'a> {
+    /// A schedule, for a slot.
+    Schedule { name: &'a str, slot: Timestamp },
+    /// A trigger, for an event; so many triggers came before, each on an event of the job before.
+    Trigger { name: &'a str, event: Seq, depth: u8 },
+}
+
+impl Origin<'_> {
+    /// How many triggers led to it.
+    pub(crate) fn depth(&self) -> u8 {
+        match self {
+            Self::Schedule { .. } => 0,
+            Self::Trigger { depth, .. } => *depth,
+        }
+    }
 }
 
 /// By what a repeated enqueue is known.
@@ -61,12 +87,19 @@ pub(crate) struct Changed<'a> {
     pub(crate) is_cancelling: bool,
     /// Its args are in this record now, and no longer where they were.
     pub(crate) has_args: bool,
+    /// The record that told of the job before this one. So they make a chain, from the newest to the first.
+    pub(crate) before: Seq,
+    /// How many triggers led to it.
+    pub(crate) depth: u8,
 }
 
 const VERSION_ENQUEUED: u8 = 1;
 const VERSION_CHANGED: u8 = 2;
+const VERSION_CARRIED: u8 = 3;
 const HAS_UNIQUE: u8 = 1;
 const HAS_ID: u8 = 2;
+const HAS_SCHEDULE: u8 = 4;
+const HAS_TRIGGER: u8 = 8;
 const IS_CANCELLING: u8 = 1;
 const HAS_ARGS: u8 = 2;
 
@@ -75,7 +108,13 @@ impl Enqueued<'_> {
         let mut out = Out(Vec::with_capacity(64));
         out.byte(VERSION_ENQUEUED);
         let flag = |is_set: bool, flag| if is_set { flag } else { 0 };
-        out.byte(flag(self.unique.is_some(), HAS_UNIQUE) | flag(self.id.is_some(), HAS_ID));
+        let origin = match self.origin {
+            None => 0,
+            Some(Origin::Schedule { .. }) => HAS_SCHEDULE,
+            Some(Origin::Trigger { .. }) => HAS_TRIGGER,
+        };
+        let unique = flag(self.unique.is_some(), HAS_UNIQUE);
+        out.byte(unique | flag(self.id.is_some(), HAS_ID) | origin);
         out.byte(self.priority.byte());
         out.number(self.run_at.micros());
         encode_plan(&self.plan, &mut out);
@@ -88,6 +127,18 @@ impl Enqueued<'_> {
         if let Some(IdOf { key, body }) = &self.id {
             out.0.extend_from_slice(key);
             out.0.extend_from_slice(&body.to_le_bytes());
+        }
+        match &self.origin {
+            None => {}
+            Some(Origin::Schedule { name, slot }) => {
+                out.text(name.as_bytes());
+                out.number(slot.micros());
+            }
+            Some(Origin::Trigger { name, event, depth }) => {
+                out.text(name.as_bytes());
+                out.number(event.get());
+                out.byte(*depth);
+            }
         }
         out.0
     }
@@ -102,7 +153,16 @@ impl Changed<'_> {
         out.number(u64::from(self.attempt));
         out.number(self.due.micros());
         out.text(self.worker.as_bytes());
+        out.number(self.before.get());
+        out.byte(self.depth);
     }
+}
+
+/// The fact of a job that is carried.
+pub(crate) fn encode_carried(job: JobId, out: &mut Out) {
+    out.byte(VERSION_CARRIED);
+    out.byte(0);
+    out.number(job.get());
 }
 
 pub(crate) fn encode_plan(plan: &Plan, out: &mut Out) {
@@ -142,7 +202,19 @@ impl<'a> Event<'a> {
                 0 => None,
                 _ => Some(IdOf { key: bytes.array()?, body: u64::from_le_bytes(bytes.array()?) }),
             };
-            Self::Enqueued(Enqueued { kind, priority, run_at, plan, unique, id })
+            let origin = match flags & (HAS_SCHEDULE | HAS_TRIGGER) {
+                0 => None,
+                HAS_SCHEDULE => {
+                    Some(Origin::Schedule { name: bytes.text()?, slot: time(bytes.number()?) })
+                }
+                HAS_TRIGGER => Some(Origin::Trigger {
+                    name: bytes.text()?,
+                    event: Seq::new(bytes.number()?),
+                    depth: bytes.byte()?,
+                }),
+                _ => return None,
+            };
+            Self::Enqueued(Enqueued { kind, priority, run_at, plan, unique, id, origin })
         } else if version == VERSION_CHANGED {
             Self::Changed(Changed {
                 job: JobId::new(Seq::new(bytes.number()?)),
@@ -151,7 +223,11 @@ impl<'a> Event<'a> {
                 worker: bytes.text()?,
                 is_cancelling: flags & IS_CANCELLING != 0,
                 has_args: flags & HAS_ARGS != 0,
+                before: Seq::new(bytes.number()?),
+                depth: bytes.byte()?,
             })
+        } else if version == VERSION_CARRIED {
+            Self::Carried(JobId::from_number(bytes.number()?))
         } else {
             return None;
         };
@@ -167,19 +243,32 @@ impl<'a> Event<'a> {
             }
             Self::Changed(it) if state == State::Leased => check_name("worker", it.worker).is_ok(),
             Self::Changed(it) => it.worker.is_empty() && !it.is_cancelling,
+            Self::Carried(_) => false,
         }
     }
 }
 
-/// The queue, the state and the change that a record tells of; `None` when it tells of no job.
+/// The queue, the state and the change that a record tells of; `None` when it tells of no change.
 pub(crate) fn of_record<'a>(record: &Record<'a>) -> Option<(&'a str, State, Event<'a>)> {
     if record.kind() != Kind::default() {
         return None;
     }
     let (queue, state) = record.topic().strip_prefix(TOPIC)?.rsplit_once('.')?;
-    let (_, fact) = record.headers().find(|(name, _)| *name == FACT)?;
-    let (state, event) = (State::parse(state)?, Event::decode(fact)?);
+    let (state, event) = (State::parse(state)?, fact_of(record)?);
     (check_queue(queue).is_ok() && event.can_lead_to(state)).then_some((queue, state, event))
+}
+
+/// The job that a record carries forward.
+pub(crate) fn carried(record: &Record<'_>) -> Option<JobId> {
+    match fact_of(record)? {
+        Event::Carried(job) if record.kind() == CARRIED => Some(job),
+        Event::Carried(_) | Event::Enqueued(_) | Event::Changed(_) => None,
+    }
+}
+
+fn fact_of<'a>(record: &Record<'a>) -> Option<Event<'a>> {
+    let (_, fact) = record.headers().find(|(name, _)| *name == FACT)?;
+    Event::decode(fact)
 }
 
 /// Writes the topic of a job's event to `out`, in place of what is there.
@@ -206,6 +295,7 @@ mod tests {
                 states: Unique::UNFINISHED,
             }),
             id: id.then_some(IdOf { key: [9; 16], body: u64::MAX }),
+            origin: None,
         }
     }
 
@@ -218,6 +308,15 @@ mod tests {
             assert_eq!(Event::decode(&bytes), Some(Event::Enqueued(event)));
             facts.push(bytes);
         }
+        for origin in [
+            Origin::Schedule { name: "nightly", slot: Timestamp::from_micros(8) },
+            Origin::Trigger { name: "sent", event: Seq::new(9), depth: 3 },
+        ] {
+            let event = Enqueued { origin: Some(origin), ..enqueued(true, true) };
+            let bytes = event.encode();
+            assert_eq!(Event::decode(&bytes), Some(Event::Enqueued(event)));
+            facts.push(bytes);
+        }
         let changed = Changed {
             job: JobId::from_number(812),
             attempt: 3,
@@ -225,10 +324,16 @@ mod tests {
             worker: "w-1",
             is_cancelling: true,
             has_args: false,
+            before: Seq::new(830),
+            depth: 2,
         };
         let mut out = Out::default();
         changed.encode(&mut out);
         assert_eq!(Event::decode(&out.0), Some(Event::Changed(changed)));
+        facts.push(out.0);
+        let mut out = Out::default();
+        encode_carried(JobId::from_number(812), &mut out);
+        assert_eq!(Event::decode(&out.0), Some(Event::Carried(JobId::from_number(812))));
         facts.push(out.0);
         for fact in facts {
             for len in 0..fact.len() {

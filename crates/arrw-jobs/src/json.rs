@@ -12,8 +12,16 @@ pub(crate) fn member(out: &mut String, name: &str, text: &str) {
 
 /// Adds a time as RFC 3339 with microseconds.
 pub(crate) fn time_member(out: &mut String, name: &str, time: Timestamp) {
+    member(out, name, &rfc3339(time));
+}
+
+/// A time as RFC 3339 in UTC with microseconds, such as `2026-01-31T23:59:59.000001Z`. After the year 9999, which
+/// RFC 3339 does not know, its last microsecond.
+#[must_use]
+pub fn rfc3339(time: Timestamp) -> String {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    // As microseconds it would not take those of its last second.
     let nanos = i128::from(time.micros()) * 1_000;
     let time = jiff::Timestamp::from_nanosecond(nanos).unwrap_or(jiff::Timestamp::MAX);
-    member(out, name, &PRINTER.timestamp_to_string(&time));
+    PRINTER.timestamp_to_string(&time)
 }

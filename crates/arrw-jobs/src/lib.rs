@@ -5,6 +5,9 @@
 //! them in at once. Each change of a job is one record, on the topic `jobs.<queue>.<state>`, with JSON for people and, in the
 //! header [`FACT`], what this view must know.
 //!
+//! A standing [`Order`] has jobs enqueued by itself: a schedule at times, a trigger on events. The job names the slot or the
+//! event that it is for, so that each has its job once.
+//!
 //! # Schedules
 //!
 //! A [`Schedule`] is a [`Cron`] in a time [`Zone`], or an [`Interval`]. It has slots, which are instants, and each slot
@@ -68,20 +71,27 @@ mod planted;
 mod query;
 mod queue;
 mod schedule;
+mod standing;
 mod table;
+mod told;
 mod turn;
 mod unique;
 mod view;
 
 pub use backoff::Backoff;
-pub use command::{Claim, Command, ControlChange, Detail, Finish, Outcome};
+pub use command::{Carry, Claim, Command, ControlChange, Detail, Finish, Outcome};
 pub use control::{Control, Keep, QUEUE, Rate};
 pub use error::{JobError, Refused};
-pub use event::FACT;
+pub use event::{CARRIED, FACT};
 pub use job::{JobId, Plan, Priority, State, Token, Unique};
+pub use json::rfc3339;
 pub use limits::LEASE_BYTES_MAX;
 pub use new_job::{Enqueue, NewJob, OnDuplicate, UniqueBy, check_name, check_queue};
 pub use query::{Cursor, JobStatus, QueueStatus};
+pub use standing::{
+    NewOrder, Order, OrderChange, OrderKind, Rule, SCHEDULE, TRIGGER, Trip, Tripped, check_order,
+};
+pub use told::{Change, Told};
 pub use turn::{Done, FORGOTTEN, Leased, Turn};
 pub use view::Jobs;
 

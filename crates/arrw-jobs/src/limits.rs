@@ -57,6 +57,9 @@ pub const NAME_BYTES_MAX: usize = 128;
 /// More is refused; put it elsewhere and enqueue where it is.
 pub const ARGS_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes of the progress of a job as JSON, which goes with the record that ends its lease. More is refused.
+pub const PROGRESS_BYTES_MAX: usize = 1_024;
+
 /// Tags of a job, each of at most [`NAME_BYTES_MAX`] bytes. More are refused.
 pub const TAGS_MAX: usize = 16;
 
@@ -95,6 +98,19 @@ pub const KEPT_MS_MAX: u64 = 10 * 366 * 24 * 3_600 * 1_000;
 
 /// Jobs that are listed at once. Of a larger wish so many are listed.
 pub const LISTED_MAX: usize = 1_000;
+
+/// Schedules, and triggers, that stand at once (their templates are in memory). One more is refused.
+pub const ORDERS_MAX: usize = 10_000;
+
+/// Bytes of the filter of a trigger, which is a topic's name with wildcards. A longer one is refused.
+pub const FILTER_BYTES_MAX: usize = 255;
+
+/// Slots that come next and are shown of a schedule.
+pub const RUNS_SHOWN: usize = 5;
+
+/// How many triggers may follow one on another, each on an event of the job of the one before. An event that is deeper
+/// gets no job, so that triggers that lead to each other end.
+pub const TRIGGER_DEPTH_MAX: u8 = 8;
 
 /// Bytes of a record that tells of a change of a job, without what its worker tells: its names at their longest.
 pub const LEASE_BYTES_MAX: usize = 1_024;

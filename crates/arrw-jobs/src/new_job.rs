@@ -95,6 +95,20 @@ pub enum OnDuplicate {
     Delay,
 }
 
+impl OnDuplicate {
+    pub(crate) fn byte(self) -> u8 {
+        match self {
+            Self::Keep => 0,
+            Self::Replace => 1,
+            Self::Delay => 2,
+        }
+    }
+
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        [Self::Keep, Self::Replace, Self::Delay].get(usize::from(byte)).copied()
+    }
+}
+
 /// A job that was checked, as the log will have it.
 #[derive(Clone, Debug)]
 pub struct Enqueue {
@@ -142,6 +156,7 @@ impl Enqueue {
             plan: job.plan.clone(),
             unique: unique.map(|(unique, _)| unique),
             id: id.as_ref().map(|(of, _)| *of),
+            origin: None,
         }
         .encode();
         Ok(Self {
@@ -155,6 +170,12 @@ impl Enqueue {
             fact,
             payload,
         })
+    }
+
+    /// Bytes that it takes in the log, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.payload.len() + self.fact.len()
     }
 
     /// The queue.
@@ -171,6 +192,7 @@ impl Enqueue {
             plan: self.plan.clone(),
             unique: self.unique.map(|(unique, _)| unique),
             id: self.id.as_ref().map(|(of, _)| *of),
+            origin: None,
         }
     }
 }
@@ -195,11 +217,7 @@ fn body_of(job: &NewJob<'_>, unique: Option<(Unique, OnDuplicate)>) -> u64 {
         rest.0.extend_from_slice(&key);
         rest.number(until.micros());
         rest.byte(states);
-        rest.byte(match on_duplicate {
-            OnDuplicate::Keep => 0,
-            OnDuplicate::Replace => 1,
-            OnDuplicate::Delay => 2,
-        });
+        rest.byte(on_duplicate.byte());
     }
     let texts = [job.kind, job.args, job.metadata.unwrap_or_default()];
     let parts = texts.iter().chain(job.tags).map(|text| crc64(text.as_bytes()));
@@ -285,7 +303,7 @@ fn check(what: &'static str, name: &str, but: &'static str) -> Result<(), JobErr
     Err(JobError::Name { what, name, max: NAME_BYTES_MAX, but })
 }
 
-fn check_size(
+pub(crate) fn check_size(
     what: &'static str,
     actual: usize,
     max: usize,

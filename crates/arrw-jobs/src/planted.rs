@@ -13,6 +13,8 @@ pub(crate) enum Bug {
     LostForFree = 26,
     /// What is taken back stays in the digest.
     ForgetTheDigest = 27,
+    /// A job is handed out without a record.
+    LeaseUnlogged = 29,
 }
 
 /// True when this fault is switched on. Always false in a product build, and then optimised away.

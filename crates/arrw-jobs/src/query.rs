@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use arrw_log::{Seq, Timestamp};
 
+use crate::command::Command;
 use crate::control::Control;
 use crate::job::{JobId, Plan, Priority, State, Token};
 use crate::limits::LISTED_MAX;
 use crate::queue::Queue;
+use crate::standing::{Order, OrderKind};
 use crate::table::Job;
 use crate::view::Jobs;
 
@@ -33,6 +35,8 @@ pub struct JobStatus {
     pub due: Timestamp,
     /// Its newest record; while it is leased, that of the lease.
     pub last: Seq,
+    /// Its newest record, whatever it tells of: from there its history goes back.
+    pub newest: Seq,
     /// The record that holds its args.
     pub args_at: Seq,
     /// Who leases it.
@@ -151,6 +155,29 @@ impl Jobs {
         jobs.map(at).min().map(Seq::new)
     }
 
+    /// The jobs in one of the states that `counts` says whose args are in a record before `seq`, the oldest `limit` of
+    /// them, oldest first. Looks at all jobs.
+    #[must_use]
+    pub fn with_args_before(
+        &self,
+        seq: Seq,
+        counts: impl Fn(State) -> bool,
+        limit: usize,
+    ) -> Vec<JobId> {
+        let at = |job: &Job| self.moved.get(&job.id).copied().unwrap_or(job.id);
+        let jobs = self.table.iter().filter(|job| counts(job.state));
+        let mut found: Vec<(u64, u64)> = Vec::new();
+        for one in jobs.map(|job| (at(job), job.id)).filter(|(at, _)| *at < seq.get()) {
+            found.push(one);
+            if found.len() == limit.saturating_mul(2) {
+                found.sort_unstable();
+                found.truncate(limit);
+            }
+        }
+        found.sort_unstable();
+        found.into_iter().take(limit).map(|(_, id)| JobId::from_number(id)).collect()
+    }
+
     /// When a queue with ready jobs gives the next one, if only its rate holds it up.
     #[must_use]
     pub fn opens_at(&self, queue: &str) -> Option<Timestamp> {
@@ -159,6 +186,38 @@ impl Jobs {
         let rate = queue.control.rate.filter(|_| !queue.control.is_paused)?;
         let at = rate.allows_at(queue.next);
         (self.now < at).then_some(at)
+    }
+
+    /// The schedules or triggers behind the one of that name, by name, at most `limit`.
+    #[must_use]
+    pub fn orders(
+        &self,
+        kind: OrderKind,
+        after: &str,
+        limit: usize,
+    ) -> Vec<(Arc<str>, Arc<Order>)> {
+        let behind = self.orders.behind(kind, after).take(limit);
+        behind.map(|(name, order)| (Arc::clone(name), Arc::clone(order))).collect()
+    }
+
+    /// A schedule or a trigger.
+    #[must_use]
+    pub fn order(&self, kind: OrderKind, name: &str) -> Option<Arc<Order>> {
+        self.orders.get(kind, name).cloned()
+    }
+
+    /// When the next slot of a schedule is.
+    #[must_use]
+    pub fn next_slot(&self) -> Option<Timestamp> {
+        self.orders.next()
+    }
+
+    /// The commands that give the slots that have come their jobs, at most `limit`.
+    #[must_use]
+    pub fn due_slots(&self, now: Timestamp, limit: usize) -> Vec<Command> {
+        let bytes = |name: &str| self.order(OrderKind::Schedule, name).map_or(0, |it| it.bytes());
+        let fire = |name: &Arc<str>| Command::Fire { name: name.to_string(), bytes: bytes(name) };
+        self.orders.due(now, limit).map(fire).collect()
     }
 
     /// True when a queue gives a job now to who asks.
@@ -170,9 +229,9 @@ impl Jobs {
 
     /// All leases: the job, what proves the lease, and who has it, by job.
     pub fn leases(&self) -> impl Iterator<Item = (JobId, Token, &Arc<str>)> {
-        self.leases.iter().filter_map(|(id, worker)| {
+        self.leases.iter().filter_map(|(id, lease)| {
             let job = self.table.get(*id)?;
-            Some((JobId::from_number(*id), Token::new(Seq::new(job.last)), worker))
+            Some((JobId::from_number(*id), Token::new(Seq::new(job.last)), &lease.worker))
         })
     }
 
@@ -188,8 +247,9 @@ impl Jobs {
             attempt: job.attempt,
             due: Timestamp::from_micros(job.due),
             last: Seq::new(job.last),
+            newest: self.newest(job),
             args_at: Seq::new(args_at),
-            worker: self.leases.get(&job.id).cloned(),
+            worker: self.leases.get(&job.id).map(|lease| Arc::clone(&lease.worker)),
             is_cancelling: job.is_cancelling,
         }
     }

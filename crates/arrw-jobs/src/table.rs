@@ -29,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) state: State,
     pub(crate) priority: Priority,
     pub(crate) is_cancelling: bool,
+    /// How many triggers led to it.
+    pub(crate) depth: u8,
 }
 
 /// The jobs.
@@ -136,6 +138,7 @@ mod tests {
             state: State::Ready,
             priority: Priority::Normal,
             is_cancelling: false,
+            depth: 0,
         }
     }
 

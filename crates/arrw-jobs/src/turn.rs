@@ -9,10 +9,10 @@ use std::sync::Arc;
 use arrw_log::{Batch, Kind, NewRecord, Place, Seq, Timestamp};
 
 use crate::codec::Out;
-use crate::command::{Claim, Command, ControlChange, Detail, Finish, Outcome};
+use crate::command::{Carry, Claim, Command, ControlChange, Detail, Finish, Outcome};
 use crate::control::QUEUE;
 use crate::error::Refused;
-use crate::event::{self, Changed, FACT};
+use crate::event::{self, CARRIED, Changed, Enqueued, FACT, Origin};
 use crate::job::{JobId, Plan, Priority, State, Token};
 use crate::json;
 use crate::limits::{JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
@@ -43,6 +43,8 @@ pub enum Done {
     },
     /// The queue is run so now.
     Queue,
+    /// The schedule or trigger is so now.
+    Order,
 }
 
 /// A job that was handed out.
@@ -71,10 +73,10 @@ pub struct Leased {
 /// A turn: what is decided goes behind `own` records, as far as `made` does.
 #[derive(Debug)]
 pub struct Turn<'a> {
-    jobs: &'a mut Jobs,
-    time: Timestamp,
+    pub(crate) jobs: &'a mut Jobs,
+    pub(crate) time: Timestamp,
     first: Seq,
-    made: &'a mut Batch,
+    pub(crate) made: &'a mut Batch,
     topic: String,
     text: String,
     fact: Out,
@@ -95,13 +97,17 @@ impl<'a> Turn<'a> {
     /// When it is refused. Nothing changed then.
     pub fn run(&mut self, command: &Command) -> Result<Done, Refused> {
         match command {
-            Command::Enqueue(enqueue) => self.enqueue(enqueue),
+            Command::Enqueue(enqueue) => self.enqueue(enqueue, None),
             Command::Finish(finish) => self.finish(finish),
             Command::Cancel(job) => self.cancel(*job),
             Command::Retry(job) => self.retry(*job),
             Command::Discard(job) => self.discard(*job),
             Command::Delete(job) => self.delete(*job),
             Command::Queue { name, change } => self.control(name, *change),
+            Command::Carry(carry) => self.carry(carry),
+            Command::Order { kind, name, change, .. } => self.order(*kind, name, change),
+            Command::Fire { name, .. } => self.fire(name),
+            Command::Trip(trip) => self.trip(trip),
         }
     }
 
@@ -137,7 +143,11 @@ impl<'a> Turn<'a> {
         leased
     }
 
-    fn enqueue(&mut self, it: &Enqueue) -> Result<Done, Refused> {
+    pub(crate) fn enqueue(
+        &mut self,
+        it: &Enqueue,
+        origin: Option<Origin<'_>>,
+    ) -> Result<Done, Refused> {
         if let Some((of, id)) = &it.id
             && let Some(known) = self.jobs.ids.get(&of.key, self.time)
         {
@@ -158,14 +168,16 @@ impl<'a> Turn<'a> {
         let state = if self.time < it.run_at { State::Scheduled } else { State::Ready };
         let seq = self.next_seq();
         event::write_topic(&mut self.topic, &it.queue, state);
+        let event = Enqueued { origin, ..it.event() };
+        let made = origin.map(|_| event.encode());
         let record = NewRecord {
             topic: &self.topic,
-            headers: &[(FACT, &it.fact)],
+            headers: &[(FACT, made.as_ref().unwrap_or(&it.fact))],
             payload: it.payload.as_bytes(),
             ..NewRecord::default()
         };
         push(self.made, record)?;
-        self.jobs.enqueued(seq, self.time, (&it.queue, state), &it.event());
+        self.jobs.enqueued(seq, self.time, (&it.queue, state), &event);
         Ok(Done::Enqueued { job: JobId::new(seq), is_new: true })
     }
 
@@ -193,7 +205,7 @@ impl<'a> Turn<'a> {
         let Some(image) = self.jobs.image(job.get()) else { return Ok(()) };
         let state = image.job.state;
         let waits = state.is_timed() || state == State::Ready;
-        let changed = unchanged(&image.job);
+        let changed = self.unchanged(&image.job);
         let due = changed.due;
         match on {
             OnDuplicate::Replace if waits => {
@@ -239,7 +251,7 @@ impl<'a> Turn<'a> {
             Outcome::Snooze { for_ms } => (State::Scheduled, uncounted, after_ms(for_ms)),
             Outcome::Release => (State::Ready, uncounted, ready_at),
         };
-        let changed = Changed { attempt, due, ..unchanged(&found) };
+        let changed = Changed { attempt, due, ..self.unchanged(&found) };
         self.change(state, &changed, detail)?;
         Ok(Done::Job { job: *job, state })
     }
@@ -257,7 +269,7 @@ impl<'a> Turn<'a> {
                 if image.job.is_cancelling {
                     return Ok(Done::Job { job, state });
                 }
-                let worker = image.worker.unwrap_or_default();
+                let worker = image.lease.map(|lease| lease.worker).unwrap_or_default();
                 let wish = Changed { worker: &worker, is_cancelling: true, ..changed };
                 self.change_to(state, &wish)
             }
@@ -311,6 +323,29 @@ impl<'a> Turn<'a> {
         Ok(Done::Job { job, state })
     }
 
+    /// Puts what was told of a job into a new record, if nothing was told since.
+    fn carry(&mut self, carry: &Carry) -> Result<Done, Refused> {
+        let Carry { job, newest, payload } = carry;
+        let Some(found) = self.jobs.table.get(job.get()).copied() else {
+            return Err(Refused::NotFound { job: *job });
+        };
+        if self.jobs.newest(&found) != *newest {
+            return Err(Refused::Stale { job: *job, state: found.state.name() });
+        }
+        let seq = self.next_seq();
+        self.fact.0.clear();
+        event::encode_carried(*job, &mut self.fact);
+        let record = NewRecord {
+            kind: CARRIED,
+            headers: &[(FACT, &self.fact.0)],
+            payload: payload.as_bytes(),
+            ..NewRecord::default()
+        };
+        push(self.made, record)?;
+        self.jobs.carried(seq, *job);
+        Ok(Done::Job { job: *job, state: found.state })
+    }
+
     fn control(&mut self, name: &str, change: ControlChange) -> Result<Done, Refused> {
         check_queue(name)?;
         let queue = self.jobs.queues.find(name);
@@ -337,7 +372,7 @@ impl<'a> Turn<'a> {
         let Some(found) = self.jobs.table.get(job.get()) else {
             return Err(Refused::NotFound { job });
         };
-        Ok((found.state, unchanged(found)))
+        Ok((found.state, self.unchanged(found)))
     }
 
     fn lease(&mut self, id: u64, worker: &str) -> Option<Leased> {
@@ -345,7 +380,7 @@ impl<'a> Turn<'a> {
         let job = JobId::from_number(id);
         let token = Token::new(self.next_seq());
         let attempt = found.attempt.saturating_add(1);
-        let changed = Changed { attempt, worker, ..unchanged(&found) };
+        let changed = Changed { attempt, worker, ..self.unchanged(&found) };
         self.change(State::Leased, &changed, &Detail::default()).ok()?;
         Some(Leased {
             job,
@@ -417,31 +452,35 @@ impl<'a> Turn<'a> {
             payload: payload.as_bytes(),
             ..NewRecord::default()
         };
-        push(self.made, record)?;
+        if state != State::Leased || !is_planted(Bug::LeaseUnlogged) {
+            push(self.made, record)?;
+        }
         self.jobs.changed(seq, self.time, state, changed);
         Ok(())
     }
 
-    fn next_seq(&self) -> Seq {
+    /// The change that leaves a job as it is, with nobody at work on it.
+    fn unchanged(&self, job: &Job) -> Changed<'static> {
+        Changed {
+            job: JobId::from_number(job.id),
+            attempt: job.attempt,
+            due: Timestamp::from_micros(job.due),
+            worker: "",
+            is_cancelling: false,
+            has_args: false,
+            before: self.jobs.newest(job),
+            depth: job.depth,
+        }
+    }
+
+    pub(crate) fn next_seq(&self) -> Seq {
         self.first.plus(u64::from(self.made.records()))
     }
 }
 
 /// Adds a record to those that were made.
-fn push(made: &mut Batch, record: NewRecord<'_>) -> Result<(), Refused> {
+pub(crate) fn push(made: &mut Batch, record: NewRecord<'_>) -> Result<(), Refused> {
     made.push(record).map_err(|error| Refused::Record(error.to_string()))
-}
-
-/// The change that leaves a job as it is, with nobody at work on it.
-fn unchanged(job: &Job) -> Changed<'static> {
-    Changed {
-        job: JobId::from_number(job.id),
-        attempt: job.attempt,
-        due: Timestamp::from_micros(job.due),
-        worker: "",
-        is_cancelling: false,
-        has_args: false,
-    }
 }
 
 /// A number in decimal.

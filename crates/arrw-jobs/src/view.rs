@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use arrw_log::{Record, Seq, Timestamp, crc64};
 
-use crate::codec::Out;
+use crate::codec::{In, Out};
 use crate::control::{Control, QUEUE};
-use crate::event::{self, Changed, Enqueued, Event};
+use crate::event::{self, Changed, Enqueued, Event, Origin};
 use crate::ids::{IdChange, Ids, Known};
 use crate::job::{JobId, Plan, State, Unique};
 use crate::mix::mix_all;
@@ -18,6 +18,7 @@ use crate::names::Names;
 use crate::new_job::check_queue;
 use crate::planted::{Bug, is_planted};
 use crate::queue::Queues;
+use crate::standing::{Order, OrderKind, Orders, check_order};
 use crate::table::{Job, Table};
 use crate::turn::FORGOTTEN;
 use crate::unique::Uniques;
@@ -32,16 +33,25 @@ pub struct Jobs {
     pub(crate) kinds: Names<str>,
     pub(crate) plans: Names<Plan>,
     pub(crate) uniques: Uniques,
-    /// Who has the leased jobs.
-    pub(crate) leases: BTreeMap<u64, Arc<str>>,
+    pub(crate) leases: BTreeMap<u64, Lease>,
     /// Where the args of jobs are, if not in the record that enqueued them.
     pub(crate) moved: BTreeMap<u64, u64>,
     pub(crate) ids: Ids,
+    pub(crate) orders: Orders,
     jobs_sum: u64,
     queues_sum: u64,
     undo: Vec<Undo>,
     /// True while changes may have to be taken back.
     records: bool,
+}
+
+/// What is known of a leased job besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    /// Who has it.
+    pub(crate) worker: Arc<str>,
+    /// The newest record of the job: that of the lease, or of a wish to cancel it, or one that carries it forward.
+    pub(crate) newest: u64,
 }
 
 /// All that is known of a job.
@@ -50,7 +60,7 @@ pub(crate) struct Image {
     /// Its `unique` is 0: the key is beside it.
     pub(crate) job: Job,
     pub(crate) unique: Option<Unique>,
-    pub(crate) worker: Option<Arc<str>>,
+    pub(crate) lease: Option<Lease>,
     pub(crate) args_at: Option<u64>,
 }
 
@@ -60,6 +70,7 @@ enum Undo {
     Job(u64, Option<Image>),
     Queue(u32, Control, u64),
     Id(IdChange),
+    Order(OrderKind, Box<str>, Option<Arc<Order>>),
 }
 
 impl Jobs {
@@ -72,7 +83,12 @@ impl Jobs {
                     self.enqueued(record.seq(), record.time(), (queue, state), &it);
                 }
                 Event::Changed(it) => self.changed(record.seq(), record.time(), state, &it),
+                // It changes nothing, so it is no event.
+                Event::Carried(_) => {}
             }
+        } else if let Some(job) = event::carried(record) {
+            self.advance(record.time());
+            self.carried(record.seq(), job);
         } else if record.kind() == QUEUE
             && let Ok(name) = std::str::from_utf8(record.key())
             && check_queue(name).is_ok()
@@ -80,6 +96,16 @@ impl Jobs {
         {
             self.advance(record.time());
             self.controlled(name, control);
+        } else if let Some(kind) = OrderKind::of_record(record.kind())
+            && let Ok(name) = std::str::from_utf8(record.key())
+            && check_order(kind, name).is_ok()
+        {
+            let mut payload = In(record.payload());
+            let order = Order::decode(&mut payload).filter(|order| order.rule.kind() == kind);
+            if record.payload().is_empty() || order.is_some() && payload.0.is_empty() {
+                self.advance(record.time());
+                self.set_order(kind, name, order.map(Arc::new));
+            }
         } else if record.kind() == FORGOTTEN
             && let Ok(job) = record.payload().try_into()
         {
@@ -121,7 +147,8 @@ impl Jobs {
     /// A number for all of it: two that were made of the same records and advanced to the same time have the same.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        mix_all([self.now.micros(), self.jobs_sum, self.queues_sum, self.ids.sum()])
+        let sums = [self.jobs_sum, self.queues_sum, self.ids.sum(), self.orders.sum()];
+        mix_all([self.now.micros()].into_iter().chain(sums))
     }
 
     /// Up to when time has done its part.
@@ -151,6 +178,7 @@ impl Jobs {
                 Some(Undo::Job(id, before)) => self.set(id, before.as_ref()),
                 Some(Undo::Queue(queue, control, next)) => self.set_queue(queue, control, next),
                 Some(Undo::Id(change)) => self.ids.take_back(&change),
+                Some(Undo::Order(kind, name, before)) => self.set_order(kind, &name, before),
                 None => break,
             }
         }
@@ -170,7 +198,7 @@ impl Jobs {
         Some(Image {
             job: Job { unique: 0, ..job },
             unique: self.uniques.get(job.unique),
-            worker: (job.state == State::Leased).then(|| self.leases.get(&id).cloned()).flatten(),
+            lease: (job.state == State::Leased).then(|| self.leases.get(&id).cloned()).flatten(),
             args_at: if self.moved.is_empty() { None } else { self.moved.get(&id).copied() },
         })
     }
@@ -213,11 +241,11 @@ impl Jobs {
             Some(image) => self.table.insert(Job { unique, ..image.job }),
             None => self.table.remove(id),
         };
-        let worker = |image: Option<&Image>| image.and_then(|image| image.worker.clone());
-        let (was, is) = (worker(before), worker(after));
+        let lease = |image: Option<&Image>| image.and_then(|image| image.lease.clone());
+        let (was, is) = (lease(before), lease(after));
         if was != is {
             match is {
-                Some(worker) => self.leases.insert(id, worker),
+                Some(lease) => self.leases.insert(id, lease),
                 None => self.leases.remove(&id),
             };
         }
@@ -231,11 +259,12 @@ impl Jobs {
     }
 
     fn weigh(&self, image: &Image) -> u64 {
-        let Image { job, unique, worker, args_at } = image;
+        let Image { job, unique, lease, args_at } = image;
         let small = u64::from(job.attempt) << 32
             | u64::from(job.state.byte()) << 16
             | u64::from(job.priority.byte()) << 8
-            | u64::from(job.is_cancelling);
+            | u64::from(job.is_cancelling)
+            | u64::from(job.depth) << 48;
         let names = self.queues.get(job.queue).weight
             ^ self.kinds.weight(job.kind).rotate_left(1)
             ^ self.plans.weight(job.plan).rotate_left(2);
@@ -243,8 +272,9 @@ impl Jobs {
             let until = unique.until.micros();
             mix_all([crc64(&unique.key), until, u64::from(unique.states)])
         });
-        let worker = worker.as_ref().map_or(0, |worker| crc64(worker.as_bytes()));
-        let rest = unique ^ worker ^ args_at.unwrap_or(0);
+        let lease =
+            lease.as_ref().map_or(0, |it| mix_all([crc64(it.worker.as_bytes()), it.newest]));
+        let rest = unique ^ lease ^ args_at.unwrap_or(0);
         mix_all([job.id, job.last, job.due, names, small, rest])
     }
 
@@ -288,8 +318,12 @@ impl Jobs {
             state,
             priority: it.priority,
             is_cancelling: false,
+            depth: it.origin.map_or(0, |origin| origin.depth()),
         };
-        self.set(id, Some(&Image { job, unique: it.unique, worker: None, args_at: None }));
+        self.set(id, Some(&Image { job, unique: it.unique, lease: None, args_at: None }));
+        if let Some(origin) = it.origin {
+            self.made_by(origin, JobId::from_number(id));
+        }
         if let Some(of) = it.id {
             let known = Known { body: of.body, job: id, time: time.micros() };
             let (undo, records) = (&mut self.undo, self.records);
@@ -315,7 +349,8 @@ impl Jobs {
         }
         job.is_cancelling = it.is_cancelling;
         let queue = job.queue;
-        image.worker = (state == State::Leased).then(|| Arc::from(it.worker));
+        let lease = || Lease { worker: Arc::from(it.worker), newest: seq.get() };
+        image.lease = (state == State::Leased).then(lease);
         if it.has_args {
             image.args_at = Some(seq.get());
         }
@@ -337,6 +372,45 @@ impl Jobs {
                 self.set_queue(queue, control, rate.after(next, time));
             }
         }
+    }
+
+    /// Has a standing order be as `after` says, or not be.
+    pub(crate) fn set_order(&mut self, kind: OrderKind, name: &str, after: Option<Arc<Order>>) {
+        let before = self.orders.set(kind, name, after);
+        if self.records {
+            self.undo.push(Undo::Order(kind, Box::from(name), before));
+        }
+    }
+
+    /// A standing order made a job: what it is for is settled.
+    fn made_by(&mut self, origin: Origin<'_>, job: JobId) {
+        let (kind, name, settled) = match origin {
+            Origin::Schedule { name, slot } => (OrderKind::Schedule, name, slot.micros()),
+            Origin::Trigger { name, event, .. } => (OrderKind::Trigger, name, event.get()),
+        };
+        let Some(order) = self.orders.get(kind, name) else { return };
+        let settled = settled.max(order.settled);
+        let made = order.made.saturating_add(1);
+        let order = Order { settled, made, last: Some(job), ..(**order).clone() };
+        self.set_order(kind, name, Some(Arc::new(order)));
+    }
+
+    /// A job stays as it is, and what was told of it is elsewhere now.
+    pub(crate) fn carried(&mut self, seq: Seq, job: JobId) {
+        let id = job.get();
+        let Some(mut image) = self.image(id) else { return };
+        image.args_at = Some(seq.get());
+        match &mut image.lease {
+            Some(lease) => lease.newest = seq.get(),
+            None => image.job.last = seq.get(),
+        }
+        self.set(id, Some(&image));
+    }
+
+    /// The newest record of a job.
+    pub(crate) fn newest(&self, job: &Job) -> Seq {
+        let lease = (job.state == State::Leased).then(|| self.leases.get(&job.id)).flatten();
+        Seq::new(lease.map_or(job.last, |lease| lease.newest))
     }
 
     pub(crate) fn plan_number(&mut self, plan: &Plan) -> u32 {

@@ -90,6 +90,18 @@ impl Log {
     /// # Errors
     /// As [`open`](Self::open), and when an option cannot be.
     pub fn open_with(environment: Environment, options: Options) -> Result<Self, OpenError> {
+        Self::open_holding(environment, options).map(|(log, _hold)| log)
+    }
+
+    /// As [`open_with`](Self::open_with), with a hold on all that is there: a start may find a segment that is full, and
+    /// retention goes on with it, before anybody else could say what they need.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with).
+    pub fn open_holding(
+        environment: Environment,
+        options: Options,
+    ) -> Result<(Self, Hold), OpenError> {
         options.check()?;
         let recovered = recover(&environment, &options)?;
         let superblock = recovered.superblock;
@@ -130,6 +142,10 @@ impl Log {
             environment,
             options,
         });
+        let hold = shared.hold(shared.first()).map_err(|error| OpenError::Io {
+            action: "hold what is there".to_owned(),
+            source: std::io::Error::other(error),
+        })?;
         let threads = start_threads(&shared)?;
         let owner = Owner {
             shared,
@@ -141,7 +157,7 @@ impl Log {
         if log.shared().options.drive == Drive::Callers {
             log.shared().run_upkeep();
         }
-        Ok(log)
+        Ok((log, hold))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Opened> {
@@ -276,6 +292,19 @@ impl Log {
         let removed = self.shared().enforce_retention();
         self.after_removal();
         removed
+    }
+
+    /// Bytes that a batch may have, as its records are stored, with what it reserves for those that are made.
+    #[must_use]
+    pub fn batch_bytes_max(&self) -> usize {
+        self.shared().intake.batch_bytes_max()
+    }
+
+    /// The record from which on the policy keeps now, if nothing is held. What is before it goes as soon as nobody
+    /// holds it, or those who do are over the budget.
+    #[must_use]
+    pub fn due(&self) -> Seq {
+        self.shared().due()
     }
 
     /// Uses the files of removed segments again, if the callers do that, and wakes who waits if it failed.

@@ -21,7 +21,7 @@ use crate::position::{Epoch, Seq};
 use crate::record::Urgency;
 use crate::retention::{Hold, Holds, Plan, Span, count_before, plan};
 use crate::ring::Ring;
-use crate::segment::Segments;
+use crate::segment::{Segment, Segments};
 use crate::storage::FolderLock;
 use crate::superblock::Superblock;
 use crate::sync::{Mutex, MutexGuard, TryLockError, lock};
@@ -294,6 +294,14 @@ impl Opened {
         })
     }
 
+    /// The record up to which the policy removes, whatever is held.
+    pub(crate) fn due(&self) -> Seq {
+        let (sealed, open_bytes) = spans(&self.segments.all());
+        let now = self.environment.clock.now();
+        let Plan { remove, .. } = plan(&self.options.retention, &sealed, open_bytes, now, None);
+        remove.checked_sub(1).map_or(self.first(), |last| sealed[last].end)
+    }
+
     /// Removes whole segments with only records before `before` that nobody holds.
     pub(crate) fn trim(&self, before: Seq) -> Result<u64, UpkeepError> {
         self.remove_segments(|sealed, _| {
@@ -321,12 +329,7 @@ impl Opened {
         }
         let Some(mut superblock) = self.folder() else { return Err(UpkeepError::Closed) };
         let segments = self.segments.all();
-        let span = |segment: &Arc<crate::segment::Segment>| {
-            let end = segment.end()?;
-            Some(Span { end: end.tip.next_seq, time: end.time, bytes: segment.committed() })
-        };
-        let sealed: Vec<Span> = segments.iter().map_while(span).collect();
-        let open_bytes = segments.get(sealed.len()).map_or(0, |open| open.committed());
+        let (sealed, open_bytes) = spans(&segments);
         let chosen = choose(&sealed, open_bytes);
         let before = superblock.start.next_seq;
         if chosen.remove > 0 {
@@ -350,4 +353,15 @@ impl Opened {
         }
         Ok(first.get() - before.get())
     }
+}
+
+/// The sealed segments, and the bytes of the one being filled.
+fn spans(segments: &[Arc<Segment>]) -> (Vec<Span>, u64) {
+    let span = |segment: &Arc<Segment>| {
+        let end = segment.end()?;
+        Some(Span { end: end.tip.next_seq, time: end.time, bytes: segment.committed() })
+    };
+    let sealed: Vec<Span> = segments.iter().map_while(span).collect();
+    let open_bytes = segments.get(sealed.len()).map_or(0, |open| open.committed());
+    (sealed, open_bytes)
 }

@@ -3,18 +3,7 @@
 use std::str::FromStr;
 
 use arrw::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
-
-/// A time as RFC 3339 in UTC with microseconds, such as `2026-01-31T23:59:59.000001Z`. After the year 9999, which
-/// RFC 3339 does not know, its last microsecond.
-#[must_use]
-pub fn rfc3339(time: Timestamp) -> String {
-    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
-    // As microseconds it would not take those of its last second.
-    let nanos = i128::from(time.micros()) * 1_000;
-    let time = jiff::Timestamp::from_nanosecond(nanos).unwrap_or(jiff::Timestamp::MAX);
-    PRINTER.timestamp_to_string(&time)
-}
+pub use arrw::rfc3339;
 
 /// The time that RFC 3339 writes so, with an offset or `Z`; `None` when it is none, or before 1970.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrw::{Filter, History, HistoryQuery, Order, Position, Topic, TopicRetention};
+use arrw::{Encoder, Filter, History, HistoryQuery, Order, Position, Topic, TopicRetention};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::consumers::blocking;
-use crate::events::Encoder;
+
 use crate::json;
 use crate::keys::Grant;
 use crate::limits::PAGE_BYTES_MAX;

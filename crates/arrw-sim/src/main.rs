@@ -7,6 +7,7 @@ use arrw_sim::crash;
 use arrw_sim::damage::{self, DamagePlan};
 use arrw_sim::faults::{self, FaultsPlan};
 use arrw_sim::fixture::{self, FIXTURES};
+use arrw_sim::work::{self, WorkPlan};
 use arrw_sim::workload::{self, Place};
 use clap::{Parser, Subcommand};
 
@@ -62,6 +63,18 @@ enum Proof {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Workers that die, stall, come back and call twice, over crashes at any write.
+    Work {
+        /// Histories, each of another seed.
+        #[arg(long, default_value_t = 50_000)]
+        seeds: u64,
+        /// Steps of a life; a history has three.
+        #[arg(long, default_value_t = 80)]
+        steps: u64,
+        /// First seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Writes the logs that are kept as fixtures of the format.
     Fixture {
         /// The folder of this format's fixtures.
@@ -90,6 +103,10 @@ fn main() -> ExitCode {
         Proof::Faults { seed } => {
             let report = faults::run(FaultsPlan { seed, ..FaultsPlan::default() });
             report.verdict().map(|()| report.to_string()).map_err(|why| format!("{why}\n{report}"))
+        }
+        Proof::Work { seeds, steps, seed } => {
+            let plan = WorkPlan { seed, histories: seeds, steps, ..WorkPlan::default() };
+            work::run(plan).and_then(|report| report.verdict().map(|()| report.to_string()))
         }
         Proof::Fixture { folder } => {
             let written = fixture::write_all(&folder).map_err(|error| error.to_string());

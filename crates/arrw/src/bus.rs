@@ -36,6 +36,7 @@ impl Bus {
     /// When the event cannot be as it is.
     pub fn publish(&self, event: NewEvent<'_>) -> Result<Publish, PublishError> {
         if event.is_volatile() {
+            refuse_ours(&event)?;
             let time = self.shared.environment.clock.now();
             let seq = self.shared.tail.publish(&event, time)?;
             let epoch = self.shared.tail.epoch();
@@ -377,6 +378,16 @@ pub(crate) fn records_of(events: &[NewEvent<'_>]) -> Result<(Batch, Option<IdAsk
     let ids = events.iter().zip(&batch).filter_map(|(event, record)| IdAsk::of(event, &record));
     let ids = IdAsks::new(ids);
     Ok((batch, Some(ids)))
+}
+
+/// The topics on which jobs tell how far they are are not the user's to write.
+fn refuse_ours(event: &NewEvent<'_>) -> Result<(), EventError> {
+    const FIRST: &str = "~.jobs";
+    let is_ours = |rest: &str| rest.is_empty() || rest.starts_with('.');
+    match event.topic.strip_prefix(FIRST).is_some_and(is_ours) {
+        false => Ok(()),
+        true => Err(EventError::Reserved { topic: event.topic.to_owned(), first: FIRST }),
+    }
 }
 
 pub(crate) fn refuse_volatile(events: &[NewEvent<'_>]) -> Result<(), PublishError> {

@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 
 use arrw_bus::{Dispatch, Rules, Tail, limits::TAIL_BYTES_DEFAULT};
 use arrw_log::{
     BackupReport, Environment, Epoch, FileStorage, Hold, Log, MemoryStorage, OpenError, OpenReport,
-    Position, RestoreError, Seq, UpkeepError,
+    Position, RestoreError, Seq, Timestamp, UpkeepError,
 };
 
 use crate::batch::Batch;
 use crate::bus::Bus;
 use crate::jobs::memory::Saver;
 use crate::jobs::rules::Core;
-use crate::jobs::{Jobbing, Jobs};
-use crate::memory::{Alarm, Alarms, Due, Shadow};
+use crate::jobs::{self, Jobbing, Jobs};
+use crate::memory::{Alarm, Alarms, Due, Savers, Shadow};
 use crate::pump::Pump;
 use crate::retention::Keeper;
+use crate::upkeep::Upkeep;
 use crate::views::Views;
 
 /// Settings of a database.
@@ -56,8 +56,7 @@ pub(crate) struct Shared {
     holds: Mutex<BTreeMap<String, Hold>>,
     pub(crate) alarms: Alarms,
     pub(crate) jobs: Jobbing,
-    due: Arc<Due>,
-    saver: Mutex<Option<JoinHandle<()>>>,
+    upkeep: Upkeep,
     /// Kept by the log's waker as well; here so that it lives as long as the log.
     _pump: Arc<Pump>,
 }
@@ -86,8 +85,9 @@ impl Db {
     /// # Errors
     /// As [`open`](Self::open), and when an option cannot be.
     pub fn open_with(environment: Environment, options: Options) -> Result<Self, OpenError> {
-        let segment_bytes = options.log.segment_bytes;
-        let log = Log::open_with(environment.clone(), options.log)?;
+        let (segment_bytes, drive) = (options.log.segment_bytes, options.log.drive);
+        // Until all views hold what they need.
+        let (log, _hold) = Log::open_holding(environment.clone(), options.log)?;
         let draw = || environment.entropy.draw();
         let shadow = Shadow::open(&log)?;
         let (jobs_saver, jobs) = Saver::open(&log, shadow.alarms())?;
@@ -106,11 +106,14 @@ impl Db {
         let due = Arc::new(Due::every(segment_bytes));
         let pump = Pump::start(Arc::clone(&dispatch), Arc::clone(&due), reader);
         let alarms = shadow.alarms();
-        let jobs =
-            Jobbing::start(Arc::clone(&core), &log, &environment.clock).map_err(|source| {
-                OpenError::Io { action: "start the thread `arrw-jobs`".to_owned(), source }
-            })?;
-        let saver = start_saver(&due, (shadow, jobs_saver, core), &keeper)?;
+        let of_jobs = jobs::upkeep(&core, &log, &environment.clock, &dispatch);
+        let savers = Savers::new(shadow, jobs_saver, Arc::clone(&core));
+        let upkeep = Upkeep::start(drive, &due, of_jobs, (savers, keeper.clone()));
+        let upkeep = upkeep.map_err(|source| {
+            core.close();
+            due.close();
+            OpenError::Io { action: "start a thread".to_owned(), source }
+        })?;
         let shared = Shared {
             log,
             environment,
@@ -119,9 +122,8 @@ impl Db {
             keeper,
             holds: Mutex::new(BTreeMap::new()),
             alarms,
-            jobs,
-            due,
-            saver: Mutex::new(Some(saver)),
+            jobs: Jobbing::new(core),
+            upkeep,
             _pump: pump,
         };
         shared.hold_for_all()?;
@@ -132,6 +134,12 @@ impl Db {
     #[must_use]
     pub fn bus(&self) -> Bus {
         Bus::new(Arc::clone(&self.shared))
+    }
+
+    /// The time on the database's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.environment.clock.now()
     }
 
     /// The job queue.
@@ -212,6 +220,13 @@ impl Db {
         arrw_log::restore(&backup, &environment_in(folder.as_ref())?)
     }
 
+    /// Does what is due now: jobs that became ready are handed out, attempts that took too long and workers that were not
+    /// heard of are ended, slots and events get their jobs, checkpoints are saved. Only for a database whose log is
+    /// driven by its callers ([`Drive::Callers`](arrw_log::Drive)): any other does it by itself.
+    pub fn upkeep(&self) {
+        self.shared.upkeep.run();
+    }
+
     /// Closes the database: commits what was let in, and ends the subscriptions behind it. Other handles are
     /// closed with it.
     ///
@@ -231,29 +246,10 @@ fn environment_in(folder: &Path) -> Result<Environment, OpenError> {
     Ok(Environment::with_storage(Arc::new(storage)))
 }
 
-/// Saves checkpoints and keeps topics to their retention, on a thread of its own.
-fn start_saver(
-    due: &Arc<Due>,
-    savers: (Shadow, Saver, Arc<Core>),
-    keeper: &Keeper,
-) -> Result<JoinHandle<()>, OpenError> {
-    let (due, keeper) = (Arc::clone(due), keeper.clone());
-    let name = "arrw-checkpoint";
-    let save = move || due.save_until_closed(savers, &keeper);
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(save)
-        .map_err(|source| OpenError::Io { action: format!("start the thread `{name}`"), source })
-}
-
 impl Shared {
     fn close(&self) -> Result<(), UpkeepError> {
-        self.jobs.close();
-        self.due.close();
-        let saver = self.saver.lock().expect("no holder of this lock panics").take();
-        if let Some(saver) = saver {
-            saver.join().expect("saving a checkpoint does not panic");
-        }
+        self.jobs.core.close();
+        self.upkeep.close();
         let closed = self.log.close();
         self.tail.close();
         closed

@@ -27,16 +27,19 @@ mod bus;
 mod consumer;
 mod db;
 mod error;
+mod event_json;
 mod events;
 mod history;
 mod jobs;
 mod memory;
 mod parker;
+mod planted;
 mod publish;
 mod pump;
 mod retention;
 mod stats;
 mod subscription;
+mod upkeep;
 mod views;
 
 pub use arrw_bus::{
@@ -56,20 +59,23 @@ pub use arrw_log::fuzz;
 pub use arrw_log::planted_bug;
 
 pub use arrw_jobs::{
-    Backoff, Claim, Command, Control, ControlChange, Cursor, Detail, Done, Finish, JobError, JobId,
-    JobStatus, Keep, NewJob, OnDuplicate, Outcome as JobOutcome, Plan, Priority, QueueStatus, Rate,
-    Refused, State as JobState, Token, Unique, UniqueBy, limits as job_limits,
+    Backoff, Claim, Command, Control, ControlChange, Cron, CronError, Cursor, Detail, Done, Finish,
+    Interval, IntervalError, JobError, JobId, JobStatus, Keep, Misfire, NewJob, NewOrder,
+    OnDuplicate, Order as StandingOrder, OrderChange, OrderKind, Outcome as JobOutcome, Plan,
+    Priority, QueueStatus, Rate, Refused, Rule as OrderRule, Schedule, State as JobState, Token,
+    Unique, UniqueBy, Zone, ZoneError, limits as job_limits, rfc3339,
 };
 pub use batch::{Batch, Commit, Committed};
 pub use bus::Bus;
 pub use consumer::{Acknowledge, Consumer, ConsumerStatus, check_consumer_name};
 pub use db::{Db, Options};
 pub use error::{ConsumerError, PublishError, SubscribeError, SubscriptionError};
+pub use event_json::Encoder;
 pub use events::{Events, Iter, SharedKey};
 pub use history::{HISTORY_LIMIT_MAX, History, HistoryError, HistoryQuery, Order, Topic};
 pub use jobs::{
-    Answers as JobAnswers, ClaimError, Claiming, Enqueued, Enqueuing, Job, Jobs, JobsError,
-    Payload, Running, limits as jobs_limits,
+    Answers as JobAnswers, ClaimError, Claiming, Enqueued, Enqueuing, Job, JobHistory, Jobs,
+    JobsError, Payload, Progress, Running, Transition, limits as jobs_limits,
 };
 pub use memory::Alarm;
 pub use publish::{Publish, Published};

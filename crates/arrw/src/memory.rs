@@ -135,6 +135,36 @@ pub(crate) fn read_to(
     Ok(())
 }
 
+/// What saves the checkpoints of all views.
+#[derive(Debug)]
+pub(crate) struct Savers {
+    shadow: Shadow,
+    jobs: Saver,
+    core: Arc<Core>,
+    rounds: u32,
+}
+
+impl Savers {
+    pub(crate) fn new(shadow: Shadow, jobs: Saver, core: Arc<Core>) -> Self {
+        Self { shadow, jobs, core, rounds: 0 }
+    }
+
+    /// Saves what is to be saved this time, and keeps topics to their retention; when closing, all of it.
+    pub(crate) fn save(&mut self, keeper: &Keeper, closing: bool) {
+        self.shadow.save(&keeper.log, &keeper.committed);
+        self.rounds = self.rounds.wrapping_add(1);
+        if closing || self.rounds.is_multiple_of(JOBS_SAVED_EVERY) {
+            self.jobs.save(&keeper.log, &self.core);
+        }
+        self.core.bell.ring();
+        keeper.floors.forget(keeper.log.first());
+        if !closing {
+            // What fails now is tried again with the next one, and told to whoever calls it by hand.
+            let _failed = keeper.enforce();
+        }
+    }
+}
+
 /// When to save the next checkpoint.
 #[derive(Debug)]
 pub(crate) struct Due {
@@ -166,6 +196,16 @@ impl Due {
         }
     }
 
+    /// True when one is due; the next one is due later then.
+    pub(crate) fn take(&self) -> bool {
+        let mut state = self.lock();
+        let is_due = self.every_bytes <= state.bytes;
+        if is_due {
+            state.bytes = 0;
+        }
+        is_due
+    }
+
     /// Has the last one saved.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
@@ -173,12 +213,7 @@ impl Due {
     }
 
     /// Saves checkpoints and keeps topics to their retention, as a thread of its own, until it is closed.
-    pub(crate) fn save_until_closed(
-        &self,
-        (mut shadow, mut jobs, core): (Shadow, Saver, Arc<Core>),
-        keeper: &Keeper,
-    ) {
-        let mut rounds = 0_u32;
+    pub(crate) fn save_until_closed(&self, savers: &mut Savers, keeper: &Keeper) {
         loop {
             let mut state = self.lock();
             while state.bytes < self.every_bytes && !state.closing {
@@ -187,17 +222,10 @@ impl Due {
             state.bytes = 0;
             let closing = state.closing;
             drop(state);
-            shadow.save(&keeper.log, &keeper.committed);
-            rounds += 1;
-            if closing || rounds.is_multiple_of(JOBS_SAVED_EVERY) {
-                jobs.save(&keeper.log, &core);
-            }
-            keeper.floors.forget(keeper.log.first());
+            savers.save(keeper, closing);
             if closing {
                 return;
             }
-            // What fails now is tried again with the next one, and told to whoever calls it by hand.
-            let _failed = keeper.enforce();
         }
     }
 

@@ -1,12 +1,12 @@
 //! What the log keeps of a change of a job, and of how a queue is run, as bytes.
 
-use arrw_log::Timestamp;
+use arrw_log::{Seq, Timestamp};
 
 use super::{Outcome, Target};
 use crate::backoff::Backoff;
 use crate::codec::Out;
 use crate::control::{Control, Keep, Rate};
-use crate::event::{Changed, Enqueued, Event, IdOf};
+use crate::event::{Changed, Enqueued, Event, IdOf, Origin, encode_carried};
 use crate::job::{JobId, Plan, Priority, Unique};
 use crate::limits::{ATTEMPTS_MAX, BACKOFF_STEPS_MAX};
 
@@ -33,6 +33,8 @@ pub(super) fn facts() -> Vec<Event<'static>> {
     let enqueued = backoffs.into_iter().enumerate().map(|(at, backoff)| {
         let until = Timestamp::from_micros(1 << 50);
         let states = Unique::UNFINISHED;
+        let by_schedule = Origin::Schedule { name: "nightly", slot: until };
+        let by_trigger = Origin::Trigger { name: "sent", event: Seq::new(7), depth: 2 };
         Event::Enqueued(Enqueued {
             kind: "mail.send",
             priority: Priority::ALL[at],
@@ -40,6 +42,7 @@ pub(super) fn facts() -> Vec<Event<'static>> {
             plan: Plan { max_attempts: 3, timeout_ms: 500, backoff },
             unique: (at != 1).then_some(Unique { key: [7; 16], until, states }),
             id: (at != 0).then_some(IdOf { key: [9; 16], body: u64::MAX }),
+            origin: [None, Some(by_schedule), Some(by_trigger)][at],
         })
     });
     let changed = |worker, is_cancelling| {
@@ -50,9 +53,13 @@ pub(super) fn facts() -> Vec<Event<'static>> {
             worker,
             is_cancelling,
             has_args: worker.is_empty(),
+            before: Seq::new(7),
+            depth: 1,
         })
     };
-    enqueued.chain([changed("w-1", false), changed("w-1", true), changed("", false)]).collect()
+    let carried = Event::Carried(JobId::from_number(1));
+    let changes = [changed("w-1", false), changed("w-1", true), changed("", false), carried];
+    enqueued.chain(changes).collect()
 }
 
 pub(super) fn controls() -> [Control; 2] {
@@ -69,6 +76,11 @@ pub(super) fn encode(event: &Event<'_>) -> Vec<u8> {
         Event::Changed(it) => {
             let mut out = Out::default();
             it.encode(&mut out);
+            out.0
+        }
+        Event::Carried(job) => {
+            let mut out = Out::default();
+            encode_carried(*job, &mut out);
             out.0
         }
     }
@@ -92,6 +104,7 @@ fn fact(input: &[u8]) -> Outcome {
             Outcome::accepted(&[steps, kind.len(), ways[0], ways[1]])
         }
         Event::Changed(it) => Outcome::accepted(&[it.worker.len(), usize::from(it.attempt), 9]),
+        Event::Carried(_) => Outcome::accepted(&[8]),
     }
 }
 

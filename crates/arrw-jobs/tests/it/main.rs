@@ -6,6 +6,7 @@ mod model;
 mod oracle;
 mod refusals;
 mod restarts;
+mod standing;
 mod tables;
 
 use arrw_jobs::{Cron, Schedule, Zone};

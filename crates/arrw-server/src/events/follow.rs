@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use arrw::{Events, Policy, Position, Seq, Start, Subscription, SubscriptionError};
+use arrw::{Encoder, Events, Policy, Position, Seq, Start, Subscription, SubscriptionError};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -19,7 +19,6 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::outgoing::Encoder;
 use super::sharing::{Chunk, Member};
 use crate::app::App;
 use crate::keys::Grant;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use arrw::{CONTENT_TYPE_DEFAULT, Db, Environment, Event, MemoryStorage, NewEvent, Start};
+use arrw::{CONTENT_TYPE_DEFAULT, Db, Encoder, Environment, Event, MemoryStorage, NewEvent, Start};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -13,7 +13,6 @@ use super::cloud;
 use super::follow::last_event_id;
 use super::incoming::{Incoming, elements};
 use super::lines::Lines;
-use super::outgoing::Encoder;
 use super::taking::is_trace;
 use crate::fuzz::{Input, Outcome, Target, refused, seeds, text_of};
 use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, EVENT_HEADERS_MAX};

@@ -6,7 +6,6 @@ mod follow;
 pub(crate) mod fuzz;
 mod incoming;
 pub(crate) mod lines;
-mod outgoing;
 pub(crate) mod page;
 mod publish;
 mod refusal;
@@ -15,7 +14,6 @@ mod taking;
 
 pub(crate) use follow::stream;
 pub(crate) use incoming::Incoming;
-pub(crate) use outgoing::Encoder;
 pub(crate) use page::list;
 pub(crate) use publish::{Tally, publish};
 pub(crate) use sharing::Sharing;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrw::{Events, Policy, Position, Seq, Start, Subscription, SubscriptionError};
+use arrw::{Encoder, Events, Policy, Position, Seq, Start, Subscription, SubscriptionError};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -12,7 +12,6 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::cloud;
-use super::outgoing::Encoder;
 use crate::app::App;
 use crate::keys::Grant;
 use crate::limits::PAGE_BYTES_MAX;

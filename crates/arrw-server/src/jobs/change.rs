@@ -72,7 +72,7 @@ async fn one(app: &App, grant: &Grant, action: Action, job: &str) -> Result<Resp
     let done = done.map_err(|error| app.refuse(&error))?;
     let state = done.into_iter().find_map(|done| match done {
         Ok(Done::Job { state, .. }) => Some(state),
-        Ok(Done::Enqueued { .. } | Done::Queue) | Err(_) => None,
+        Ok(Done::Enqueued { .. } | Done::Queue | Done::Order) | Err(_) => None,
     });
     let state = state.map_or("forgotten", JobState::name);
     // A leased job is cancelled when its worker lets go of it.

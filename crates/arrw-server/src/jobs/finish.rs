@@ -310,7 +310,7 @@ async fn run(
 fn state_of(answer: Result<Done, Refused>) -> Result<JobState, Problem> {
     match answer {
         Ok(Done::Job { state, .. }) => Ok(state),
-        Ok(Done::Enqueued { .. } | Done::Queue) => {
+        Ok(Done::Enqueued { .. } | Done::Queue | Done::Order) => {
             Err(Problem::new(Code::Internal, "something else was done").hint("please report it"))
         }
         Err(refused) => Err(Problem::from(&refused)),

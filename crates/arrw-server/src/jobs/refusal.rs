@@ -28,7 +28,7 @@ impl From<&Refused> for Problem {
             Refused::IdConflict { .. } => Self::new(Code::JobIdConflict, detail),
             Refused::TooMany { .. } => Self::new(Code::TooManyJobs, detail),
             Refused::Invalid(error) => error.into(),
-            Refused::Record(_) | _ => Self::new(Code::Job, detail),
+            Refused::NoOrder { .. } | Refused::Record(_) | _ => Self::new(Code::Job, detail),
         }
     }
 }
@@ -40,6 +40,7 @@ impl From<&JobsError> for Problem {
             JobsError::TooMany { .. } => Self::new(Code::TooLarge, error.to_string()),
             JobsError::Refused { refused, .. } => refused.into(),
             JobsError::Append(error) => error.into(),
+            JobsError::Filter(_) => Self::new(Code::Filter, error.to_string()),
             _ => Self::new(Code::Internal, error.to_string()).hint("please report it"),
         }
     }

@@ -15,3 +15,4 @@ mod machine;
 mod made;
 mod model;
 mod repair_cut_off;
+mod work;

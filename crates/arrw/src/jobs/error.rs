@@ -1,5 +1,6 @@
 //! What can go wrong with jobs.
 
+use arrw_bus::FilterError;
 use arrw_jobs::{JobError, Refused};
 use arrw_log::{AppendError, Outcome, ReadError};
 
@@ -20,6 +21,9 @@ pub enum JobsError {
     /// Something else cannot be as it is. Nothing was done.
     #[error(transparent)]
     Wrong(#[from] JobError),
+    /// The filter of a trigger is none. Nothing was done.
+    #[error(transparent)]
+    Filter(FilterError),
     /// There are too many commands in one call. Nothing was done.
     #[error("the call has {actual} commands; at most {max} are done together")]
     TooMany {
@@ -47,9 +51,11 @@ impl JobsError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Append(error) => error.outcome(),
-            Self::Job { .. } | Self::Wrong(_) | Self::TooMany { .. } | Self::Refused { .. } => {
-                Outcome::Rejected
-            }
+            Self::Job { .. }
+            | Self::Wrong(_)
+            | Self::Filter(_)
+            | Self::TooMany { .. }
+            | Self::Refused { .. } => Outcome::Rejected,
         }
     }
 }

@@ -3,11 +3,14 @@
 //! As with the bus, the next checkpoint is made by reading on from the one before, never from the live state, and saved
 //! only if both have one digest. The copy is in memory only meanwhile.
 
-use arrw_jobs::{Jobs, State};
+use arrw_jobs::Jobs;
 use arrw_log::{Checkpoint, Hold, Log, OpenError, Seq, Start};
 
-use crate::jobs::rules::Core;
+use crate::jobs::carrying::carry;
+use crate::jobs::limits::CARRIED_MAX;
+use crate::jobs::rules::{Core, is_needed};
 use crate::memory::{Alarm, Alarms, read_to};
+use crate::planted::{Bug, is_planted};
 
 /// Name of the checkpoint's file.
 const NAME: &str = "jobs";
@@ -39,10 +42,21 @@ impl Saver {
         Ok((saver, jobs))
     }
 
+    /// Carries forward what the policy is about to remove, and lets go of it then.
+    fn carry(&self, log: &Log, live: &Core, jobs: &Jobs) {
+        let floor = log.due();
+        let old = jobs.with_args_before(floor, is_needed, CARRIED_MAX);
+        let is_all = old.len() < CARRIED_MAX;
+        let is_carried = !old.is_empty() && carry(log, live, &old, floor) && is_all;
+        if is_carried || is_planted(Bug::TrimArgs) {
+            self.args.advance(floor);
+        }
+    }
+
     /// Lets go of history that neither the next checkpoint nor a live job needs.
     fn release(&self, jobs: &Jobs) {
         let Some(saved) = self.saved else { return };
-        let needed = jobs.oldest_args(|state| !state.is_final() || state == State::Dead);
+        let needed = jobs.oldest_args(is_needed);
         self.hold.advance(saved.next());
         self.args.advance(needed.unwrap_or(saved.next()));
     }
@@ -68,6 +82,7 @@ impl Saver {
         if log.save_checkpoint(NAME, &checkpoint).is_ok() {
             self.saved = Some(seq);
             self.release(&jobs);
+            self.carry(log, live, &jobs);
         }
     }
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 use arrw_jobs::{Command, Detail, Finish, JobId, Outcome, Token};
 use arrw_log::{Batch, Clock, Log, Timestamp, Urgency};
 
-use crate::jobs::limits::{FINISHED_AT_ONCE, LEASE_MS_DEFAULT, LOOK_MS_MAX};
+use crate::jobs::asking;
+use crate::jobs::limits::{FIRED_AT_ONCE, LEASE_MS_DEFAULT, LOOK_MS_MAX};
 use crate::jobs::rules::{Core, JobAsk, State};
 
 const UNPOISONED: &str = "no holder of this lock panics";
@@ -26,6 +27,9 @@ pub(crate) struct Minder {
     clock: Arc<dyn Clock>,
     /// When attempts are over, and what proves their leases.
     timeouts: BTreeMap<(u64, JobId), Token>,
+    /// Leases that are over and that the log would not end, and when it is asked again.
+    unended: Vec<Command>,
+    try_again: Option<u64>,
 }
 
 /// A worker that is known.
@@ -33,6 +37,8 @@ pub(crate) struct Minder {
 pub(crate) struct Worker {
     /// In microseconds: its leases are lost if it is not heard of before.
     pub(crate) until: u64,
+    /// For how long it may be silent.
+    lease_ms: u64,
 }
 
 impl State {
@@ -41,11 +47,17 @@ impl State {
         let until = now.micros().saturating_add(lease_ms.saturating_mul(1_000));
         self.must_look |= self.planned.is_none_or(|planned| until < planned.micros());
         match self.workers.get_mut(name) {
-            Some(worker) => worker.until = until.max(worker.until),
+            Some(worker) => *worker = Worker { until: until.max(worker.until), lease_ms },
             None => {
-                self.workers.insert(Arc::from(name), Worker { until });
+                self.workers.insert(Arc::from(name), Worker { until, lease_ms });
             }
         }
+    }
+
+    /// A worker was heard of that said before for how long it may be silent.
+    pub(crate) fn heard_again(&mut self, name: &str, now: Timestamp) {
+        let lease_ms = self.workers.get(name).map_or(LEASE_MS_DEFAULT, |worker| worker.lease_ms);
+        self.heard_of(name, now, lease_ms);
     }
 }
 
@@ -68,7 +80,7 @@ impl Minder {
             }
         }
         drop(state);
-        Self { log, core, clock, timeouts }
+        Self { log, core, clock, timeouts, unended: Vec::new(), try_again: None }
     }
 
     /// Minds the time until the jobs are closed, as a thread of its own.
@@ -115,13 +127,14 @@ impl Minder {
     fn next(&self, state: &State) -> Option<Timestamp> {
         let timeout = self.timeouts.keys().next().map(|(at, _)| *at);
         let lost = state.workers.values().map(|worker| worker.until).min();
-        [timeout, lost].into_iter().flatten().min().map(Timestamp::from_micros)
+        [timeout, lost, self.try_again].into_iter().flatten().min().map(Timestamp::from_micros)
     }
 
     /// Does all that is due now.
     pub(crate) fn mind(&mut self) {
         let now = self.clock.now();
-        let mut ended = Vec::new();
+        let is_again = self.try_again.is_none_or(|at| at <= now.micros());
+        let mut ended = if is_again { std::mem::take(&mut self.unended) } else { Vec::new() };
         let mut state = self.core.lock();
         for lease in std::mem::take(&mut state.abandoned) {
             ended.push(finish(lease.job, lease.token, Outcome::Release, Detail::default()));
@@ -164,22 +177,38 @@ impl Minder {
             );
         }
         let is_due = state.next_due().is_some_and(|due| due <= now);
+        let fires = match state.fire_after <= now {
+            true => state.jobs.due_slots(now, FIRED_AT_ONCE),
+            false => Vec::new(),
+        };
         drop(state);
-        let mut ended = ended.into_iter().peekable();
-        if is_due && ended.peek().is_none() {
-            self.ask(JobAsk::tick(), 0);
+        self.fire(fires, now);
+        if is_due && ended.is_empty() {
+            self.tick();
         }
-        while ended.peek().is_some() {
-            let commands: Vec<Command> = ended.by_ref().take(FINISHED_AT_ONCE).collect();
-            let bytes = commands.iter().map(Command::bytes_max).sum();
-            self.ask(JobAsk::new(commands, true), bytes);
+        self.end(ended, now);
+    }
+
+    /// Gives slots that have come their jobs. What is refused is tried again a little later.
+    fn fire(&self, fires: Vec<Command>, now: Timestamp) {
+        if !asking::ask(&self.log, fires, Urgency::Ordinary).is_done() {
+            self.core.lock().fire_after = Timestamp::from_micros(after(now, LOOK_MS_MAX));
         }
     }
 
-    /// Has it decided. What the log refuses now is due again at once, or the log has stopped.
-    fn ask(&self, ask: JobAsk, bytes: usize) {
-        let batch = Batch::new().reserving(bytes).with_urgency(Urgency::Reserved);
-        let _refused = self.log.append(batch.asking(Arc::new(ask))).wait();
+    /// Ends leases. What the log refuses is tried again a little later.
+    fn end(&mut self, ended: Vec<Command>, now: Timestamp) {
+        if ended.is_empty() {
+            return;
+        }
+        self.unended.extend(asking::ask(&self.log, ended, Urgency::Reserved).left);
+        self.try_again = (!self.unended.is_empty()).then(|| after(now, LOOK_MS_MAX));
+    }
+
+    /// Has there be a turn.
+    fn tick(&self) {
+        let batch = Batch::new().with_urgency(Urgency::Reserved);
+        let _refused = self.log.append(batch.asking(Arc::new(JobAsk::tick()))).wait();
     }
 }
 

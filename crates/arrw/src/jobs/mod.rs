@@ -3,8 +3,9 @@
 //! A claim that finds nothing waits in memory, with the writer. The turn that commits a job hands it out as well: from
 //! enqueue to worker is one commit.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use arrw_bus::Dispatch;
 use arrw_jobs::{
     Claim, Command, Cursor, Detail, Enqueue, Finish, JobId, JobStatus, NewJob, Outcome,
     QueueStatus, State, Token,
@@ -15,17 +16,25 @@ use crate::db::Shared;
 
 pub mod limits;
 
+mod asking;
+mod carrying;
 mod claiming;
 mod error;
+mod history;
 pub(crate) mod memory;
 pub(crate) mod minder;
+mod progress;
 mod records;
 pub(crate) mod rules;
 mod running;
 mod slot;
+mod standing;
+pub(crate) mod tripping;
 
 pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
+pub use history::{JobHistory, Transition};
+pub use progress::Progress;
 pub use records::Payload;
 pub(crate) use running::enqueued;
 pub use running::{Answers, Enqueued, Enqueuing, Running};
@@ -34,36 +43,31 @@ use minder::Minder;
 use records::Recent;
 use rules::{Core, JobAsk};
 use slot::Slot;
+use tripping::Follower;
 
 /// What the jobs of a database share.
 #[derive(Debug)]
 pub(crate) struct Jobbing {
     pub(crate) core: Arc<Core>,
     recent: Recent,
-    minder: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 impl Jobbing {
-    /// Has the time minded, on a thread of its own.
-    pub(crate) fn start(
-        core: Arc<Core>,
-        log: &Log,
-        clock: &Arc<dyn Clock>,
-    ) -> std::io::Result<Self> {
-        let minder = Minder::new(log.clone(), Arc::clone(&core), Arc::clone(clock));
-        let thread = std::thread::Builder::new().name("arrw-jobs".to_owned());
-        let thread = thread.spawn(move || minder.run())?;
-        Ok(Self { core, recent: Recent::default(), minder: Mutex::new(Some(thread)) })
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core, recent: Recent::default() }
     }
+}
 
-    /// Ends all who wait, and the thread.
-    pub(crate) fn close(&self) {
-        self.core.close();
-        let minder = self.minder.lock().expect("no holder of this lock panics").take();
-        if let Some(minder) = minder {
-            minder.join().expect("minding the time does not panic");
-        }
-    }
+/// Who minds the time of the jobs, and who follows events for triggers.
+pub(crate) fn upkeep(
+    core: &Arc<Core>,
+    log: &Log,
+    clock: &Arc<dyn Clock>,
+    dispatch: &Arc<Dispatch>,
+) -> (Minder, Follower) {
+    let minder = Minder::new(log.clone(), Arc::clone(core), Arc::clone(clock));
+    let follower = Follower::new(log.clone(), Arc::clone(core), Arc::clone(dispatch));
+    (minder, follower)
 }
 
 /// The job queue of a database. Clones are handles to the same one.
@@ -130,6 +134,10 @@ impl Jobs {
             | Command::Retry(_)
             | Command::Discard(_)
             | Command::Delete(_)
+            | Command::Carry(_)
+            | Command::Order { .. }
+            | Command::Fire { .. }
+            | Command::Trip(_)
             | Command::Queue { .. } => true,
         };
         let urgency = match commands.iter().all(finishes) {
@@ -238,6 +246,15 @@ impl Jobs {
     pub fn payload(&self, status: &JobStatus) -> Result<Option<Payload>, ReadError> {
         let recent = &self.shared.jobs.recent;
         Ok(records::payloads(&self.shared.log, recent, &[status.args_at])?.pop())
+    }
+
+    /// What happened to a job, the newest `limit` transitions of it, at most 4,000: its errors, its result, and where on the
+    /// bus each is told. Reads a record for each, from the disk when it is not in memory.
+    ///
+    /// # Errors
+    /// When the log cannot be read there.
+    pub fn history(&self, status: &JobStatus, limit: usize) -> Result<JobHistory, ReadError> {
+        history::read(&self.shared.log, &self.shared.jobs.recent, status, limit)
     }
 
     /// Queues behind the one of that name, by name, at most `limit`.

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 
-use arrw_log::{Frame, Log, ReadError, Seq, Start};
+use arrw_jobs::CARRIED;
+use arrw_log::{Frame, Log, ReadError, Record, Seq, Start};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -29,6 +30,13 @@ pub(crate) struct Members<'a> {
     pub(crate) id: Option<&'a str>,
 }
 
+/// What is in the JSON of a record that carries a job forward.
+#[derive(Debug, Deserialize)]
+struct Carried<'a> {
+    #[serde(borrow)]
+    job: &'a RawValue,
+}
+
 impl Payload {
     fn new(text: String) -> Self {
         let start = text.as_ptr().addr();
@@ -39,6 +47,22 @@ impl Payload {
         });
         let args = args.unwrap_or(0..0);
         Self { text, args }
+    }
+
+    /// What a record holds: of a job that was carried forward, what was in the record before.
+    fn of(record: &Record<'_>) -> Self {
+        let text = String::from_utf8_lossy(record.payload());
+        if record.kind() == CARRIED
+            && let Ok(carried) = serde_json::from_str::<Carried<'_>>(&text)
+        {
+            return Self::new(carried.job.get().to_owned());
+        }
+        Self::new(text.into_owned())
+    }
+
+    /// All of it, as JSON.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The args, as JSON.
@@ -80,7 +104,7 @@ pub(crate) struct Recent(Mutex<VecDeque<Frame>>);
 
 impl Recent {
     /// The frame that a record is in, from there on. Reads it when it is not one of the recent ones.
-    fn holding(&self, log: &Log, seq: Seq) -> Result<Frame, ReadError> {
+    pub(crate) fn holding(&self, log: &Log, seq: Seq) -> Result<Frame, ReadError> {
         let mut recent = self.lock();
         let is_in = |frame: &&Frame| frame.first() <= seq && seq <= frame.last();
         let known = recent.iter().find(is_in).cloned();
@@ -127,8 +151,7 @@ pub(crate) fn payloads(
                 break;
             }
             while let Some((_, place)) = wanted.next_if(|(seq, _)| *seq == record.seq()) {
-                let text = String::from_utf8_lossy(record.payload()).into_owned();
-                found.push((place, Payload::new(text)));
+                found.push((place, Payload::of(&record)));
             }
         }
     }

@@ -9,7 +9,9 @@ use arrw_jobs::{Command, Done, Jobs, LEASE_BYTES_MAX, Leased, Refused, Turn};
 use arrw_log::{Batch, Decision, Place, Settled, Timestamp};
 
 use crate::jobs::minder::Worker;
+use crate::jobs::progress::Progresses;
 use crate::jobs::slot::{Slot, Stage};
+use crate::jobs::tripping::Bell;
 
 /// What a batch asks the jobs.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub(crate) struct Core {
     state: Mutex<State>,
     /// Notified when something is due sooner than whoever waits for it knows.
     pub(crate) sooner: Condvar,
+    /// Rung when triggers changed.
+    pub(crate) bell: Arc<Bell>,
 }
 
 #[derive(Debug)]
@@ -73,6 +77,12 @@ pub(crate) struct State {
     deciding: Vec<(u64, Arc<Slot>, Vec<Leased>)>,
     decided: Vec<(u64, Arc<Slot>, Vec<Leased>)>,
     to_wake: Vec<Waker>,
+    /// A trigger was put, changed or removed.
+    triggers_changed: bool,
+    /// How far leased jobs are.
+    pub(crate) progress: Progresses,
+    /// Slots that have come are not looked at before: what was refused is tried again then.
+    pub(crate) fire_after: Timestamp,
     /// Leases that came when nobody wanted them any more.
     pub(crate) abandoned: Vec<Leased>,
     /// Leases that were handed out and are not looked after yet.
@@ -94,6 +104,11 @@ pub(crate) struct Given {
     pub(crate) timeout_ms: u32,
 }
 
+/// True while a job in this state needs what it was enqueued with: it runs, or may be told to run again.
+pub(crate) fn is_needed(state: arrw_jobs::State) -> bool {
+    !state.is_final() || state == arrw_jobs::State::Dead
+}
+
 impl Core {
     pub(crate) fn new(mut jobs: Jobs) -> Arc<Self> {
         jobs.record_changes();
@@ -109,6 +124,9 @@ impl Core {
             deciding: Vec::new(),
             decided: Vec::new(),
             to_wake: Vec::new(),
+            triggers_changed: false,
+            progress: Progresses::default(),
+            fire_after: Timestamp::from_micros(0),
             abandoned: Vec::new(),
             given: Vec::new(),
             workers: BTreeMap::new(),
@@ -116,7 +134,8 @@ impl Core {
             planned: None,
             must_look: false,
         };
-        Arc::new(Self { state: Mutex::new(state), sooner: Condvar::new() })
+        let (state, bell) = (Mutex::new(state), Arc::default());
+        Arc::new(Self { state, sooner: Condvar::new(), bell })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -152,6 +171,7 @@ impl Core {
         state.wanted = 0;
         drop(state);
         self.sooner.notify_all();
+        self.bell.close();
         for slot in waiting.into_values() {
             if let Some(waker) = slot.end(Stage::Closed) {
                 waker.wake();
@@ -164,7 +184,11 @@ impl Core {
         let mut state = self.lock();
         let wakers = std::mem::take(&mut state.to_wake);
         let must_look = state.is_sooner() || !state.is_quiet();
+        let triggers_changed = std::mem::take(&mut state.triggers_changed);
         drop(state);
+        if triggers_changed {
+            self.bell.ring();
+        }
         if must_look {
             self.sooner.notify_all();
         }
@@ -193,7 +217,8 @@ impl State {
     /// When time alone brings something next, for a job or for who waits.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let opens = self.by_queue.keys().filter_map(|queue| self.jobs.opens_at(queue)).min();
-        [self.jobs.next_due(), opens].into_iter().flatten().min()
+        let slot = self.jobs.next_slot().map(|slot| slot.max(self.fire_after));
+        [self.jobs.next_due(), opens, slot].into_iter().flatten().min()
     }
 
     fn insert(&mut self, number: u64, slot: Arc<Slot>) {
@@ -253,12 +278,17 @@ impl State {
         let mut turn = Turn::new(&mut self.jobs, place, ask.own, made);
         let mut answers = Vec::with_capacity(ask.commands.len());
         for (index, command) in ask.commands.iter().enumerate() {
-            let answer = turn.run(command);
+            let told = self.progress.told_with(command);
+            let answer = turn.run(told.as_ref().unwrap_or(command));
+            if answer.is_ok() {
+                self.progress.end(command);
+            }
             if let (Err(refused), false) = (&answer, ask.each) {
                 self.jobs.take_back(left);
                 let refused = refused.clone();
                 return Decision::Refuse(Arc::new(RefusedAt { index, refused }));
             }
+            self.triggers_changed |= matches!(command, Command::Order { .. });
             answers.push(answer);
         }
         // It is asked once only.
@@ -321,6 +351,7 @@ impl State {
     pub(crate) fn settle(&mut self, settled: Settled) {
         self.settle_last(false);
         let decided = std::mem::take(&mut self.decided);
+        self.progress.settle(settled == Settled::Committed);
         match settled {
             Settled::Committed => {
                 self.jobs.keep_changes();

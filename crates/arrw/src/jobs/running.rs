@@ -102,7 +102,7 @@ pub(crate) fn enqueued(answers: Answers) -> Vec<Enqueued> {
     let enqueued = answers.into_iter().map(|answer| match answer {
         Ok(Done::Enqueued { job, is_new }) => Some(Enqueued { job, is_new }),
         // One that is refused has all refused.
-        Ok(Done::Job { .. } | Done::Queue) | Err(_) => None,
+        Ok(Done::Job { .. } | Done::Queue | Done::Order) | Err(_) => None,
     });
     enqueued.flatten().collect()
 }

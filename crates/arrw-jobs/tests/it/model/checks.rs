@@ -88,6 +88,7 @@ fn status(job: &Job) -> JobStatus {
         attempt: job.attempt,
         due: Timestamp::from_micros(job.due),
         last: Seq::new(job.last),
+        newest: Seq::new(job.newest),
         args_at: Seq::new(job.args_at),
         worker: job.worker.map(Arc::from),
         is_cancelling: job.is_cancelling,

@@ -1,8 +1,8 @@
 //! Plays a history to the jobs and to the model, and keeps the log between them.
 
 use arrw_jobs::{
-    Claim, Command, Detail, Done, Enqueue, Finish, JobId, Jobs, NewJob, Refused, State, Token,
-    Turn, UniqueBy,
+    Carry, Claim, Command, Detail, Done, Enqueue, Finish, JobId, Jobs, NewJob, Refused, State,
+    Token, Turn, UniqueBy,
 };
 use arrw_log::{Batch, Epoch, Frame, NewRecord, Place, Record, Seq, Timestamp};
 
@@ -262,6 +262,11 @@ impl Driver {
             Op::Retry(which) => Action::Retry(self.find(*which)?),
             Op::Discard(which) => Action::Discard(self.find(*which)?),
             Op::Delete(which) => Action::Delete(self.find(*which)?),
+            Op::Carry(which, is_late) => {
+                let job = self.find(*which)?;
+                let newest = self.model.find(job).map_or(job, |job| job.newest);
+                Action::Carry { job, newest: newest.saturating_sub(u64::from(*is_late)) }
+            }
             Op::Queue(name, change) => Action::Queue { name, change: *change },
             Op::Claim { worker, queues, count, start } => {
                 let queues = queues.clone();
@@ -331,6 +336,10 @@ fn run(turn: &mut Turn<'_>, action: &Action, now: u64) -> Answer {
         Action::Retry(id) => Command::Retry(job(*id)),
         Action::Discard(id) => Command::Discard(job(*id)),
         Action::Delete(id) => Command::Delete(job(*id)),
+        Action::Carry { job: id, newest } => {
+            let (newest, payload) = (Seq::new(*newest), "{}".to_owned());
+            Command::Carry(Carry { job: job(*id), newest, payload })
+        }
         Action::Queue { name, change } => {
             Command::Queue { name: (*name).to_owned(), change: *change }
         }
@@ -339,6 +348,7 @@ fn run(turn: &mut Turn<'_>, action: &Action, now: u64) -> Answer {
         Ok(Done::Enqueued { job, is_new }) => Answer::Enqueued { job: job.get(), is_new },
         Ok(Done::Job { job, state }) => Answer::Job { job: job.get(), state },
         Ok(Done::Queue) => Answer::Queue,
+        Ok(Done::Order) => Answer::Unexpected("an order".to_owned()),
         Err(Refused::NotFound { .. }) => Answer::NotFound,
         Err(Refused::Stale { state, .. }) => Answer::Stale(State::parse(state).unwrap()),
         Err(Refused::State { state, .. }) => Answer::Denied(State::parse(state).unwrap()),

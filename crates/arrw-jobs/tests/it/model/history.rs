@@ -47,6 +47,8 @@ pub(crate) enum Op {
     Retry(Which),
     Discard(Which),
     Delete(Which),
+    /// With what its newest record is, or one less.
+    Carry(Which, bool),
     Queue(&'static str, ControlChange),
     Claim {
         worker: &'static str,
@@ -256,6 +258,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => which().prop_map(Op::Retry),
         2 => which().prop_map(Op::Discard),
         2 => which().prop_map(Op::Delete),
+        3 => (which(), prop::bool::weighted(0.1)).prop_map(|(job, late)| Op::Carry(job, late)),
         4 => (queue_name(), control()).prop_map(|(queue, change)| Op::Queue(queue, change)),
     ]
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrw_jobs::{ControlChange, QUEUE, Rate, State};
-use arrw_log::{Kind, Record};
+use arrw_jobs::{CARRIED, ControlChange, QUEUE, Rate, State, Told};
+use arrw_log::{Kind, Record, Seq};
 
 use super::naive::{Action, Answer, Lease};
 
@@ -11,6 +11,8 @@ use super::naive::{Action, Answer, Lease};
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     states: BTreeMap<u64, State>,
+    /// The newest record of each.
+    newest: BTreeMap<u64, u64>,
     /// Of each leased job its token and its queue.
     valid: BTreeMap<u64, (u64, &'static str)>,
     /// All tokens that were ever given.
@@ -29,6 +31,10 @@ struct Limits {
 impl Ledger {
     /// Reads the next record, as somebody who knows topics and keys only.
     pub(crate) fn read(&mut self, record: &Record<'_>) {
+        self.follow_the_chain(record);
+        if record.kind() == CARRIED {
+            return;
+        }
         let Some((":job", _)) = record.headers().next() else {
             assert!(record.kind() != Kind::default() || record.payload() == b"{}");
             assert!(record.kind() != QUEUE || !record.key().is_empty());
@@ -43,6 +49,15 @@ impl Ledger {
         let job: u64 = std::str::from_utf8(record.key()).unwrap().parse().unwrap();
         let before = self.states.insert(job, state).unwrap();
         assert!(can_follow(before, state), "job {job} was {before:?} and is {state:?}");
+    }
+
+    /// Each record of a job names the one before it, back to where it was enqueued or carried.
+    fn follow_the_chain(&mut self, record: &Record<'_>) {
+        let Some(told) = Told::by(record) else { return };
+        let before = self.newest.insert(told.job().get(), record.seq().get());
+        if let Told::Change(change) = told {
+            assert_eq!(change.before.map(Seq::get), before, "the record before {:?}", record.seq());
+        }
     }
 
     /// Hears what was done, and when.

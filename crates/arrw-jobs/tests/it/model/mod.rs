@@ -52,6 +52,7 @@ const MET: &[&str] = &[
     "retry -> ready",
     "discarded",
     "deleted",
+    "carried",
     "Denied(Leased)",
     "Denied(Dead)",
     "NotFound",

@@ -18,6 +18,7 @@ pub(crate) enum Action {
     Retry(u64),
     Discard(u64),
     Delete(u64),
+    Carry { job: u64, newest: u64 },
     Queue { name: &'static str, change: ControlChange },
     Claim { worker: &'static str, queues: Vec<&'static str>, count: usize, start: usize },
 }
@@ -66,6 +67,8 @@ pub(crate) struct Job {
     pub(crate) attempt: u16,
     pub(crate) due: u64,
     pub(crate) last: u64,
+    /// Its newest record, whatever it tells of.
+    pub(crate) newest: u64,
     pub(crate) args_at: u64,
     pub(crate) worker: Option<&'static str>,
     pub(crate) is_cancelling: bool,
@@ -225,6 +228,7 @@ impl Model {
             Action::Retry(job) => self.with(*job, Self::retry),
             Action::Discard(job) => self.with(*job, Self::discard),
             Action::Delete(job) => self.with(*job, Self::delete),
+            Action::Carry { job, newest } => self.with(*job, |model, at| model.carry(at, *newest)),
             Action::Queue { name, change } => self.control(name, *change),
             Action::Claim { worker, queues, count, start } => {
                 self.claim(worker, queues, *count, *start)
@@ -287,6 +291,7 @@ impl Model {
             attempt: 0,
             due: later.unwrap_or(now),
             last: id,
+            newest: id,
             args_at: id,
             worker: None,
             is_cancelling: false,
@@ -309,7 +314,8 @@ impl Model {
             OnDuplicate::Replace => {
                 self.tally.count("first one replaced");
                 let seq = self.record();
-                (self.jobs[at].last, self.jobs[at].args_at) = (seq, seq);
+                let job = &mut self.jobs[at];
+                (job.last, job.newest, job.args_at) = (seq, seq, seq);
             }
             OnDuplicate::Delay => {
                 if self.now < run_at && first.due < run_at {
@@ -326,7 +332,7 @@ impl Model {
     fn become_(&mut self, at: usize, state: State, due: u64) -> Answer {
         let seq = self.record();
         let job = &mut self.jobs[at];
-        (job.state, job.due, job.last) = (state, due, seq);
+        (job.state, job.due, job.last, job.newest) = (state, due, seq, seq);
         (job.worker, job.is_cancelling) = (None, false);
         let (id, queue) = (job.id, job.queue);
         if matches!(state, State::Completed | State::Dead | State::Cancelled) {
@@ -395,13 +401,28 @@ impl Model {
             State::Leased => {
                 if !job.is_cancelling {
                     job.is_cancelling = true;
-                    self.record();
+                    let wish = self.record();
+                    self.jobs[at].newest = wish;
                 }
                 Answer::Job { job: id, state }
             }
             State::Cancelled => Answer::Job { job: id, state },
             State::Completed | State::Dead => Answer::Denied(state),
         }
+    }
+
+    fn carry(&mut self, at: usize, newest: u64) -> Answer {
+        let Job { id, state, .. } = self.jobs[at];
+        if self.jobs[at].newest != newest {
+            return Answer::Stale(state);
+        }
+        let seq = self.record();
+        let job = &mut self.jobs[at];
+        (job.newest, job.args_at) = (seq, seq);
+        if state != State::Leased {
+            job.last = seq;
+        }
+        Answer::Job { job: id, state }
     }
 
     fn retry(&mut self, at: usize) -> Answer {
@@ -504,7 +525,8 @@ impl Model {
         let token = self.record();
         let now = self.now;
         let job = self.jobs.iter_mut().find(|job| job.id == id).unwrap();
-        (job.state, job.last, job.worker) = (State::Leased, token, Some(worker));
+        (job.state, job.last, job.newest) = (State::Leased, token, token);
+        job.worker = Some(worker);
         job.attempt += 1;
         self.queues.get_mut(job.queue).unwrap().fill(now);
         self.leases.push((id, token));

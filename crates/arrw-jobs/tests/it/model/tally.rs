@@ -41,6 +41,7 @@ impl Tally {
             }
             (Action::Discard(_), Answer::Job { .. }) => self.count("discarded"),
             (Action::Delete(_), Answer::Job { .. }) => self.count("deleted"),
+            (Action::Carry { .. }, Answer::Job { .. }) => self.count("carried"),
             (_, Answer::Stale(_)) => self.count("stale"),
             (_, other) => self.count(&format!("{other:?}")),
         }

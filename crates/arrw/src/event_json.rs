@@ -2,28 +2,30 @@
 
 use std::borrow::Cow;
 
-use arrw::{CONTENT_TYPE_DEFAULT, Epoch, Event, Seq};
+use arrw_bus::{CONTENT_TYPE_DEFAULT, Event};
+use arrw_jobs::rfc3339;
+use arrw_log::{Epoch, Seq};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::rfc3339::rfc3339;
-
-/// Writes events of one life of the log.
+/// Writes events of one life of the log as JSON.
 #[derive(Debug)]
-pub(crate) struct Encoder {
+pub struct Encoder {
     epoch: Epoch,
     text: String,
 }
 
 impl Encoder {
-    pub(crate) fn new(epoch: Epoch) -> Self {
+    /// One for the events of an epoch.
+    #[must_use]
+    pub fn new(epoch: Epoch) -> Self {
         Self { epoch, text: epoch.to_string() }
     }
 
     /// The encoder for the events of `epoch`.
-    pub(crate) fn of(&mut self, epoch: Epoch) -> &Self {
+    pub fn of(&mut self, epoch: Epoch) -> &Self {
         if self.epoch != epoch {
             *self = Self::new(epoch);
         }
@@ -31,7 +33,11 @@ impl Encoder {
     }
 
     /// Appends an event as one line of JSON without its end.
-    pub(crate) fn event(&self, event: &Event<'_>, out: &mut Vec<u8>) {
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "it writes to memory, and what is serialised always can be"
+    )]
+    pub fn event(&self, event: &Event<'_>, out: &mut Vec<u8>) {
         let data = json_of(event);
         let is_default = event.content_type() == CONTENT_TYPE_DEFAULT;
         let key = std::str::from_utf8(event.key()).ok().filter(|key| !key.is_empty());
@@ -53,7 +59,7 @@ impl Encoder {
     }
 
     /// Appends the position of a record.
-    pub(crate) fn position(&self, seq: Seq, out: &mut Vec<u8>) {
+    pub fn position(&self, seq: Seq, out: &mut Vec<u8>) {
         out.extend_from_slice(self.text.as_bytes());
         out.extend_from_slice(format!(":{seq}").as_bytes());
     }
