@@ -222,6 +222,7 @@ mod tests {
             let path = path.replace("{job}", &self.leased.0.to_string());
             let token = &self.leased.1;
             let of_lease = format!(r#"{{"token":"{token}"}}"#);
+            let of_progress = format!(r#"{{"token":"{token}","current":1}}"#);
             let of_snooze = format!(r#"{{"token":"{token}","for_ms":1}}"#);
             let of_finish = format!(
                 r#"{{"finish":[{{"job":{},"token":"{token}","outcome":"release"}}]}}"#,
@@ -238,6 +239,7 @@ mod tests {
                 ("POST", "/v1/jobs") => r#"{"queue":"q","kind":"k"}"#,
                 ("POST", "/v1/jobs/finish") => &of_finish,
                 ("POST", "/v1/jobs/{job}/snooze") => &of_snooze,
+                ("POST", "/v1/jobs/{job}/progress") => &of_progress,
                 ("POST", path) if path.starts_with("/v1/jobs/{job}/") => &of_lease,
                 _ => "",
             };

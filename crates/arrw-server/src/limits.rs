@@ -230,6 +230,10 @@ pub const FINISH_JOBS_MAX: usize = 1_000;
 /// they were enqueued with. The answer says where to go on.
 pub const SCANNED_JOBS_MAX: usize = 1_000;
 
+/// Ways of a job into a state that are shown with it, the newest; each may have 64 KiB of an error. Older ones are on the
+/// job's topics.
+pub const HISTORY_SHOWN_MAX: usize = 100;
+
 /// Queues that `/metrics` names. What the others have is summed up.
 pub const METRIC_QUEUES_MAX: usize = 100;
 

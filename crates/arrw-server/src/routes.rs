@@ -95,6 +95,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/jobs/{job}/discard", Scope::Work, || post(jobs::end)),
     route("POST", "/v1/jobs/{job}/release", Scope::Work, || post(jobs::end)),
     route("POST", "/v1/jobs/{job}/extend", Scope::Work, || post(jobs::extend)),
+    route("POST", "/v1/jobs/{job}/progress", Scope::Work, || post(jobs::progress)),
     route("POST", "/v1/jobs/finish", Scope::Work, || post(jobs::finish)),
     route("POST", "/v1/jobs/{job}/cancel", Scope::Admin, || post(jobs::cancel)),
     route("POST", "/v1/jobs/{job}/retry", Scope::Admin, || post(jobs::retry)),

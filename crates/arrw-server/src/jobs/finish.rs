@@ -153,7 +153,7 @@ impl Wanted {
 }
 
 /// What proves a lease. One of another life of the log is over.
-fn token(app: &App, job: JobId, text: &str) -> Result<Token, Problem> {
+pub(super) fn token(app: &App, job: JobId, text: &str) -> Result<Token, Problem> {
     let position: Position = text.parse().map_err(|_other: PositionError| {
         Problem::new(Code::Job, format!("{} is not a token", json::shown(text)))
             .hint("take it from the answer to a claim")

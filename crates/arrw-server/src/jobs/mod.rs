@@ -18,7 +18,7 @@ pub(crate) use enqueue::enqueue;
 pub(crate) use figures::{Figures, JobsOut};
 pub(crate) use finish::{end, extend, finish};
 pub(crate) use list::list;
-pub(crate) use show::show;
+pub(crate) use show::{progress, show};
 
 use arrw::{JobId, JobStatus, Refused};
 

@@ -105,7 +105,7 @@ impl<'a> GivenOut<'a> {
 }
 
 /// A text that was JSON when it was enqueued.
-fn raw(text: &str) -> Option<&RawValue> {
+pub(super) fn raw(text: &str) -> Option<&RawValue> {
     serde_json::from_str(text).ok()
 }
 

@@ -261,3 +261,34 @@ fn a_worker_extends_its_lease_and_learns_of_a_wish_to_cancel() {
     assert_eq!(ended["state"], "cancelled");
     server.end(job, "extend", &body).refused(409, "ARW0053", "cancelled");
 }
+
+#[test]
+fn what_happened_to_a_job_is_shown() {
+    let server = Running::new();
+    let job = server.enqueue(r#"{"queue":"q","kind":"k"}"#);
+    let target = format!("/v1/jobs/{job}");
+    let claimed = server.claim_one("q");
+    let said = json!({"token": claimed["token"], "current": 3, "total": 7, "message": "halfway"});
+    assert_eq!(server.end(job, "progress", &said).status, 204);
+    let shown = server.get(&target).fine().json();
+    assert_eq!(shown["progress"], json!({"current": 3, "total": 7, "message": "halfway"}));
+    let failed = json!({"token": claimed["token"], "error": "no route", "retry_in_ms": 0});
+    server.end(job, "fail", &failed).fine();
+    server.end(job, "progress", &said).refused(409, "ARW0053", "lease");
+    server.post_job(&format!("{target}/retry"), "").fine();
+    let claimed = server.claim_one("q");
+    server.end(job, "complete", &json!({"token": claimed["token"], "result": [1]})).fine();
+
+    let shown = server.get(&target).fine().json();
+    assert_eq!((&shown["result"], &shown["history_is_whole"]), (&json!([1]), &json!(true)));
+    let history = shown["history"].as_array().unwrap();
+    let states: Vec<&Value> = history.iter().map(|it| &it["state"]).collect();
+    assert!(states.first() == Some(&&json!("completed")), "{shown}");
+    assert!(states.last() == Some(&&json!("ready")), "{shown}");
+    let retrying = history.iter().find(|it| it["state"] == "retrying").unwrap();
+    assert_eq!((&retrying["error"], &retrying["attempt"]), (&json!("no route"), &json!(1)));
+    assert_eq!(retrying["progress"]["current"], 3);
+    let position = retrying["position"].as_str().unwrap();
+    let events = server.get("/v1/events?filter=jobs.q.retrying&limit=1").fine().json();
+    assert_eq!(events["next"], position, "it is the place of its event");
+}
