@@ -15,7 +15,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // `arrw-log` for the offline tools (`log verify`, `log repair`), which must not open an engine.
     ("arrwdb", &["arrw", "arrw-server", "arrw-bench", "arrw-log"]),
     ("arrw-sim", &["arrw", "arrw-log"]),
-    ("arrw-bench", &["arrw", "arrw-log", "arrw-wire"]),
+    // `arrw-jobs` for what its view costs alone.
+    ("arrw-bench", &["arrw", "arrw-jobs", "arrw-log", "arrw-wire"]),
     ("arrw-fuzz", &["arrw-log", "arrw-bus", "arrw-jobs", "arrw-server", "arrwdb"]),
     ("xtask", &[]),
 ];

@@ -39,8 +39,10 @@ mod pump;
 mod retention;
 mod stats;
 mod subscription;
+pub mod testing;
 mod upkeep;
 mod views;
+mod worker;
 
 pub use arrw_bus::{
     CONTENT_TYPE_DEFAULT, Event, EventError, Filter, FilterError, NewEvent, RuleError,
@@ -82,3 +84,8 @@ pub use publish::{Publish, Published};
 pub use retention::{Removed, RetentionError};
 pub use stats::{BusStats, PatternStats, Pending, SubscriptionStats, Traffic};
 pub use subscription::{Policy, Start, Subscription};
+pub use worker::{
+    Attempt, Attempted, Cancelled, Completion, EncodedArgs, Failure, IntoCompletion, JobArgs,
+    RunError, Task, Worker, WorkerBuilder, WorkerError, WorkerRun, WorkerStats,
+    limits as worker_limits,
+};

@@ -1,8 +1,9 @@
 //! A thread that waits where a task could: it is woken as one.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
@@ -46,6 +47,19 @@ impl Parker {
                 }
             }
         }
+    }
+}
+
+/// Drives a future on this thread until it is done.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let parker = Parker::new();
+    let waker = parker.waker();
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        parker.park(None);
     }
 }
 

@@ -1,8 +1,16 @@
 //! The group `jobs`: enqueue, claim, complete, from enqueue to handler.
 
+mod claim;
 mod enqueue;
 mod latency;
+mod lateness;
 mod lifecycle;
+mod memory;
+mod part;
+mod restart;
+mod view;
+
+pub use part::{JobsPart, jobs_part};
 
 use crate::plan::{Output, Plan};
 use crate::report;
@@ -15,6 +23,7 @@ const QUEUE: &str = "bench";
 const KIND: &str = "work";
 /// 64 bytes of JSON.
 const ARGS: &str = r#"{"to":"ada@example.org","subject":"welcome","body":"0123456789"}"#;
+const IN_MEMORY: &str = "in memory";
 const SYNCED: &str = "fdatasync before each answer";
 
 /// Takes the figures of the group `jobs` and says what they are.
@@ -25,13 +34,18 @@ const SYNCED: &str = "fdatasync before each answer";
 /// When the folder is not on a real disk, when the database or the disk fails, or when a job is lost or runs twice.
 pub fn jobs(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
     report::group(plan, output, |folder, progress| {
-        Ok(vec![
+        let mut rows = vec![
             enqueue::single(plan, folder, progress)?,
             enqueue::bulk(plan, folder, progress)?,
             lifecycle::measure(plan, folder, lifecycle::Workers::Single, progress)?,
             lifecycle::measure(plan, folder, lifecycle::Workers::Batches, progress)?,
             latency::measure(plan, folder, progress)?,
-        ])
+            lateness::measure(plan, folder, progress)?,
+            claim::measure(plan, progress)?,
+            restart::measure(plan, folder, progress)?,
+        ];
+        rows.extend(memory::measure(plan, folder, progress)?);
+        Ok(rows)
     })
 }
 

@@ -46,8 +46,8 @@ enum What {
 struct Lease {
     token: Token,
     worker: String,
-    /// When its attempt takes too long.
-    late_at: Option<u64>,
+    /// When its attempt takes too long, and for how long it may, in microseconds.
+    late: Option<(u64, u64)>,
     is_cancelling: bool,
 }
 
@@ -84,8 +84,17 @@ impl Ledger {
             *until = now + GRACE_MS * 1_000;
         }
         for known in self.jobs.values_mut() {
-            if let What::Leased(Lease { late_at: Some(at), .. }) = &mut known.what {
-                *at = (*at).max(now);
+            if let What::Leased(Lease { late: Some((at, timeout)), .. }) = &mut known.what {
+                *at = now + *timeout;
+            }
+        }
+    }
+
+    /// The clock was set back: attempts are timed by it from then on, if they were not before.
+    pub(crate) fn set_back(&mut self, now: u64) {
+        for known in self.jobs.values_mut() {
+            if let What::Leased(Lease { late: Some((at, timeout)), .. }) = &mut known.what {
+                *at = (*at).min(now + *timeout);
             }
         }
     }
@@ -93,11 +102,16 @@ impl Ledger {
     /// True when the engine may have ended the lease by itself.
     fn may_be_over(&self, lease: &Lease, now: u64) -> bool {
         let until = self.silent_until.get(&lease.worker).copied().unwrap_or(0);
-        until <= now || lease.late_at.is_some_and(|at| at <= now)
+        until <= now || lease.late.is_some_and(|(at, _)| at <= now)
     }
 
-    /// A worker got a job.
-    pub(crate) fn leased(&mut self, worker: &str, job: &Job, now: u64) -> Result<(), String> {
+    /// A worker got a job, which was leased to it at a time between `at` and `now`.
+    pub(crate) fn leased(
+        &mut self,
+        worker: &str,
+        job: &Job,
+        (at, now): (u64, u64),
+    ) -> Result<(), String> {
         self.report.leased += 1;
         let id = job.id();
         if !self.jobs.contains_key(&id) {
@@ -130,9 +144,9 @@ impl Ledger {
             }
         }
         let timeout = u64::from(job.timeout_ms()) * 1_000;
-        let late_at = (timeout != 0).then_some(now + timeout);
+        let late = (timeout != 0).then_some((at + timeout, timeout));
         let (token_of, worker) = (job.token(), worker.to_owned());
-        let lease = Lease { token: token_of, worker, late_at, is_cancelling: false };
+        let lease = Lease { token: token_of, worker, late, is_cancelling: false };
         if let Some(known) = self.jobs.get_mut(&id) {
             (known.what, known.newest_token) = (What::Leased(lease), token);
         }
@@ -150,7 +164,7 @@ impl Ledger {
         let Some(known) = self.jobs.get_mut(&job) else { return Err(format!("no job {job}")) };
         match &known.what {
             What::Leased(lease) if lease.token == token => {}
-            other => {
+            other @ (What::Waits | What::Leased(_) | What::Ended(_)) => {
                 return Err(format!("token {token:?} of job {job} was taken: it is {other:?}"));
             }
         }
@@ -224,12 +238,26 @@ impl Ledger {
         Ok(())
     }
 
+    /// Time was minded: sees which leases are over by it.
+    pub(crate) fn notice(&mut self, db: &Db, now: u64) -> Result<(), String> {
+        self.check(db, now)?;
+        for (job, known) in &mut self.jobs {
+            let What::Leased(lease) = &known.what else { continue };
+            let Some(status) = db.jobs().get(*job) else { continue };
+            if status.state != JobState::Leased || status.last != lease.token.seq() {
+                self.report.lost += 1;
+                let state = status.state;
+                known.what = if state.is_final() { What::Ended(state) } else { What::Waits };
+            }
+        }
+        Ok(())
+    }
+
     fn may_be(&self, job: JobId, known: &Known, status: &JobStatus, now: u64) -> bool {
         let claims = self.asked.iter().any(|asked| matches!(asked, Asked::Claim));
         let cancels = self.asked.iter().any(|it| matches!(it, Asked::Cancel(of) if *of == job));
         let retries = self.asked.iter().any(|it| matches!(it, Asked::Retry(of) if *of == job));
-        let waits =
-            matches!(status.state, JobState::Scheduled | JobState::Ready | JobState::Retrying);
+        let waits = is_waiting(status.state);
         let is_new_lease =
             status.state == JobState::Leased && known.newest_token < status.last.get() && claims;
         let is_cancelled = status.state == JobState::Cancelled && cancels;
@@ -288,9 +316,9 @@ impl Ledger {
                 let worker = status.worker.as_deref().unwrap_or_default().to_owned();
                 let is_cancelling = status.is_cancelling;
                 self.silent_until.entry(worker.clone()).or_insert(0);
-                // Its attempt may be taking long since before.
-                let late_at = (status.plan.timeout_ms != 0).then_some(0);
-                known.what = What::Leased(Lease { token, worker, late_at, is_cancelling });
+                let timeout = u64::from(status.plan.timeout_ms) * 1_000;
+                let late = (timeout != 0).then_some((timeout, timeout));
+                known.what = What::Leased(Lease { token, worker, late, is_cancelling });
                 known.newest_token = token.seq().get();
             } else if let What::Leased(lease) = &mut known.what {
                 lease.is_cancelling |= status.is_cancelling;
@@ -311,4 +339,9 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// True when a job in this state is handed out some time.
+fn is_waiting(state: JobState) -> bool {
+    state.is_timed() || state == JobState::Ready
 }

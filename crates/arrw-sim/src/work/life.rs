@@ -8,13 +8,10 @@ use arrw::{
 };
 
 use super::ledger::Asked;
-use super::world::{End, QUEUES, WORKERS, World};
+use super::world::{End, LEASE_MS, QUEUES, WORKERS, World};
 
 /// Claims that wait at once.
 const WAITING_MAX: usize = 3;
-
-/// Milliseconds that a worker may be silent.
-const LEASE_MS: u64 = 5_000;
 
 /// Jobs whose workers may come back.
 const LATE_MAX: usize = 40;
@@ -25,23 +22,38 @@ impl World {
             0..=17 => self.enqueue(),
             18..=22 => self.enqueue_with_an_event(),
             23..=39 => self.claim(),
-            40..=44 => self.begin_to_wait(),
-            45..=46 => self.stop_waiting(),
+            40..=44 => {
+                self.begin_to_wait();
+                Ok(())
+            }
+            45..=46 => {
+                self.stop_waiting();
+                Ok(())
+            }
             47..=66 => self.finish_one(),
             67..=71 => self.finish_and_claim(),
             72..=78 => self.come_back_late(),
-            79..=81 => self.die(),
-            82..=84 => self.heartbeat(),
-            85..=87 => self.cancel(),
-            88..=89 => self.retry(),
-            90..=94 => self.pass_time(),
-            95..=97 => self.upkeep(),
+            79..=80 => {
+                self.die();
+                Ok(())
+            }
+            81..=82 => {
+                self.heartbeat();
+                Ok(())
+            }
+            83..=85 => self.cancel(),
+            86..=87 => self.retry(),
+            88..=90 => {
+                self.pass_time();
+                Ok(())
+            }
+            91..=93 => self.upkeep(),
             _ => self.make_noise(),
         }
     }
 
     fn worker(&mut self) -> &'static str {
-        *self.rng.pick(&WORKERS)
+        WORKERS[self.rng.index(WORKERS.len())]
     }
 
     fn ask(&self, asked: Asked) {
@@ -117,15 +129,12 @@ impl World {
         let claim = self.wish(worker);
         self.ask(Asked::Claim);
         let claiming = self.db.jobs().claim_now(claim);
-        let jobs = claiming.wait(None).map_err(|_| End::Crash)?;
-        if !jobs.is_empty() {
-            let now = self.now();
-            self.ledger().heard_of(worker, now, LEASE_MS);
-        }
-        Ok(self.got(worker, jobs)?)
+        let jobs = claiming.wait(None).map_err(|error| self.end_of_claim(&error))?;
+        let now = self.now();
+        Ok(self.got(worker, jobs, now)?)
     }
 
-    fn begin_to_wait(&mut self) -> Result<(), End> {
+    fn begin_to_wait(&mut self) {
         if self.waiting.len() < WAITING_MAX {
             let worker = self.worker();
             let claim = self.wish(worker);
@@ -133,15 +142,13 @@ impl World {
             let claiming = self.db.jobs().claim_for(claim, LEASE_MS);
             self.waiting.push((worker, claiming));
         }
-        Ok(())
     }
 
-    fn stop_waiting(&mut self) -> Result<(), End> {
+    fn stop_waiting(&mut self) {
         if !self.waiting.is_empty() {
             let at = self.rng.index(self.waiting.len());
             drop(self.waiting.swap_remove(at));
         }
-        Ok(())
     }
 
     fn outcome(&mut self) -> JobOutcome {
@@ -218,14 +225,12 @@ impl World {
         let (command, outcome) = self.finish_command(&job);
         self.ask(Asked::Claim);
         let claiming = self.db.jobs().claim_now(claim).after(vec![command]);
-        let (answers, jobs) = claiming.wait_with_answers(None).map_err(|_| End::Crash)?;
+        let (answers, jobs) =
+            claiming.wait_with_answers(None).map_err(|error| self.end_of_claim(&error))?;
         self.hear((job.id(), job.token()), outcome, answers.first())?;
         self.keep_late(job);
-        if !jobs.is_empty() {
-            let now = self.now();
-            self.ledger().heard_of(worker, now, LEASE_MS);
-        }
-        Ok(self.got(worker, jobs)?)
+        let now = self.now();
+        Ok(self.got(worker, jobs, now)?)
     }
 
     /// Somebody who had a job once comes back, or calls again.
@@ -241,7 +246,7 @@ impl World {
     }
 
     /// A worker dies with all that it has.
-    fn die(&mut self) -> Result<(), End> {
+    fn die(&mut self) {
         let dead = self.worker();
         for (worker, job) in std::mem::take(&mut self.held) {
             if worker == dead {
@@ -250,14 +255,12 @@ impl World {
                 self.held.push((worker, job));
             }
         }
-        Ok(())
     }
 
-    fn heartbeat(&mut self) -> Result<(), End> {
+    fn heartbeat(&mut self) {
         let (worker, now) = (self.worker(), self.now());
         let _to_cancel = self.db.jobs().heartbeat(worker, LEASE_MS);
         self.ledger().heard_of(worker, now, LEASE_MS);
-        Ok(())
     }
 
     fn some_job(&mut self) -> Option<JobId> {
@@ -283,28 +286,32 @@ impl World {
         Ok(())
     }
 
-    fn pass_time(&mut self) -> Result<(), End> {
+    fn pass_time(&mut self) {
         let most = *self.rng.pick(&[1_000_u64, 2_000_000, 8_000_000, 90_000_000, 3_600_000_000]);
         let micros = self.rng.below(most);
         if self.rng.chance(1, 6) {
             let back = self.now().saturating_sub(micros);
             self.clock.set_micros(back);
+            self.ledger().set_back(back);
         } else {
             self.clock.advance(Duration::from_micros(micros));
         }
-        Ok(())
     }
 
     fn upkeep(&mut self) -> Result<(), End> {
         self.db.upkeep();
-        if self.db.poison().is_some() { Err(End::Crash) } else { Ok(()) }
+        if self.db.poison().is_some() {
+            return Err(End::Crash);
+        }
+        let now = self.now();
+        Ok(self.ledger().notice(&self.db, now)?)
     }
 
     fn make_noise(&mut self) -> Result<(), End> {
-        let payload = vec![b'1'; 2_000];
+        let payload = vec![b'1'; 8_000];
         let published = self.db.bus().publish(NewEvent::new("noise", &payload));
         match published.and_then(arrw::Publish::wait) {
-            Ok(_) => Ok(()),
+            Ok(_) => self.upkeep(),
             Err(_) => Err(End::Crash),
         }
     }
@@ -335,6 +342,11 @@ impl World {
 fn end_of(error: &JobsError) -> End {
     match error {
         JobsError::Append(_) => End::Crash,
-        other => End::Broken(other.to_string()),
+        JobsError::Job { .. }
+        | JobsError::Wrong(_)
+        | JobsError::Filter(_)
+        | JobsError::TooMany { .. }
+        | JobsError::Refused { .. }
+        | _ => End::Broken(error.to_string()),
     }
 }

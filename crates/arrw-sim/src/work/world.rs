@@ -5,7 +5,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::{future::Future, pin::Pin};
 
-use arrw::{Claim, Claiming, Command, ControlChange, Db, Entropy, Environment, Job, Keep, Options};
+use arrw::{
+    Claim, ClaimError, Claiming, Command, ControlChange, Db, Entropy, Environment, Job, Keep,
+    Options,
+};
 
 use super::WorkReport;
 use super::ledger::{Asked, Ledger};
@@ -16,6 +19,9 @@ pub(crate) const WORKERS: [&str; 4] = ["w0", "w1", "w2", "w3"];
 
 /// Those who work in the end. A worker that came back under its name would keep what it forgot.
 const WELL: [&str; 2] = ["w8", "w9"];
+
+/// Milliseconds that a worker may be silent.
+pub(crate) const LEASE_MS: u64 = 5_000;
 
 /// Lives of a history.
 const LIVES: u64 = 3;
@@ -39,6 +45,8 @@ pub(crate) struct World {
     /// Claims that wait.
     pub(crate) waiting: Vec<(&'static str, Claiming)>,
     pub(crate) enqueued: u64,
+    /// When those who wait were looked at last.
+    looked: u64,
     watches: bool,
     seed: u64,
 }
@@ -100,6 +108,7 @@ impl World {
             late: Vec::new(),
             waiting: Vec::new(),
             enqueued: 0,
+            looked: 0,
             watches,
             seed,
         })
@@ -157,20 +166,39 @@ impl World {
             let mut context = Context::from_waker(Waker::noop());
             match Pin::new(&mut claiming).poll(&mut context) {
                 Poll::Pending => still.push((worker, claiming)),
-                Poll::Ready(Ok(jobs)) => self.got(worker, jobs)?,
-                Poll::Ready(Err(_)) => return Err(End::Crash),
+                // It may have been decided since the last look.
+                Poll::Ready(Ok(jobs)) => self.got(worker, jobs, self.looked.min(self.now()))?,
+                Poll::Ready(Err(error)) => return Err(self.end_of_claim(&error)),
             }
         }
         self.waiting = still;
+        self.looked = self.now();
         Ok(())
     }
 
-    /// A worker got jobs.
-    pub(crate) fn got(&mut self, worker: &'static str, jobs: Vec<Job>) -> Result<(), String> {
+    /// A claim that failed: what it got cannot be read, or the disk let it down.
+    pub(crate) fn end_of_claim(&self, error: &ClaimError) -> End {
+        match error {
+            ClaimError::Read(error) if !self.disk.is_stopped() => End::Broken(error.to_string()),
+            ClaimError::Read(_) | ClaimError::Append(_) | _ => End::Crash,
+        }
+    }
+
+    /// A worker got jobs, which were leased to it at a time between `at` and now.
+    pub(crate) fn got(
+        &mut self,
+        worker: &'static str,
+        jobs: Vec<Job>,
+        at: u64,
+    ) -> Result<(), String> {
         let now = self.now();
+        let got_any = !jobs.is_empty();
         for job in jobs {
-            self.ledger().leased(worker, &job, now)?;
+            self.ledger().leased(worker, &job, (at, now))?;
             self.held.push((worker, job));
+        }
+        if got_any {
+            self.ledger().heard_of(worker, at, LEASE_MS);
         }
         Ok(())
     }
@@ -236,7 +264,7 @@ impl World {
                 let jobs = self.db.jobs().claim_now(claim).wait(None);
                 let jobs = jobs.map_err(|error| error.to_string())?;
                 got_any |= !jobs.is_empty();
-                self.got(worker, jobs)?;
+                self.got(worker, jobs, now)?;
                 self.complete_all().map_err(|end| format!("{end:?}"))?;
             }
             let is_over = |queue: &str| {
@@ -247,10 +275,13 @@ impl World {
                 break;
             }
         }
-        let ledger = self.ledger();
+        let now = self.now();
+        let mut ledger = self.ledger();
         if let Some(failure) = &ledger.failure {
             return Err(failure.clone());
         }
+        ledger.check(&self.db, now)?;
+        ledger.learn(&self.db);
         ledger.check_the_end(&self.db)?;
         self.check_histories(&ledger)
     }

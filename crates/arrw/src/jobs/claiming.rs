@@ -85,6 +85,10 @@ impl Job {
         self.leased.plan.timeout_ms
     }
 
+    pub(crate) fn leased(&self) -> &Leased {
+        &self.leased
+    }
+
     /// The command that completes it.
     pub(crate) fn completion(&self, result: &str) -> Result<Command, JobError> {
         let (job, token, outcome) = (self.id(), self.token(), Outcome::Complete);
@@ -132,6 +136,11 @@ impl Claiming {
         let is_answered = self.turn.is_none();
         let answers = self.ask.as_ref().filter(|_| is_answered).and_then(|ask| ask.answers.get());
         answers.cloned().unwrap_or_default()
+    }
+
+    /// True when it was decided, and nothing was there.
+    pub(crate) fn waits_for_jobs(&self) -> bool {
+        self.number.is_some() && self.turn.is_none()
     }
 
     /// Has it wait with the writer, and asks for a turn in which it is looked at.

@@ -47,8 +47,9 @@ impl Saver {
         let floor = log.due();
         let old = jobs.with_args_before(floor, is_needed, CARRIED_MAX);
         let is_all = old.len() < CARRIED_MAX;
-        let is_carried = !old.is_empty() && carry(log, live, &old, floor) && is_all;
-        if is_carried || is_planted(Bug::TrimArgs) {
+        let is_carried =
+            is_planted(Bug::TrimArgs) || !old.is_empty() && carry(log, live, &old, floor);
+        if is_carried && is_all {
             self.args.advance(floor);
         }
     }

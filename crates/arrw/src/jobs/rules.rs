@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 
-use arrw_jobs::{Command, Done, Jobs, LEASE_BYTES_MAX, Leased, Refused, Turn};
+use arrw_jobs::{Command, Done, JobId, Jobs, LEASE_BYTES_MAX, Leased, Refused, Token, Turn};
 use arrw_log::{Batch, Decision, Place, Settled, Timestamp};
 
 use crate::jobs::minder::Worker;
 use crate::jobs::progress::Progresses;
 use crate::jobs::slot::{Slot, Stage};
 use crate::jobs::tripping::Bell;
+use crate::jobs::watch::Watchers;
 
 /// What a batch asks the jobs.
 #[derive(Debug)]
@@ -87,9 +88,15 @@ pub(crate) struct State {
     pub(crate) abandoned: Vec<Leased>,
     /// Leases that were handed out and are not looked after yet.
     pub(crate) given: Vec<Given>,
+    /// Leases that workers do not have any more, by what they say.
+    pub(crate) forgotten: Vec<(JobId, Token)>,
+    /// Leases that workers did not name when they were heard of last.
+    pub(crate) unheld: BTreeMap<Arc<str>, BTreeSet<(JobId, Token)>>,
     /// Who was heard of lately.
     pub(crate) workers: BTreeMap<Arc<str>, Worker>,
     pub(crate) closed: bool,
+    /// Workers that run in this process.
+    pub(crate) watchers: Watchers,
     /// A worker may be lost sooner than whoever minds the time knows.
     pub(crate) must_look: bool,
     /// When whoever minds the time will look next; `None` for not before it is told.
@@ -99,8 +106,8 @@ pub(crate) struct State {
 /// A lease whose attempt may take only so long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given {
-    pub(crate) job: arrw_jobs::JobId,
-    pub(crate) token: arrw_jobs::Token,
+    pub(crate) job: JobId,
+    pub(crate) token: Token,
     pub(crate) timeout_ms: u32,
 }
 
@@ -113,6 +120,7 @@ impl Core {
     pub(crate) fn new(mut jobs: Jobs) -> Arc<Self> {
         jobs.record_changes();
         let state = State {
+            watchers: Watchers::new(&jobs),
             jobs,
             waiting: BTreeMap::new(),
             by_queue: BTreeMap::new(),
@@ -129,6 +137,8 @@ impl Core {
             fire_after: Timestamp::from_micros(0),
             abandoned: Vec::new(),
             given: Vec::new(),
+            forgotten: Vec::new(),
+            unheld: BTreeMap::new(),
             workers: BTreeMap::new(),
             closed: false,
             planned: None,
@@ -206,7 +216,11 @@ impl State {
 
     /// True when nothing happened that whoever minds the time must see at once.
     pub(crate) fn is_quiet(&self) -> bool {
-        !self.must_look && !self.closed && self.given.is_empty() && self.abandoned.is_empty()
+        !self.must_look
+            && !self.closed
+            && self.given.is_empty()
+            && self.abandoned.is_empty()
+            && self.forgotten.is_empty()
     }
 
     /// True when a claim waits.
@@ -283,6 +297,7 @@ impl State {
             if answer.is_ok() {
                 self.progress.end(command);
             }
+            self.watchers.note(command, &answer);
             if let (Err(refused), false) = (&answer, ask.each) {
                 self.jobs.take_back(left);
                 let refused = refused.clone();
@@ -355,6 +370,7 @@ impl State {
         match settled {
             Settled::Committed => {
                 self.jobs.keep_changes();
+                self.to_wake.extend(self.watchers.take_told());
                 for (_, slot, leased) in decided {
                     self.given.extend(leased.iter().filter(|it| it.plan.timeout_ms != 0).map(
                         |it| Given { job: it.job, token: it.token, timeout_ms: it.plan.timeout_ms },

@@ -18,3 +18,5 @@ mod standing;
 mod stats;
 mod support;
 mod volatile;
+mod worker;
+mod worker_live;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
-use arrw_bench::{Load, Output, Plan, Weighed};
+use arrw_bench::{JobsPart, Load, Output, Plan, Weighed};
 
 use super::exit::Exit;
 
@@ -21,6 +21,7 @@ pub(crate) enum Command {
     Jobs(Jobs),
     LogFill(LogFill),
     BusWeigh(BusWeigh),
+    JobsPart(OneOfJobs),
     HttpFloor(HttpFloor),
 }
 
@@ -129,6 +130,25 @@ pub(crate) struct BusWeigh {
     seconds: u64,
 }
 
+/// Use memory and say how much, or fill a queue until killed: the parts of `bench jobs` that need a process of their own
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, hide = true)]
+pub(crate) struct OneOfJobs {
+    folder: PathBuf,
+    #[arg(value_enum)]
+    what: Part,
+    #[arg(default_value_t = 0)]
+    calls: u64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Part {
+    Ready,
+    Scheduled,
+    Unique,
+    Fill,
+}
+
 /// Answer every request with prepared bytes until killed: the floor of `bench http`
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, hide = true)]
@@ -148,8 +168,17 @@ impl Command {
             Self::Log(Log { settings }) => settings.run(("log", "log-fill"), arrw_bench::log),
             Self::Bus(Bus { settings }) => settings.run(("bus", "bus-weigh"), arrw_bench::bus),
             Self::Http(Http { settings }) => settings.run(("http", "http-floor"), arrw_bench::http),
-            // Nothing of it is measured in a process of its own.
-            Self::Jobs(Jobs { settings }) => settings.run(("jobs", "log-fill"), arrw_bench::jobs),
+            Self::Jobs(Jobs { settings }) => settings.run(("jobs", "jobs-part"), arrw_bench::jobs),
+            Self::JobsPart(OneOfJobs { folder, what, calls }) => {
+                let part = match what {
+                    Part::Ready => JobsPart::Ready,
+                    Part::Scheduled => JobsPart::Scheduled,
+                    Part::Unique => JobsPart::Unique,
+                    Part::Fill => JobsPart::Fill { calls },
+                };
+                arrw_bench::jobs_part(&folder, part, &mut io::stdout())?;
+                Ok(Exit::Fine)
+            }
             Self::HttpFloor(HttpFloor {}) => {
                 arrw_bench::answer_prepared(&mut io::stdout())?;
                 Ok(Exit::Fine)
