@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrw::{Bus, Db};
+use arrw::{Bus, Db, Jobs};
 use axum::body::Body;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
@@ -26,6 +26,7 @@ use crate::tls::Tls;
 pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) bus: Bus,
+    pub(crate) jobs: Jobs,
     pub(crate) sites: Sites,
     pub(crate) keys: Keys,
     pub(crate) tls: Option<Tls>,
@@ -53,11 +54,12 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(db: Db, sites: Sites, keys: Keys, limits: Limits) -> Self {
-        let bus = db.bus();
+        let (bus, jobs) = (db.bus(), db.jobs());
         let streams = Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS)));
         Self {
             db,
             bus,
+            jobs,
             sites,
             keys,
             tls: None,

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::counters::Limit;
+use crate::json::shown;
 use crate::keys::{Grant, KeyScope};
 use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
@@ -55,6 +56,7 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
         Scope::Open => return Ok(Grant::all()),
         Scope::Read => KeyScope::Read,
         Scope::Publish => KeyScope::Publish,
+        Scope::Work => KeyScope::Work,
         Scope::Admin => KeyScope::Admin,
     };
     if !app.keys.are_needed() {
@@ -127,9 +129,28 @@ impl Grant {
     }
 }
 
+impl Grant {
+    /// Whether it may touch a queue: it must cover all topics that tell of the queue's jobs.
+    pub(crate) fn covers_queue(&self, queue: &str) -> bool {
+        let filter = Filter::parse(&format!("jobs.{queue}.>"));
+        // What can be no queue is refused as such.
+        filter.map_or(true, |filter| self.covers(&filter))
+    }
+
+    /// Refuses a queue that the key does not cover.
+    pub(crate) fn check_queue(&self, queue: &str) -> Result<(), Problem> {
+        if self.covers_queue(queue) || is_planted(Bug::AnyTopic) {
+            return Ok(());
+        }
+        let detail = format!("the key may not touch the queue {}", shown(queue));
+        Err(Problem::new(Code::TopicForbidden, detail)
+            .hint("use a key that names `jobs.<queue>.>`, or no topics"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use arrw::{Db, NewEvent};
+    use arrw::{Claim, Db, NewEvent, NewJob, Position};
     use axum::body::{Body, to_bytes};
     use tower::ServiceExt;
 
@@ -142,6 +163,8 @@ mod tests {
     /// A server's router, and a key for each kind of client.
     struct Ring {
         app: Arc<App>,
+        /// A job that was leased, and the token of its lease.
+        leased: (u64, String),
         file: KeyFile,
         folder: std::path::PathBuf,
     }
@@ -166,11 +189,17 @@ mod tests {
             let db = Db::in_memory().unwrap();
             db.bus().publish(NewEvent::new("a", b"1")).unwrap().wait().unwrap();
             db.bus().create_consumer("c", "a", arrw::Start::Earliest).unwrap();
+            db.jobs().enqueue(&NewJob::new("q", "k", "1")).unwrap().wait().unwrap();
+            let claim = Claim::new("w", ["q"], 1).unwrap();
+            let job = db.jobs().claim_now(claim).wait(None).unwrap().remove(0);
+            let epoch = db.position().epoch;
+            let token = Position { epoch, seq: job.token().seq() };
+            let leased = (job.id().get(), token.to_string());
             let address = "127.0.0.1:7650".parse().unwrap();
             let keys = Keys::open(Some(path)).unwrap();
             let app =
                 Arc::new(App::new(db, Sites::new(address, Vec::new(), Vec::new()), keys, limits));
-            Self { app, file, folder }
+            Self { app, leased, file, folder }
         }
 
         fn key(&mut self, scopes: &[KeyScope], topics: &[&str]) -> String {
@@ -189,7 +218,16 @@ mod tests {
         /// The status of a route, and the code if it refuses.
         async fn ask(&self, route: &Route, authorization: Option<&str>) -> (u16, String) {
             let path = route.path.replace("{topic}", "a").replace("{pattern}", "a");
-            let path = path.replace("{name}", "c");
+            let path = path.replace("{name}", "c").replace("{queue}", "q");
+            let path = path.replace("{job}", &self.leased.0.to_string());
+            let token = &self.leased.1;
+            let of_lease = format!(r#"{{"token":"{token}"}}"#);
+            let of_progress = format!(r#"{{"token":"{token}","current":1}}"#);
+            let of_snooze = format!(r#"{{"token":"{token}","for_ms":1}}"#);
+            let of_finish = format!(
+                r#"{{"finish":[{{"job":{},"token":"{token}","outcome":"release"}}]}}"#,
+                self.leased.0
+            );
             let body = match (route.method, route.path) {
                 ("POST", "/v1/events") => r#"{"topic":"a","data":1}"#,
                 ("POST", "/v1/batch") => r#"{"events":[{"topic":"a","data":1}]}"#,
@@ -197,6 +235,12 @@ mod tests {
                 ("PUT", "/v1/consumers/{name}") => r#"{"filter":"a"}"#,
                 ("PUT", "/v1/retention/{pattern}") => r#"{"count_max":9}"#,
                 ("POST", "/v1/consumers/{name}/reset") => r#"{"after":"latest"}"#,
+                ("POST", "/v1/jobs/bulk") => r#"{"action":"retry","queue":"q","state":"dead"}"#,
+                ("POST", "/v1/jobs") => r#"{"queue":"q","kind":"k"}"#,
+                ("POST", "/v1/jobs/finish") => &of_finish,
+                ("POST", "/v1/jobs/{job}/snooze") => &of_snooze,
+                ("POST", "/v1/jobs/{job}/progress") => &of_progress,
+                ("POST", path) if path.starts_with("/v1/jobs/{job}/") => &of_lease,
                 _ => "",
             };
             let path = if route.method == "GET" && route.scope == Scope::Read {
@@ -204,6 +248,7 @@ mod tests {
                     "/v1/events" | "/v1/events/stream" | "/v1/topics" | "/v1/subscriptions" => {
                         format!("{path}?filter=a")
                     }
+                    "/v1/jobs" => format!("{path}?queue=q"),
                     "/v1/consumers/{name}/events" => format!("{path}?generation=1"),
                     _ => path,
                 }
@@ -216,7 +261,7 @@ mod tests {
             if let Some(authorization) = authorization {
                 request = request.header("authorization", authorization);
             }
-            let request = request.body(Body::from(body)).unwrap();
+            let request = request.body(Body::from(body.to_owned())).unwrap();
             let response = routes::router(Arc::clone(&self.app)).oneshot(request).await.unwrap();
             let status = response.status().as_u16();
             if status < 400 {
@@ -232,17 +277,24 @@ mod tests {
     }
 
     /// Routes that show nothing of a single topic, or only of those that the key covers.
-    const OF_NO_TOPIC: &[&str] = &["/metrics", "/v1/stats", "/v1/retention", "/v1/consumers"];
+    const OF_NO_TOPIC: &[&str] = &[
+        "/metrics",
+        "/v1/stats",
+        "/v1/retention",
+        "/v1/consumers",
+        "/v1/queues",
+        "/v1/workers/{worker}/heartbeat",
+    ];
 
     #[tokio::test]
     async fn every_route_asks_for_its_scope_and_its_topics() {
         let mut ring = Ring::new("matrix");
         let read = ring.key(&[KeyScope::Read], &[]);
-        let publish = ring.key(&[KeyScope::Publish], &["a", "b.>"]);
-        let work = ring.key(&[KeyScope::Work], &[]);
-        let admin = ring.key(&[KeyScope::Admin], &["*"]);
+        let publish = ring.key(&[KeyScope::Publish], &["a", "b.>", "jobs.q.>"]);
+        let work = ring.key(&[KeyScope::Work], &["jobs.>"]);
+        let admin = ring.key(&[KeyScope::Admin], &["*", "jobs.*.>"]);
         let of_all = ring.key(&[KeyScope::Admin], &[]);
-        let elsewhere = ring.key(&[KeyScope::Admin], &["b", "a.>"]);
+        let elsewhere = ring.key(&[KeyScope::Admin], &["b", "a.>", "jobs.q.ready", "jobs.p.>"]);
         let revoked = ring.key(&[KeyScope::Admin], &[]);
         let id = revoked.split('_').nth(1).unwrap().to_owned();
         ring.file.revoke(&id).unwrap();
@@ -257,8 +309,7 @@ mod tests {
                 if is_open || route.scope == scope { None } else { refused(403, "ARW0044") }
             };
             let closed = |code: &str| if is_open { None } else { refused(401, code) };
-            let is_of_topic =
-                !(is_open || route.method == "GET" && OF_NO_TOPIC.contains(&route.path));
+            let is_of_topic = !(is_open || OF_NO_TOPIC.contains(&route.path));
             // A backup has every topic.
             let is_of_all = route.path == "/v1/backups";
             let clients = [
@@ -268,11 +319,7 @@ mod tests {
                 ("revoked", Some(format!("Bearer {revoked}")), closed("ARW0043")),
                 ("read", Some(format!("Bearer {read}")), scoped(Scope::Read)),
                 ("publish", Some(format!("bearer {publish}")), scoped(Scope::Publish)),
-                (
-                    "work",
-                    Some(format!("Bearer {work}")),
-                    if is_open { None } else { refused(403, "ARW0044") },
-                ),
+                ("work", Some(format!("Bearer {work}")), scoped(Scope::Work)),
                 (
                     "other topics",
                     Some(format!("Bearer {elsewhere}")),

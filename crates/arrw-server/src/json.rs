@@ -3,11 +3,13 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::app::App;
+use crate::body::Inflow;
 use crate::limits::CONTROL_BYTES_MAX;
 use crate::problem::{Code, Problem};
 
@@ -17,13 +19,38 @@ pub(crate) async fn read<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, Problem> {
+    check_type(headers)?;
+    let mut inflow = app.inflow(body);
+    let whole = inflow.whole(headers, CONTROL_BYTES_MAX).await;
+    value(inflow, whole).await
+}
+
+/// The value of a body as large as one JSON value may be.
+pub(crate) async fn read_large<T: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    check_type(headers)?;
+    let mut inflow = app.inflow(body);
+    let whole = inflow.json(headers, &app.limits).await;
+    value(inflow, whole).await
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     let given = headers.get(header::CONTENT_TYPE).map_or("", |it| it.to_str().unwrap_or("?"));
     if !["", "application/json"].contains(&essence(given).as_str()) {
         return Err(Problem::new(Code::ContentType, format!("the content type is `{given}`"))
             .hint("send `content-type: application/json`"));
     }
-    let mut inflow = app.inflow(body);
-    let read = match inflow.whole(headers, CONTROL_BYTES_MAX).await {
+    Ok(())
+}
+
+async fn value<T: DeserializeOwned>(
+    inflow: Inflow,
+    whole: Result<Bytes, Problem>,
+) -> Result<T, Problem> {
+    let read = match whole {
         Ok(bytes) if bytes.trim_ascii().is_empty() => serde_json::from_slice(b"{}"),
         Ok(bytes) => serde_json::from_slice(&bytes),
         Err(problem) => {

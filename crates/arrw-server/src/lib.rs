@@ -57,6 +57,7 @@ mod body;
 mod budget;
 mod consumers;
 mod events;
+mod jobs;
 mod json;
 mod metrics;
 mod nearest;

@@ -214,6 +214,29 @@ pub const RETRY_MS: u32 = 1_000;
 /// thread's other work away first, which costs some 20 us each.
 pub const CATCH_UP_RECORDS: u64 = 4_096;
 
+/// Jobs of one claim: each may have 1 MiB of args, and all are in one answer. More is answered 400.
+pub const CLAIM_JOBS_MAX: usize = 100;
+
+/// How long a claim may wait for a job: proxies cut requests that are silent for longer. More is answered 400.
+pub const CLAIM_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Milliseconds that a job may be put off: ten years. More is answered 400.
+pub const DELAY_MS_MAX: u64 = 10 * 366 * 24 * 3_600 * 1_000;
+
+/// Leases that are ended by one request, each with an answer of its own. More are answered 413.
+pub const FINISH_JOBS_MAX: usize = 1_000;
+
+/// Jobs that a request looks at, of those in a list: a millisecond, or so many reads of the log when it looks at what
+/// they were enqueued with. The answer says where to go on.
+pub const SCANNED_JOBS_MAX: usize = 1_000;
+
+/// Ways of a job into a state that are shown with it, the newest; each may have 64 KiB of an error. Older ones are on the
+/// job's topics.
+pub const HISTORY_SHOWN_MAX: usize = 100;
+
+/// Queues that `/metrics` names. What the others have is summed up.
+pub const METRIC_QUEUES_MAX: usize = 100;
+
 /// Bytes of the name of a backup, which is one of a folder.
 pub const BACKUP_NAME_BYTES_MAX: usize = 64;
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -10,23 +11,32 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::consumers::blocking;
 use crate::counters::Counters;
+use crate::jobs::Figures;
+use crate::keys::Grant;
 use crate::problem::Problem;
 use crate::stats::{StatsOut, TrafficOut};
 
 /// Answers with all of them.
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let text = blocking(app, |app| StatsOut::of(app).map(|stats| text_of(&stats, &app.counters)));
+pub(crate) async fn metrics(
+    State(app): State<Arc<App>>,
+    Extension(grant): Extension<Arc<Grant>>,
+) -> Result<Response, Problem> {
+    let text = blocking(app, move |app| {
+        let jobs = Figures::of(app, &grant);
+        StatsOut::of(app, &jobs).map(|stats| text_of(&stats, &jobs, &app.counters))
+    });
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type)], text.await?).into_response())
 }
 
-fn text_of(stats: &StatsOut, counters: &Counters) -> String {
+fn text_of(stats: &StatsOut, jobs: &Figures, counters: &Counters) -> String {
     let mut text = Text(String::with_capacity(16 << 10));
     let version = format!("{{version=\"{}\"}}", stats.version);
     text.family("build_info", "gauge", "Version of the server.", &[(version, 1.0)]);
     let seconds = vec![(String::new(), seconds(stats.uptime_ms))];
     text.family("uptime_seconds", "gauge", "Time since the start.", &seconds);
     of_bus(&mut text, stats);
+    of_jobs(&mut text, jobs);
     of_log(&mut text, stats);
     of_server(&mut text, stats, counters);
     text.0
@@ -51,6 +61,24 @@ fn of_bus(text: &mut Text, stats: &StatsOut) {
     text.family("pending_seconds", "gauge", "Age of the oldest of them.", &ages);
     text.counter("refused_total", "Batches that the rules refused.", stats.refused);
     text.gauge("consumers", "Named consumers.", stats.consumers as u64);
+}
+
+/// What is not named is one more queue, with a name that none can have.
+fn of_jobs(text: &mut Text, figures: &Figures) {
+    let named = figures.named.iter().map(|(queue, counts)| (queue.as_str(), counts));
+    let all = || named.clone().chain([("other queues", &figures.others)]);
+    let jobs = all().flat_map(|(queue, counts)| {
+        counts.jobs().map(move |(state, count)| {
+            (format!("{{queue=\"{queue}\",state=\"{}\"}}", state.name()), number(count))
+        })
+    });
+    text.family("jobs", "gauge", "Jobs by queue and state.", &jobs.collect::<Vec<_>>());
+    let ages = all().map(|(queue, counts)| {
+        let age = counts.oldest_ready_ms().map_or(0.0, seconds);
+        (format!("{{queue=\"{queue}\"}}"), age)
+    });
+    let help = "How long the ready job that has waited longest has done so; 0 when none waits.";
+    text.family("jobs_oldest_ready_seconds", "gauge", help, &ages.collect::<Vec<_>>());
 }
 
 fn of_log(text: &mut Text, stats: &StatsOut) {

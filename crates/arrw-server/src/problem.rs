@@ -76,6 +76,13 @@ pub enum Code {
     BackupExists,
     BackupFailed,
     BodiesTooLarge,
+    Job,
+    NoSuchJob,
+    LeaseOver,
+    JobState,
+    JobIdConflict,
+    TooManyJobs,
+    NoSuchQueue,
 }
 
 /// What is declared about a code.
@@ -255,6 +262,13 @@ const FACTS: &[Facts] = &[
         Later,
         "too many bytes under way",
     ),
+    facts(Code::Job, "ARW0051", StatusCode::BAD_REQUEST, Never, "not a job"),
+    facts(Code::NoSuchJob, "ARW0052", StatusCode::NOT_FOUND, Never, "no such job"),
+    facts(Code::LeaseOver, "ARW0053", StatusCode::CONFLICT, Never, "lease over"),
+    facts(Code::JobState, "ARW0054", StatusCode::CONFLICT, Never, "not in this state"),
+    facts(Code::JobIdConflict, "ARW0055", StatusCode::CONFLICT, Never, "id of another job"),
+    facts(Code::TooManyJobs, "ARW0056", StatusCode::INSUFFICIENT_STORAGE, Later, "too many jobs"),
+    facts(Code::NoSuchQueue, "ARW0057", StatusCode::NOT_FOUND, Never, "no such queue"),
 ];
 
 const fn facts(

@@ -37,25 +37,11 @@ impl Query {
         known: &[&str],
         limits: &Limits,
     ) -> Result<Self, Problem> {
-        let mut given: BTreeMap<String, String> = BTreeMap::new();
-        for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name)?, decoded(value)?);
-            if !known.contains(&name.as_str()) {
-                return Err(unknown(&name, known));
-            }
-            if given.contains_key(&name) {
-                return Err(Problem::new(Code::Query, format!("`{name}` is given twice")));
-            }
-            given.insert(name, value);
-        }
-        let mut take = |name: &str| given.remove(name);
+        let mut given = Given::parse(text, known)?;
+        let limit = given.limit(limits)?;
+        let mut take = |name: &str| given.take(name);
         let filter = take("filter").unwrap_or_else(|| ">".to_owned());
         let wait_max = u64::try_from(limits.page_wait.as_millis()).unwrap_or(u64::MAX);
-        let events_max = limits.page_events as u64;
-        let limit = settable("limit", take("limit"), (1, events_max), Limit::PageEvents)?;
-        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
-        let limit = limit.unwrap_or_else(|| PAGE_EVENTS_DEFAULT.min(limits.page_events));
         let wait_ms = settable("wait_ms", take("wait_ms"), (0, wait_max), Limit::PageWaitMs)?;
         Ok(Self {
             filter: Filter::parse(&filter)
@@ -69,6 +55,42 @@ impl Query {
             limit,
             wait: Duration::from_millis(wait_ms.unwrap_or(0)),
         })
+    }
+}
+
+/// Parameters by name, of which each is given once at most.
+#[derive(Debug)]
+pub(crate) struct Given(BTreeMap<String, String>);
+
+impl Given {
+    /// Reads a query that may have these parameters.
+    pub(crate) fn parse(text: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
+        let mut given: BTreeMap<String, String> = BTreeMap::new();
+        for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decoded(name)?, decoded(value)?);
+            if !known.contains(&name.as_str()) {
+                return Err(unknown(&name, known));
+            }
+            if given.contains_key(&name) {
+                return Err(Problem::new(Code::Query, format!("`{name}` is given twice")));
+            }
+            given.insert(name, value);
+        }
+        Ok(Self(given))
+    }
+
+    /// The value of a parameter, if it is given.
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
+    /// How much a page may have.
+    pub(crate) fn limit(&mut self, limits: &Limits) -> Result<usize, Problem> {
+        let max = limits.page_events as u64;
+        let limit = settable("limit", self.take("limit"), (1, max), Limit::PageEvents)?;
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        Ok(limit.unwrap_or_else(|| PAGE_EVENTS_DEFAULT.min(limits.page_events)))
     }
 }
 

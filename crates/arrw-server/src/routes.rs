@@ -13,9 +13,12 @@ use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::app::App;
+use crate::jobs::queues;
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
-use crate::{auth, backups, batch, consumers, events, guard, json, metrics, rates, stats, topics};
+use crate::{
+    auth, backups, batch, consumers, events, guard, jobs, json, metrics, rates, stats, topics,
+};
 
 /// What a key must be good for to ask a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,7 @@ pub(crate) enum Scope {
     Open,
     Read,
     Publish,
+    Work,
     Admin,
 }
 
@@ -33,6 +37,7 @@ impl Scope {
             Self::Open => "open",
             Self::Read => "read",
             Self::Publish => "publish",
+            Self::Work => "work",
             Self::Admin => "admin",
         }
     }
@@ -81,6 +86,28 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/consumers/{name}/events", Scope::Read, || get(consumers::read)),
     route("POST", "/v1/consumers/{name}/ack", Scope::Read, || post(consumers::acknowledge)),
     route("POST", "/v1/consumers/{name}/reset", Scope::Read, || post(consumers::reset)),
+    route("GET", "/v1/jobs", Scope::Read, || get(jobs::list)),
+    route("POST", "/v1/jobs", Scope::Publish, || post(jobs::enqueue)),
+    route("GET", "/v1/jobs/{job}", Scope::Read, || get(jobs::show)),
+    route("POST", "/v1/jobs/{job}/complete", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/fail", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/snooze", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/discard", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/release", Scope::Work, || post(jobs::end)),
+    route("POST", "/v1/jobs/{job}/extend", Scope::Work, || post(jobs::extend)),
+    route("POST", "/v1/jobs/{job}/progress", Scope::Work, || post(jobs::progress)),
+    route("POST", "/v1/jobs/finish", Scope::Work, || post(jobs::finish)),
+    route("POST", "/v1/jobs/{job}/cancel", Scope::Admin, || post(jobs::cancel)),
+    route("POST", "/v1/jobs/{job}/retry", Scope::Admin, || post(jobs::retry)),
+    route("POST", "/v1/jobs/bulk", Scope::Admin, || post(jobs::bulk)),
+    route("DELETE", "/v1/jobs/{job}", Scope::Admin, || delete(jobs::delete)),
+    route("GET", "/v1/queues", Scope::Read, || get(queues::list)),
+    route("GET", "/v1/queues/{queue}", Scope::Read, || get(queues::show)),
+    route("POST", "/v1/queues/{queue}/pause", Scope::Admin, || post(queues::pause)),
+    route("POST", "/v1/queues/{queue}/resume", Scope::Admin, || post(queues::resume)),
+    route("PUT", "/v1/queues/{queue}/limits", Scope::Admin, || put(queues::set_limits)),
+    route("POST", "/v1/workers/{worker}/heartbeat", Scope::Work, || post(queues::heartbeat)),
+    route("POST", "/v1/queues/{queue}/claim", Scope::Work, || post(jobs::claim)),
     route("POST", "/v1/backups", Scope::Admin, || post(backups::make)),
     route("GET", "/v1/stats", Scope::Read, || get(stats::stats)),
     route("GET", "/v1/subscriptions", Scope::Read, || get(stats::subscriptions)),

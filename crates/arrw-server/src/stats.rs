@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::consumers::blocking;
+use crate::jobs::{Figures, JobsOut};
 use crate::json;
 use crate::keys::Grant;
 use crate::problem::{Code, Problem};
@@ -64,13 +65,14 @@ pub(crate) struct StatsOut {
     pub(crate) volatile: TrafficOut,
     pub(crate) refused: u64,
     pub(crate) consumers: usize,
+    pub(crate) jobs: JobsOut,
     pub(crate) connections: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) alarm: Option<String>,
 }
 
 impl StatsOut {
-    pub(crate) fn of(app: &App) -> Result<Self, Problem> {
+    pub(crate) fn of(app: &App, jobs: &Figures) -> Result<Self, Problem> {
         let bus: BusStats = app.bus.stats().map_err(|error| Problem::from(&error))?;
         let log = app.db.log_stats();
         Ok(Self {
@@ -88,6 +90,7 @@ impl StatsOut {
             volatile: bus.volatile.into(),
             refused: bus.refused,
             consumers: app.bus.count_consumers(),
+            jobs: jobs.into(),
             connections: app.admission.count(),
             alarm: bus.alarm.map(|alarm| alarm.to_string()),
         })
@@ -109,7 +112,8 @@ pub(crate) async fn stats(
     request: Request,
 ) -> Result<Response, Problem> {
     if request.uri().query().is_none_or(str::is_empty) {
-        return Ok(json::answer(&blocking(app, StatsOut::of).await?));
+        let stats = blocking(app, move |app| StatsOut::of(app, &Figures::of(app, &grant)));
+        return Ok(json::answer(&stats.await?));
     }
     let filter = Query::parse(request.uri().query(), &["filter"], &app.limits)?.filter;
     grant.check_filter(&filter)?;

@@ -24,7 +24,7 @@ const PRODUCER_SEQ: &str = "arrw-producer-seq";
 
 /// What becomes of a body with a line that cannot be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnError {
+pub(crate) enum OnError {
     /// It ends there.
     Stop,
     /// It goes on behind it, and the answer says which lines were left out.
@@ -52,17 +52,8 @@ pub(super) async fn publish(
     };
     let mut lines = Lines::default();
     loop {
-        let more = inflow.next().await.map_err(|problem| upload.counted(problem))?;
-        let is_last = more.is_none();
-        if let Some(bytes) = more {
-            lines.push(&bytes);
-        }
-        while lines.bytes() < CHUNK_BYTES_MAX
-            && let Some(bytes) = inflow.next_ready().map_err(|problem| upload.counted(problem))?
-        {
-            lines.push(&bytes);
-        }
-        inflow.hold(lines.bytes()).map_err(|problem| upload.counted(problem))?;
+        let taken = lines.take_in(inflow).await;
+        let is_last = taken.map_err(|problem| upload.counted(problem))?;
         while let Some(chunk) = lines.next_chunk(is_last) {
             upload.chunk(&chunk).await?;
             // Much may come out of few bytes, and lines without an event wait for nothing.
@@ -78,7 +69,7 @@ pub(super) async fn publish(
     }
 }
 
-fn too_long(app: &App) -> Problem {
+pub(crate) fn too_long(app: &App) -> Problem {
     let detail = format!("it has more than {} bytes", app.limits.line_bytes);
     Problem::new(Code::TooLarge, detail).at_limit(Limit::LineBytes)
 }
@@ -135,15 +126,24 @@ struct Upload<'a> {
 
 /// Lines that were left out.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     count: u64,
     /// The first of them, at most [`LINE_FAULTS_MAX`].
     first: Vec<(u64, Problem)>,
 }
 
 impl Faults {
+    /// Notes one more.
+    pub(crate) fn add(&mut self, app: &App, line: u64, problem: Problem) {
+        app.counters.refused(problem.refused());
+        self.count += 1;
+        if self.first.len() < LINE_FAULTS_MAX {
+            self.first.push((line, problem));
+        }
+    }
+
     /// The members that an answer has besides those of a publish.
-    pub(super) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let line = |(line, problem): &(u64, Problem)| {
             let detail = serde_json::Value::from(problem.detail());
             format!(r#"{{"line":{line},"code":"{}","detail":{detail}}}"#, problem.code().name())
@@ -167,11 +167,7 @@ impl Upload<'_> {
         if self.on_error == OnError::Stop {
             return Err(self.end_at(line, problem));
         }
-        self.app.counters.refused(problem.refused());
-        self.faults.count += 1;
-        if self.faults.first.len() < LINE_FAULTS_MAX {
-            self.faults.first.push((line, problem));
-        }
+        self.faults.add(self.app, line, problem);
         if let Some(producer) = &mut self.producer {
             producer.next += 1;
         }
@@ -302,7 +298,7 @@ enum Failed {
 
 /// Bytes that are cut into chunks of whole lines.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     buffer: BytesMut,
     /// Up to here there is no end of a line.
     looked_at: usize,
@@ -313,12 +309,28 @@ impl Lines {
         self.buffer.extend_from_slice(bytes);
     }
 
-    fn bytes(&self) -> usize {
+    /// Takes in what comes next of a body and all that is there then, within bounds; true at its end.
+    pub(crate) async fn take_in(&mut self, inflow: &mut Inflow) -> Result<bool, Problem> {
+        let more = inflow.next().await?;
+        let is_last = more.is_none();
+        if let Some(bytes) = more {
+            self.push(&bytes);
+        }
+        while self.bytes() < CHUNK_BYTES_MAX
+            && let Some(bytes) = inflow.next_ready()?
+        {
+            self.push(&bytes);
+        }
+        inflow.hold(self.bytes())?;
+        Ok(is_last)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
         self.buffer.len()
     }
 
     /// The next complete lines within the bounds of a chunk; at the end also one that has no end.
-    pub(super) fn next_chunk(&mut self, is_last: bool) -> Option<Bytes> {
+    pub(crate) fn next_chunk(&mut self, is_last: bool) -> Option<Bytes> {
         let (mut end, mut from) = (0, self.looked_at);
         for _ in 0..CHUNK_LINES_MAX {
             let Some(at) = self.buffer[from..].iter().position(|byte| *byte == b'\n') else {

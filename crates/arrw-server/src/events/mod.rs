@@ -5,7 +5,7 @@ mod follow;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 mod incoming;
-mod lines;
+pub(crate) mod lines;
 pub(crate) mod page;
 mod publish;
 mod refusal;

@@ -166,8 +166,13 @@ impl Jobs {
 
     /// Claims the jobs that are there, without waiting for any. Still waits for the commit of their leases.
     pub fn claim_now(&self, claim: Claim) -> Claiming {
-        let slot = Slot::new(claim, false, limits::LEASE_MS_DEFAULT);
-        Claiming::new(Arc::clone(&self.shared), slot)
+        self.claim_now_for(claim, limits::LEASE_MS_DEFAULT)
+    }
+
+    /// The same for a worker that may be silent for so many milliseconds, as in [`claim_for`](Self::claim_for).
+    pub fn claim_now_for(&self, claim: Claim, lease_ms: u64) -> Claiming {
+        let lease_ms = lease_ms.clamp(limits::LEASE_MS_MIN, limits::LEASE_MS_MAX);
+        Claiming::new(Arc::clone(&self.shared), Slot::new(claim, false, lease_ms))
     }
 
     /// Completes a job with a result, which is JSON. It never runs again.
@@ -211,13 +216,16 @@ impl Jobs {
     }
 
     /// A worker is alive: its leases are good for as long as it may be silent again. Answers those of its jobs that
-    /// are to be cancelled. Writes nothing.
+    /// are to be cancelled. Writes nothing, and keeps nothing of a worker without leases.
     #[must_use]
     pub fn heartbeat(&self, worker: &str, lease_ms: u64) -> Vec<JobId> {
         let lease_ms = lease_ms.clamp(limits::LEASE_MS_MIN, limits::LEASE_MS_MAX);
         let now = self.shared.environment.clock.now();
         let mut state = self.shared.jobs.core.lock();
-        state.heard_of(worker, now, lease_ms);
+        // Whoever has leases is known.
+        if state.workers.contains_key(worker) {
+            state.heard_of(worker, now, lease_ms);
+        }
         if state.must_look {
             self.shared.jobs.core.sooner.notify_all();
         }

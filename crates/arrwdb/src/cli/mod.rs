@@ -10,11 +10,14 @@ mod backup;
 mod consumer;
 mod export;
 mod import;
+mod job;
 mod key;
 mod publish;
+mod queue;
 mod stats;
 mod tail;
 mod topic;
+mod work;
 
 mod bench;
 mod completions;
@@ -41,7 +44,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 /// The back end of real-time applications, in one program.
 ///
 /// Event bus, job queue and WebSocket manager on one durable, ordered log. What exists today is the event
-/// bus and the log's tools. Without a command it runs the server.
+/// bus, the job queue and the log's tools. Without a command it runs the server.
 #[derive(Debug, Parser)]
 #[command(
     name = "arrwdb",
@@ -77,6 +80,11 @@ enum Command {
     Topic(topic::Command),
     #[command(subcommand)]
     Consumer(consumer::Command),
+    #[command(subcommand)]
+    Job(job::Command),
+    #[command(subcommand)]
+    Queue(queue::Command),
+    Work(work::Work),
     Stats(stats::Stats),
     Check(stats::Check),
     Backup(backup::Backup),
@@ -110,6 +118,9 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Export(command)) => command.run(),
         Some(Command::Topic(command)) => command.run(),
         Some(Command::Consumer(command)) => command.run(),
+        Some(Command::Job(command)) => command.run(),
+        Some(Command::Queue(command)) => command.run(),
+        Some(Command::Work(command)) => command.run(),
         Some(Command::Stats(command)) => command.run(),
         Some(Command::Check(command)) => command.run(),
         Some(Command::Backup(command)) => command.run(),

@@ -33,19 +33,19 @@ Examples:
 pub(crate) struct Tail {
     /// Topics: `*` is one token, a final `>` the rest
     #[arg(default_value = ">")]
-    filter: String,
+    pub(super) filter: String,
     /// Where to start: `earliest`, `latest`, a seq, a position as the answers have it, or a time
     /// (2026-01-31T23:59:59Z)
     #[arg(long, value_name = "POSITION", default_value = "latest")]
-    after: String,
+    pub(super) after: String,
     /// End after so many
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
-    limit: u64,
+    pub(super) limit: u64,
     /// Print each event as one line of JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 impl Tail {

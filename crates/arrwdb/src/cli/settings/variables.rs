@@ -9,7 +9,7 @@ use super::Said;
 use super::fault::{Fault, Origin};
 use super::kind::Given;
 use super::table::{PREFIX, TABLE};
-use crate::cli::remote;
+use crate::cli::{remote, work};
 
 /// The variable that names the file of settings.
 pub(crate) const FILE: &str = "ARRWDB_CONFIG";
@@ -35,7 +35,7 @@ pub(crate) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Fou
         } else if let Some(setting) = TABLE.iter().find(|setting| setting.variable() == name) {
             let origin = Origin::Variable(name.to_owned());
             found.said.push(Said { setting, given: Given::Text(value), origin });
-        } else if !OTHERS.contains(&name) {
+        } else if !OTHERS.contains(&name) && !work::VARIABLES.contains(&name) {
             found.faults.push(unknown(name));
         }
     }

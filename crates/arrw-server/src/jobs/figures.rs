@@ -1,0 +1,113 @@
+//! How many jobs there are, for stats and metrics.
+
+use arrw::{JobState, QueueStatus, Timestamp};
+use serde::Serialize;
+
+use super::queues::age_ms;
+use crate::app::App;
+use crate::auth::now;
+use crate::keys::Grant;
+use crate::limits::METRIC_QUEUES_MAX;
+
+/// Queues that are looked at between two commits.
+const QUEUES_AT_ONCE: usize = 1_000;
+
+/// Figures of one queue, or of several together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Jobs by state, in the order of the states.
+    jobs: [usize; 7],
+    oldest_ready: Option<Timestamp>,
+}
+
+impl Counts {
+    fn add(&mut self, status: &QueueStatus) {
+        for (sum, state) in self.jobs.iter_mut().zip(JobState::ALL) {
+            *sum += status.count(state);
+        }
+        self.oldest_ready = [self.oldest_ready, status.oldest_ready].into_iter().flatten().min();
+    }
+
+    /// How many jobs there are in each state.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = (JobState, u64)> {
+        JobState::ALL.into_iter().zip(self.jobs.map(|count| count as u64))
+    }
+
+    /// How long the ready job that has waited longest has done so.
+    pub(crate) fn oldest_ready_ms(&self) -> Option<u64> {
+        age_ms(self.oldest_ready, now())
+    }
+}
+
+/// Figures by queue.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// The first queues by name, of those that may be named: at most 100.
+    pub(crate) named: Vec<(String, Counts)>,
+    /// All others together.
+    pub(crate) others: Counts,
+    queues: usize,
+}
+
+impl Figures {
+    /// Of all queues; those that the key does not cover are not named.
+    pub(crate) fn of(app: &App, grant: &Grant) -> Self {
+        let mut figures = Self::default();
+        let mut after = String::new();
+        loop {
+            let found = app.jobs.queues(&after, QUEUES_AT_ONCE);
+            for status in &found {
+                figures.queues += 1;
+                if figures.named.len() < METRIC_QUEUES_MAX && grant.covers_queue(&status.name) {
+                    let mut counts = Counts::default();
+                    counts.add(status);
+                    figures.named.push((status.name.to_string(), counts));
+                } else {
+                    figures.others.add(status);
+                }
+            }
+            match found.last() {
+                Some(last) if found.len() == QUEUES_AT_ONCE => after = last.name.to_string(),
+                Some(_) | None => return figures,
+            }
+        }
+    }
+}
+
+/// How many jobs there are in all queues together.
+#[derive(Debug, Serialize)]
+pub(crate) struct JobsOut {
+    queues: usize,
+    scheduled: u64,
+    ready: u64,
+    leased: u64,
+    retrying: u64,
+    completed: u64,
+    dead: u64,
+    cancelled: u64,
+    oldest_ready_ms: Option<u64>,
+}
+
+impl From<&Figures> for JobsOut {
+    fn from(figures: &Figures) -> Self {
+        let all = || figures.named.iter().map(|(_, counts)| counts).chain([&figures.others]);
+        let mut sums = [0; 7];
+        for counts in all() {
+            for (sum, (_, count)) in sums.iter_mut().zip(counts.jobs()) {
+                *sum += count;
+            }
+        }
+        let [scheduled, ready, leased, retrying, completed, dead, cancelled] = sums;
+        Self {
+            queues: figures.queues,
+            scheduled,
+            ready,
+            leased,
+            retrying,
+            completed,
+            dead,
+            cancelled,
+            oldest_ready_ms: all().filter_map(Counts::oldest_ready_ms).max(),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `arrwdb job show` and `job list`: what is known of jobs.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::cli::exit::Exit;
+use crate::cli::remote::{Remote, block_on, escaped};
+use crate::cli::table::{Table, number, text_of};
+
+/// Show one job
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb job show $(arrwdb job enqueue mail welcome)
+  $ arrwdb job show $(arrwdb job enqueue mail welcome) --json"
+)]
+pub(crate) struct Show {
+    /// Its number
+    job: u64,
+    /// Print it as one line of JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Show {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        let mut client = self.remote.client()?;
+        block_on(async {
+            let job = client.call("GET", &format!("/v1/jobs/{}", self.job), None).await?;
+            let mut out = io::stdout().lock();
+            if self.json {
+                writeln!(out, "{job}")?;
+                return Ok(Exit::Fine);
+            }
+            let mut table = Table::new(&["MEMBER", "VALUE"]);
+            for (name, value) in job.as_object().into_iter().flatten() {
+                let value = match value {
+                    Value::String(_) => text_of(value),
+                    Value::Null
+                    | Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::Array(_)
+                    | Value::Object(_) => text_of(&Value::from(value.to_string())),
+                };
+                table.row([name.clone(), value]);
+            }
+            table.print(&mut out)?;
+            Ok(Exit::Fine)
+        })
+    }
+}
+
+/// List the jobs of a queue
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb job list mail
+  $ arrwdb job list mail --state dead --kind welcome --json"
+)]
+pub(crate) struct List {
+    /// The queue
+    queue: String,
+    /// Only those that are scheduled, ready, leased, retrying, completed, dead or cancelled
+    #[arg(long)]
+    state: Option<String>,
+    /// Only those of this kind
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only those with this tag
+    #[arg(long)]
+    tag: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: usize,
+    /// Print one line of JSON a job, with its args
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl List {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        let mut client = self.remote.client()?;
+        block_on(async {
+            let mut out = io::stdout().lock();
+            let head = ["JOB", "STATE", "KIND", "PRIORITY", "ATTEMPT", "OF", "SINCE OR AT"];
+            let mut table = Table::new(&head);
+            let (mut left, mut after) = (self.limit, String::new());
+            while 0 < left {
+                let target = self.target(left.min(1_000), &after);
+                let page = client.call("GET", &target, None).await?;
+                for job in page["jobs"].as_array().into_iter().flatten() {
+                    left = left.saturating_sub(1);
+                    if self.json {
+                        writeln!(out, "{job}")?;
+                    } else {
+                        table.row(row(job));
+                    }
+                }
+                match page["next"].as_str() {
+                    Some(next) => next.clone_into(&mut after),
+                    None => break,
+                }
+            }
+            table.print(&mut out)?;
+            Ok(Exit::Fine)
+        })
+    }
+
+    fn target(&self, limit: usize, after: &str) -> String {
+        let mut target = format!("/v1/jobs?queue={}&limit={limit}", escaped(&self.queue));
+        let given = [("state", &self.state), ("kind", &self.kind), ("tag", &self.tag)];
+        for (name, value) in given {
+            if let Some(value) = value {
+                target.push_str(&format!("&{name}={}", escaped(value)));
+            }
+        }
+        if self.json {
+            target.push_str("&include=args");
+        }
+        if !after.is_empty() {
+            target.push_str(&format!("&after={}", escaped(after)));
+        }
+        target
+    }
+}
+
+fn row(job: &Value) -> [String; 7] {
+    let times = ["run_at", "ready_at", "finished_at"];
+    let time = times.into_iter().map(|name| &job[name]).find(|time| time.is_string());
+    [
+        number(&job["job"]),
+        text_of(&job["state"]),
+        text_of(&job["kind"]),
+        text_of(&job["priority"]),
+        number(&job["attempt"]),
+        number(&job["max_attempts"]),
+        text_of(time.unwrap_or(&Value::Null)),
+    ]
+}

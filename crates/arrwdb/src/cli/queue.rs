@@ -1,0 +1,143 @@
+//! `arrwdb queue`: queues of jobs, and how they are run.
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+
+use super::exit::Exit;
+use super::remote::{Remote, block_on, escaped};
+use super::report::Report;
+use super::table::{Table, number, text_of};
+
+/// List queues, pause and resume them
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(List),
+    Pause(Pause),
+    Resume(Resume),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        match self {
+            Self::List(command) => command.run(),
+            Self::Pause(command) => command.run(),
+            Self::Resume(command) => command.run(),
+        }
+    }
+}
+
+/// List queues and how many jobs they have
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb queue list
+  $ arrwdb queue list --json"
+)]
+pub(crate) struct List {
+    /// Print one line of JSON a queue
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl List {
+    fn run(self) -> anyhow::Result<Exit> {
+        let mut client = self.remote.client()?;
+        block_on(async {
+            let mut out = io::stdout().lock();
+            let head = ["QUEUE", "READY", "LEASED", "WAITING", "DEAD", "OLDEST MS", "RUNS"];
+            let mut table = Table::new(&head);
+            let mut target = "/v1/queues?limit=1000".to_owned();
+            loop {
+                let page = client.call("GET", &target, None).await?;
+                for queue in page["queues"].as_array().into_iter().flatten() {
+                    if self.json {
+                        writeln!(out, "{queue}")?;
+                        continue;
+                    }
+                    let jobs = &queue["jobs"];
+                    let count = |state: &str| jobs[state].as_u64().unwrap_or(0);
+                    let waiting = count("scheduled") + count("retrying");
+                    table.row([
+                        text_of(&queue["queue"]),
+                        number(&jobs["ready"]),
+                        number(&jobs["leased"]),
+                        waiting.to_string(),
+                        number(&jobs["dead"]),
+                        number(&queue["oldest_ready_ms"]),
+                        if queue["paused"] == true { "paused" } else { "yes" }.to_owned(),
+                    ]);
+                }
+                match page["next"].as_str() {
+                    Some(next) => target = format!("/v1/queues?limit=1000&after={}", escaped(next)),
+                    None => break,
+                }
+            }
+            table.print(&mut out)?;
+            Ok(Exit::Fine)
+        })
+    }
+}
+
+/// Hand out no job of a queue; those that run go on
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb queue pause mail
+  $ arrwdb queue pause reports --json"
+)]
+pub(crate) struct Pause {
+    /// Its name
+    queue: String,
+    #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Pause {
+    fn run(self) -> anyhow::Result<Exit> {
+        change(&self.remote, self.report, &self.queue, "pause")
+    }
+}
+
+/// Hand out jobs of a queue again
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb queue resume mail
+  $ arrwdb queue resume reports --json"
+)]
+pub(crate) struct Resume {
+    /// Its name
+    queue: String,
+    #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Resume {
+    fn run(self) -> anyhow::Result<Exit> {
+        change(&self.remote, self.report, &self.queue, "resume")
+    }
+}
+
+/// Asks for a change and says how the queue is run after it.
+fn change(remote: &Remote, report: Report, queue: &str, what: &str) -> anyhow::Result<Exit> {
+    let mut client = remote.client()?;
+    block_on(async {
+        let target = format!("/v1/queues/{}/{what}", escaped(queue));
+        let changed = client.call("POST", &target, None).await?;
+        let is = if changed["paused"] == true { "is paused" } else { "gives out jobs" };
+        report.say(&format!("queue `{queue}` {is}"), &changed)
+    })
+}

@@ -1,0 +1,162 @@
+//! `arrwdb work`: programs as workers.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::server::Served;
+
+/// How long anything here may take. A test that waits longer has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Served {
+    fn enqueue(&self, arguments: &[&str]) -> String {
+        let arguments = [&["job", "enqueue", "q", "k"], arguments].concat();
+        self.ask(&arguments).ended_with(0).out.trim_end().to_owned()
+    }
+
+    fn job(&self, job: &str) -> Value {
+        self.ask(&["job", "show", job, "--json"]).ended_with(0).json()[0].clone()
+    }
+
+    /// Waits until a job is in a state.
+    #[track_caller]
+    fn wait_for(&self, job: &str, state: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.job(job)["state"] != state {
+            assert!(Instant::now() < until, "{}", self.job(job));
+        }
+    }
+
+    /// What the event says that tells of a change to a state.
+    fn told(&self, state: &str) -> Value {
+        let topic = ["job", "tail", "q", "--state", state, "--after", "earliest", "--limit", "1"];
+        let told = self.ask(&[&topic[..], &["--json"]].concat()).ended_with(0).json();
+        told[0]["data"].clone()
+    }
+
+    /// Starts a worker that goes on until it is told to end.
+    fn work(&self, exec: &str, more: &[&str]) -> Child {
+        let url = self.url();
+        let arguments =
+            [&["work", "--queue", "q", "--exec", exec, "--server", &url], more].concat();
+        self.folder.command(&arguments).spawn().unwrap()
+    }
+}
+
+fn terminate(child: &Child) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+}
+
+/// Waits until a file has a line, and answers it.
+fn line_of(file: &Path) -> String {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        if let Some(line) = text.strip_suffix('\n') {
+            return line.to_owned();
+        }
+        assert!(Instant::now() < until, "{}", file.display());
+    }
+}
+
+/// Waits until a process has ended.
+fn wait_until_gone(pid: &str) {
+    let until = Instant::now() + PATIENCE;
+    let is_there = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        !status.is_empty() && !status.contains("State:\tZ")
+    };
+    while is_there() {
+        assert!(Instant::now() < until, "process {pid} is there");
+    }
+}
+
+#[test]
+fn a_program_ends_a_job_by_its_exit_code() {
+    let server = Served::new();
+    let check = |args: &str, exec: &str, state: &str| {
+        let job = server.enqueue(&[args, "--max-attempts", "1"]);
+        let work = ["work", "--queue", "q", "--limit", "1", "--json", "--exec", exec];
+        let said = server.ask(&work).ended_with(0).json();
+        assert_eq!((&said[0]["job"].to_string(), &said[0]["state"]), (&job, &state.into()));
+        server.told(state)
+    };
+    let told = check(r#"{"a":  1}"#, "cat; echo lost >&2", "completed");
+    assert_eq!(told["result"], serde_json::json!({"a": 1}));
+    let told = check("1", "echo no route >&2; exit 3", "dead");
+    assert_eq!(told["error"], "exit code 3: no route");
+    check("1", "exit 75", "scheduled");
+
+    let exec = "echo $ARRWDB_QUEUE $ARRWDB_KIND $ARRWDB_ATTEMPT";
+    let job = server.enqueue(&[]);
+    let work = ["work", "--queue", "other", "--queue", "q", "--limit", "1", "--exec", exec];
+    let said = server.ask(&work).ended_with(0).out;
+    assert_eq!(said, format!("job {job} (k), attempt 1: completed\n"));
+    let topic = ["job", "tail", "q", "--state", "completed", "--after", "earliest", "--json"];
+    let told = server.ask(&[&topic[..], &["--limit", "2"]].concat()).ended_with(0).json();
+    assert_eq!(told[1]["data"]["result"], "q k 1");
+}
+
+#[test]
+fn the_program_of_a_cancelled_job_is_ended() {
+    let server = Served::new();
+    let job = server.enqueue(&[]);
+    let exec = "echo $$ > pid; exec tail -f /dev/null";
+    let mut worker = server.work(exec, &["--lease-ms", "1000", "--limit", "1"]);
+    let pid = line_of(&server.folder.path().join("pid"));
+    server.ask(&["job", "cancel", &job]).ended_with(0);
+    server.wait_for(&job, "cancelled");
+    assert!(worker.wait().unwrap().success());
+    wait_until_gone(&pid);
+}
+
+#[test]
+fn a_program_that_takes_too_long_is_ended_with_all_it_started() {
+    let server = Served::new();
+    let job = server.enqueue(&["--timeout-ms", "300", "--max-attempts", "1"]);
+    let exec = "tail -f /dev/null & echo $! > pid; wait";
+    let mut worker = server.work(exec, &["--limit", "1"]);
+    let pid = line_of(&server.folder.path().join("pid"));
+    server.wait_for(&job, "dead");
+    assert!(worker.wait().unwrap().success());
+    wait_until_gone(&pid);
+}
+
+#[test]
+fn a_worker_that_is_to_end_gives_its_job_back() {
+    let server = Served::new();
+    let job = server.enqueue(&[]);
+    let exec = "echo $$ > pid; exec tail -f /dev/null";
+    let mut worker = server.work(exec, &["--drain-ms", "1", "--concurrency", "2"]);
+    let pid = line_of(&server.folder.path().join("pid"));
+    terminate(&worker);
+    assert!(worker.wait().unwrap().success());
+    wait_until_gone(&pid);
+    let shown = server.job(&job);
+    assert_eq!((&shown["state"], &shown["attempt"]), (&"ready".into(), &0.into()));
+}
+
+#[test]
+fn a_worker_that_is_to_end_waits_for_its_job() {
+    let server = Served::new();
+    let job = server.enqueue(&[]);
+    let next = server.enqueue(&[]);
+    let folder = server.folder.path();
+    assert!(Command::new("mkfifo").arg(folder.join("go")).status().unwrap().success());
+    let mut worker = server.work("echo $$ > pid; cat go", &[]);
+    line_of(&folder.join("pid"));
+    terminate(&worker);
+    let mut said = String::new();
+    BufReader::new(worker.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, "note: waiting for 1 job that runs\n");
+    std::fs::write(folder.join("go"), "7\n").unwrap();
+    assert!(worker.wait().unwrap().success());
+    assert_eq!(server.job(&job)["state"], "completed");
+    assert_eq!(server.told("completed")["result"], 7);
+    assert_eq!(server.job(&next)["state"], "ready", "no more are taken");
+}
