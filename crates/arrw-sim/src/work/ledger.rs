@@ -257,8 +257,7 @@ impl Ledger {
         let claims = self.asked.iter().any(|asked| matches!(asked, Asked::Claim));
         let cancels = self.asked.iter().any(|it| matches!(it, Asked::Cancel(of) if *of == job));
         let retries = self.asked.iter().any(|it| matches!(it, Asked::Retry(of) if *of == job));
-        let waits =
-            matches!(status.state, JobState::Scheduled | JobState::Ready | JobState::Retrying);
+        let waits = is_waiting(status.state);
         let is_new_lease =
             status.state == JobState::Leased && known.newest_token < status.last.get() && claims;
         let is_cancelled = status.state == JobState::Cancelled && cancels;
@@ -340,4 +339,9 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// True when a job in this state is handed out some time.
+fn is_waiting(state: JobState) -> bool {
+    state.is_timed() || state == JobState::Ready
 }

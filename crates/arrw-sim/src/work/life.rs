@@ -148,6 +148,7 @@ impl World {
         if !self.waiting.is_empty() {
             let at = self.rng.index(self.waiting.len());
             drop(self.waiting.swap_remove(at));
+            self.has_dropped = true;
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct World {
     /// Claims that wait.
     pub(crate) waiting: Vec<(&'static str, Claiming)>,
     pub(crate) enqueued: u64,
+    /// A claim that waited was dropped in this life.
+    pub(crate) has_dropped: bool,
     /// When those who wait were looked at last.
     looked: u64,
     watches: bool,
@@ -108,6 +110,7 @@ impl World {
             late: Vec::new(),
             waiting: Vec::new(),
             enqueued: 0,
+            has_dropped: false,
             looked: 0,
             watches,
             seed,
@@ -152,9 +155,9 @@ impl World {
         Ok(())
     }
 
-    /// Claims that wait may get jobs in any call.
+    /// Claims that wait may get jobs in any call, and those that were dropped may have got some.
     fn note_who_waits(&self) {
-        if !self.waiting.is_empty() {
+        if !self.waiting.is_empty() || self.has_dropped {
             self.ledger().asked.push(Asked::Claim);
         }
     }
@@ -211,6 +214,7 @@ impl World {
         let disk = self.disk.crash_states().random(&mut self.rng).disk();
         self.disk.stop();
         self.waiting.clear();
+        self.has_dropped = false;
         self.late.extend(self.held.drain(..).map(|(_, job)| job));
         if self.rng.chance(1, 3) {
             let away = self.rng.below(10 * 60 * 1_000_000);

@@ -4,7 +4,7 @@
 //! Nothing of it is in the log until it happens, so waiting and heartbeats write nothing; after a start everybody has
 //! the whole grace again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use crate::jobs::limits::{FIRED_AT_ONCE, LEASE_MS_DEFAULT, LOOK_MS_MAX};
 use crate::jobs::rules::{Core, JobAsk, State};
 
 const UNPOISONED: &str = "no holder of this lock panics";
+
+const FORGOTTEN: &str = "the worker does not have it any more";
 
 const LOST: &str = "the worker was not heard of in time";
 
@@ -52,6 +54,22 @@ impl State {
                 self.workers.insert(Arc::from(name), Worker { until, lease_ms });
             }
         }
+    }
+
+    /// Takes note of a worker's leases that it does not name; true when some are lost by it.
+    pub(crate) fn miss_unheld(&mut self, name: &str, holds: &BTreeSet<JobId>) -> bool {
+        let of_worker = self.jobs.leases().filter(|(_, _, holder)| &***holder == name);
+        let unheld: BTreeSet<(JobId, Token)> = of_worker
+            .filter(|(job, ..)| !holds.contains(job))
+            .map(|(job, token, _)| (job, token))
+            .collect();
+        let before = self.unheld.remove(name).unwrap_or_default();
+        let had_lost = self.forgotten.len();
+        self.forgotten.extend(before.intersection(&unheld));
+        if !unheld.is_empty() {
+            self.unheld.insert(Arc::from(name), unheld);
+        }
+        had_lost < self.forgotten.len()
     }
 
     /// A worker was heard of that said before for how long it may be silent.
@@ -139,6 +157,9 @@ impl Minder {
         for lease in std::mem::take(&mut state.abandoned) {
             ended.push(finish(lease.job, lease.token, Outcome::Release, Detail::default()));
         }
+        for (job, token) in std::mem::take(&mut state.forgotten) {
+            ended.push(finish(job, token, Outcome::Lost, Detail::error(FORGOTTEN)));
+        }
         for given in std::mem::take(&mut state.given) {
             let at = after(now, u64::from(given.timeout_ms));
             self.timeouts.insert((at, given.job), given.token);
@@ -156,7 +177,7 @@ impl Minder {
         state.hear_watchers(now);
         let is_lost = |until: u64| until <= now.micros();
         if state.workers.values().any(|worker| is_lost(worker.until)) {
-            let State { jobs, workers, .. } = &mut *state;
+            let State { jobs, workers, unheld, .. } = &mut *state;
             // What is not on the disk yet is of a worker that was heard of just now, or not at all yet.
             let of_lost = jobs.leases().filter(|(_, _, worker)| {
                 workers.get(*worker).is_some_and(|worker| is_lost(worker.until))
@@ -171,6 +192,7 @@ impl Minder {
                 }
                 !is_lost(worker.until)
             });
+            unheld.retain(|name, _| workers.contains_key(name));
             ended.extend(
                 of_lost
                     .into_iter()

@@ -3,6 +3,7 @@
 //! A claim that finds nothing waits in memory, with the writer. The turn that commits a job hands it out as well: from
 //! enqueue to worker is one commit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrw_bus::Dispatch;
@@ -232,6 +233,20 @@ impl Jobs {
         let cancelling =
             of_worker.filter(|(job, _, _)| state.jobs.get(*job).is_some_and(|it| it.is_cancelling));
         cancelling.map(|(job, _, _)| job).collect()
+    }
+
+    /// The same, by a worker that says which jobs it has. A lease of it that it does not name now, nor named the time
+    /// before, is lost: a worker that came back under its name has forgotten it. (Once is no proof: the answer that
+    /// brings the job may still be on its way.)
+    #[must_use]
+    pub fn heartbeat_holding(&self, worker: &str, lease_ms: u64, holds: &[JobId]) -> Vec<JobId> {
+        let holds: BTreeSet<JobId> = holds.iter().copied().collect();
+        let mut state = self.shared.jobs.core.lock();
+        if state.miss_unheld(worker, &holds) {
+            self.shared.jobs.core.sooner.notify_all();
+        }
+        drop(state);
+        self.heartbeat(worker, lease_ms)
     }
 
     /// What is known of a job; `None` when there is none, or it was forgotten.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 
-use arrw_jobs::{Command, Done, Jobs, LEASE_BYTES_MAX, Leased, Refused, Turn};
+use arrw_jobs::{Command, Done, JobId, Jobs, LEASE_BYTES_MAX, Leased, Refused, Token, Turn};
 use arrw_log::{Batch, Decision, Place, Settled, Timestamp};
 
 use crate::jobs::minder::Worker;
@@ -88,6 +88,10 @@ pub(crate) struct State {
     pub(crate) abandoned: Vec<Leased>,
     /// Leases that were handed out and are not looked after yet.
     pub(crate) given: Vec<Given>,
+    /// Leases that workers do not have any more, by what they say.
+    pub(crate) forgotten: Vec<(JobId, Token)>,
+    /// Leases that workers did not name when they were heard of last.
+    pub(crate) unheld: BTreeMap<Arc<str>, BTreeSet<(JobId, Token)>>,
     /// Who was heard of lately.
     pub(crate) workers: BTreeMap<Arc<str>, Worker>,
     pub(crate) closed: bool,
@@ -102,8 +106,8 @@ pub(crate) struct State {
 /// A lease whose attempt may take only so long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given {
-    pub(crate) job: arrw_jobs::JobId,
-    pub(crate) token: arrw_jobs::Token,
+    pub(crate) job: JobId,
+    pub(crate) token: Token,
     pub(crate) timeout_ms: u32,
 }
 
@@ -133,6 +137,8 @@ impl Core {
             fire_after: Timestamp::from_micros(0),
             abandoned: Vec::new(),
             given: Vec::new(),
+            forgotten: Vec::new(),
+            unheld: BTreeMap::new(),
             workers: BTreeMap::new(),
             closed: false,
             planned: None,
@@ -210,7 +216,11 @@ impl State {
 
     /// True when nothing happened that whoever minds the time must see at once.
     pub(crate) fn is_quiet(&self) -> bool {
-        !self.must_look && !self.closed && self.given.is_empty() && self.abandoned.is_empty()
+        !self.must_look
+            && !self.closed
+            && self.given.is_empty()
+            && self.abandoned.is_empty()
+            && self.forgotten.is_empty()
     }
 
     /// True when a claim waits.

@@ -349,3 +349,25 @@ fn an_event_a_job_and_a_completion_are_one_commit() {
         "nothing of it is there"
     );
 }
+
+#[test]
+fn a_worker_that_came_back_under_its_name_loses_what_it_forgot() {
+    let db = Db::in_memory().unwrap();
+    let jobs = db.jobs();
+    let kept = enqueue(&jobs, &NewJob::new("q", "k", "1"));
+    let forgotten = enqueue(&jobs, &NewJob::new("q", "k", "2"));
+    let got = take(&jobs, "w", "q", 2);
+    assert_eq!(got.len(), 2);
+    // The answer that brings the second may be on its way.
+    assert_eq!(jobs.heartbeat_holding("w", 60_000, &[kept]), []);
+    assert_eq!(jobs.heartbeat_holding("w", 60_000, &[kept, forgotten]), []);
+    assert_eq!(jobs.heartbeat_holding("w", 60_000, &[kept]), []);
+    assert_eq!(jobs.heartbeat_holding("w", 60_000, &[kept]), []);
+    let again = jobs.claim(claim("v", "q", 9)).wait(None).unwrap();
+    assert_eq!(
+        again.iter().map(|job| (job.id(), job.attempt())).collect::<Vec<_>>(),
+        [(forgotten, 2)]
+    );
+    jobs.complete(&got[0], "1").unwrap().wait().unwrap();
+    assert!(jobs.complete(&got[1], "1").unwrap().wait().is_err());
+}
