@@ -60,6 +60,9 @@ pub const ARGS_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of the progress of a job as JSON, which goes with the record that ends its lease. More is refused.
 pub const PROGRESS_BYTES_MAX: usize = 1_024;
 
+/// Bytes of the text of a record that are kept for the next one; of a longer one the memory is given back.
+pub(crate) const SCRATCH_BYTES_MAX: usize = 64 * 1024;
+
 /// Tags of a job, each of at most [`NAME_BYTES_MAX`] bytes. More are refused.
 pub const TAGS_MAX: usize = 16;
 

@@ -64,7 +64,8 @@ impl Table {
         self.len
     }
 
-    fn slot(&self, id: u64) -> Option<u32> {
+    /// Where a job is.
+    pub(crate) fn slot(&self, id: u64) -> Option<u32> {
         let hash = mix(id);
         let is_it = |slot: &u32| job_at(&self.chunks, *slot).id == id;
         self.index[shard_of(hash)].find(hash, is_it).copied()
@@ -80,15 +81,22 @@ impl Table {
         slots.map(|slot| job_at(&self.chunks, *slot))
     }
 
-    /// Puts a job in, in place of the one with its number; answers that one.
-    pub(crate) fn insert(&mut self, job: Job) -> Option<Job> {
-        if let Some(slot) = self.slot(job.id) {
-            let slot = slot as usize;
-            return Some(std::mem::replace(&mut self.chunks[slot / CHUNK][slot % CHUNK], job));
-        }
+    /// The job of a slot.
+    pub(crate) fn at(&self, slot: u32) -> &Job {
+        job_at(&self.chunks, slot)
+    }
+
+    /// Puts a job in place of the one with its number.
+    pub(crate) fn put(&mut self, slot: u32, job: Job) {
+        let slot = slot as usize;
+        self.chunks[slot / CHUNK][slot % CHUNK] = job;
+    }
+
+    /// Adds a job whose number no other has.
+    pub(crate) fn add(&mut self, job: Job) {
         let slot = match self.free.pop() {
             Some(slot) => {
-                self.chunks[slot as usize / CHUNK][slot as usize % CHUNK] = job;
+                self.put(slot, job);
                 slot
             }
             None => {
@@ -106,18 +114,18 @@ impl Table {
         let rehash = |slot: &u32| mix(job_at(chunks, *slot).id);
         self.index[shard_of(hash)].insert_unique(hash, slot, rehash);
         self.len += 1;
-        None
     }
 
-    pub(crate) fn remove(&mut self, id: u64) -> Option<Job> {
+    /// Takes a job out, if it is there.
+    pub(crate) fn remove(&mut self, id: u64) {
         let hash = mix(id);
         let chunks = &self.chunks;
         let is_it = |slot: &u32| job_at(chunks, *slot).id == id;
-        let entry = self.index[shard_of(hash)].find_entry(hash, is_it).ok()?;
-        let (slot, _) = entry.remove();
-        self.free.push(slot);
-        self.len -= 1;
-        Some(*job_at(&self.chunks, slot))
+        if let Ok(entry) = self.index[shard_of(hash)].find_entry(hash, is_it) {
+            let (slot, _) = entry.remove();
+            self.free.push(slot);
+            self.len -= 1;
+        }
     }
 }
 
@@ -146,19 +154,14 @@ mod tests {
     fn jobs_are_found_by_their_numbers_and_their_room_is_used_again() {
         assert_eq!(size_of::<Job>(), 48);
         let mut table = Table::default();
-        for id in 1..=10_000 {
-            assert_eq!(table.insert(job(id)), None);
-        }
-        for id in (1..=10_000).step_by(2) {
-            assert_eq!(table.remove(id), Some(job(id)));
-        }
-        assert_eq!((table.len(), table.remove(1), table.get(3)), (5_000, None, None));
-        for id in 20_001..=25_000 {
-            assert_eq!(table.insert(job(id)), None);
-        }
+        (1..=10_000).for_each(|id| table.add(job(id)));
+        (1..=10_000).step_by(2).for_each(|id| table.remove(id));
+        table.remove(1);
+        assert_eq!((table.len(), table.get(1), table.get(3)), (5_000, None, None));
+        (20_001..=25_000).for_each(|id| table.add(job(id)));
         assert_eq!(table.chunks.len(), 3, "no new memory");
         let changed = Job { attempt: 7, ..job(20_001) };
-        assert_eq!(table.insert(changed), Some(job(20_001)));
+        table.put(table.slot(20_001).unwrap(), changed);
         assert_eq!((table.get(20_001), table.len()), (Some(&changed), 10_000));
         assert!((2..=10_000).step_by(2).all(|id| table.get(id) == Some(&job(id))));
     }

@@ -15,11 +15,11 @@ use crate::error::Refused;
 use crate::event::{self, CARRIED, Changed, Enqueued, FACT, Origin};
 use crate::job::{JobId, Plan, Priority, State, Token};
 use crate::json;
-use crate::limits::{JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX};
+use crate::limits::{JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX, SCRATCH_BYTES_MAX};
 use crate::new_job::{Enqueue, OnDuplicate, check_queue};
 use crate::planted::{Bug, is_planted};
 use crate::table::Job;
-use crate::view::Jobs;
+use crate::view::{Jobs, Scratch};
 
 /// The kind of the control records that forget a job: its number is the payload.
 pub const FORGOTTEN: Kind = Kind(17);
@@ -82,13 +82,24 @@ pub struct Turn<'a> {
     fact: Out,
 }
 
+impl Drop for Turn<'_> {
+    /// The next one uses its memory.
+    fn drop(&mut self) {
+        let (topic, text) = (std::mem::take(&mut self.topic), std::mem::take(&mut self.text));
+        let fact = std::mem::take(&mut self.fact);
+        if text.capacity() <= SCRATCH_BYTES_MAX {
+            self.jobs.scratch = Scratch { topic, text, fact };
+        }
+    }
+}
+
 impl<'a> Turn<'a> {
     /// A turn whose first made record comes `own` records behind the place.
     pub fn new(jobs: &'a mut Jobs, place: Place, own: u32, made: &'a mut Batch) -> Self {
         jobs.advance(place.time);
         let first = place.seq.plus(u64::from(own));
-        let (topic, text) = (String::new(), String::new());
-        Self { jobs, time: place.time, first, made, topic, text, fact: Out::default() }
+        let Scratch { topic, text, fact } = std::mem::take(&mut jobs.scratch);
+        Self { jobs, time: place.time, first, made, topic, text, fact }
     }
 
     /// Decides one command.

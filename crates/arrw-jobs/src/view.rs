@@ -38,11 +38,21 @@ pub struct Jobs {
     pub(crate) moved: BTreeMap<u64, u64>,
     pub(crate) ids: Ids,
     pub(crate) orders: Orders,
+    /// Memory that turns use one after the other.
+    pub(crate) scratch: Scratch,
     jobs_sum: u64,
     queues_sum: u64,
     undo: Vec<Undo>,
     /// True while changes may have to be taken back.
     records: bool,
+}
+
+/// Texts and bytes that a turn writes, so that not each turn needs memory of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) topic: String,
+    pub(crate) text: String,
+    pub(crate) fact: Out,
 }
 
 /// What is known of a leased job besides.
@@ -206,6 +216,11 @@ impl Jobs {
     /// Has a job be as `after` says, or not be.
     pub(crate) fn set(&mut self, id: u64, after: Option<&Image>) {
         let before = self.image(id);
+        self.set_from(id, before, after);
+    }
+
+    /// The same of a job that is as `before` says, or is not there.
+    fn set_from(&mut self, id: u64, before: Option<Image>, after: Option<&Image>) {
         let weight = |image: Option<&Image>| image.map_or(0, |image| self.weigh(image));
         let changed = weight(after).wrapping_sub(weight(before.as_ref()));
         self.jobs_sum = self.jobs_sum.wrapping_add(changed);
@@ -222,25 +237,32 @@ impl Jobs {
                 self.queues.insert(queue, state, priority, at);
             }
         }
+        self.set_in_table(id, before.as_ref(), after);
         self.set_beside(id, before.as_ref(), after);
         if self.records {
             self.undo.push(Undo::Job(id, before));
         }
     }
 
-    /// Keeps the tables in step with a job.
-    fn set_beside(&mut self, id: u64, before: Option<&Image>, after: Option<&Image>) {
-        let mut unique = self.table.get(id).map_or(0, |job| job.unique);
+    /// Keeps the table and the keys in step with a job.
+    fn set_in_table(&mut self, id: u64, before: Option<&Image>, after: Option<&Image>) {
+        let slot = before.and_then(|_| self.table.slot(id));
+        let mut unique = slot.map_or(0, |slot| self.table.at(slot).unique);
         if before.and_then(|image| image.unique) != after.and_then(|image| image.unique) {
             self.uniques.remove(unique);
             unique = after
                 .and_then(|image| image.unique)
                 .map_or(0, |unique| self.uniques.insert(unique, id));
         }
-        match after {
-            Some(image) => self.table.insert(Job { unique, ..image.job }),
-            None => self.table.remove(id),
-        };
+        match (slot, after) {
+            (Some(slot), Some(image)) => self.table.put(slot, Job { unique, ..image.job }),
+            (None, Some(image)) => self.table.add(Job { unique, ..image.job }),
+            (_, None) => self.table.remove(id),
+        }
+    }
+
+    /// Keeps what only some jobs have in step with a job.
+    fn set_beside(&mut self, id: u64, before: Option<&Image>, after: Option<&Image>) {
         let lease = |image: Option<&Image>| image.and_then(|image| image.lease.clone());
         let (was, is) = (lease(before), lease(after));
         if was != is {
@@ -320,7 +342,9 @@ impl Jobs {
             is_cancelling: false,
             depth: it.origin.map_or(0, |origin| origin.depth()),
         };
-        self.set(id, Some(&Image { job, unique: it.unique, lease: None, args_at: None }));
+        let image = Image { job, unique: it.unique, lease: None, args_at: None };
+        // The record's seq is nobody's number yet.
+        self.set_from(id, None, Some(&image));
         if let Some(origin) = it.origin {
             self.made_by(origin, JobId::from_number(id));
         }
@@ -337,7 +361,8 @@ impl Jobs {
 
     pub(crate) fn changed(&mut self, seq: Seq, time: Timestamp, state: State, it: &Changed<'_>) {
         let id = it.job.get();
-        let Some(mut image) = self.image(id) else { return };
+        let Some(before) = self.image(id) else { return };
+        let mut image = before.clone();
         let job = &mut image.job;
         job.state = state;
         job.due = it.due.micros();
@@ -358,7 +383,7 @@ impl Jobs {
         if state.is_final() && is_released && !is_planted(Bug::KeepTheKey) {
             image.unique = None;
         }
-        self.set(id, Some(&image));
+        self.set_from(id, Some(before), Some(&image));
         if state.is_final() {
             let keep = self.queues.get(queue).keep(state).count as usize;
             while keep < self.queues.get(queue).count(state) {

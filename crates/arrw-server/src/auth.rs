@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::builtin;
 use crate::counters::Limit;
 use crate::json::shown;
 use crate::keys::{Grant, KeyScope};
@@ -139,6 +140,11 @@ impl Grant {
 
     /// Refuses a queue that the key does not cover.
     pub(crate) fn check_queue(&self, queue: &str) -> Result<(), Problem> {
+        if queue == builtin::QUEUE && !(self.has(KeyScope::Admin) && self.covers_all()) {
+            let detail = format!("the queue `{queue}` is for the server's own work");
+            return Err(Problem::new(Code::TopicForbidden, detail)
+                .hint("use a key that may administer and names no topics, or another queue"));
+        }
         if self.covers_queue(queue) || is_planted(Bug::AnyTopic) {
             return Ok(());
         }

@@ -55,6 +55,7 @@ mod backups;
 mod batch;
 mod body;
 mod budget;
+mod builtin;
 mod consumers;
 mod events;
 mod jobs;

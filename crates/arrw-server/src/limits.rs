@@ -237,6 +237,18 @@ pub const HISTORY_SHOWN_MAX: usize = 100;
 /// Queues that `/metrics` names. What the others have is summed up.
 pub const METRIC_QUEUES_MAX: usize = 100;
 
+/// How long the server's own work rests when the log refuses it.
+pub const OWN_WORK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Jobs of the server's own work that run at once, each on a thread.
+pub const BUILT_IN_AT_ONCE: usize = 2;
+
+/// Bytes of the name of a file that the server's own work writes or reads. A longer one is refused.
+pub const FILE_NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of a line of a file that is imported. A longer one ends the import.
+pub const IMPORT_LINE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
 /// Bytes of the name of a backup, which is one of a folder.
 pub const BACKUP_NAME_BYTES_MAX: usize = 64;
 

@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrw::Db;
+use arrw::{Db, Worker, WorkerError};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
@@ -25,12 +26,14 @@ use tower::{Service, ServiceExt};
 
 use crate::admission::{Place, turn_away};
 use crate::app::App;
+use crate::builtin;
 use crate::cors::Origin;
 use crate::counters::Limit;
 use crate::guard::Sites;
 use crate::keys::{Keys, KeysError};
 use crate::limits::{
-    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits, UNSENT_BYTES_MAX,
+    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits, OWN_WORK_PAUSE,
+    UNSENT_BYTES_MAX,
 };
 use crate::patient::Patient;
 use crate::request_id::{self, RequestIds};
@@ -52,6 +55,8 @@ pub struct Options {
     pub keys: Option<PathBuf>,
     /// Folder in which backups are made, each in one of its own. Made with the first of them.
     pub backups: PathBuf,
+    /// Folder of the files that jobs of the server export to and import from. Made with the first of them.
+    pub files: PathBuf,
     /// With what connections are encrypted, if they are.
     pub tls: Option<TlsFiles>,
     /// Its bounds.
@@ -68,6 +73,7 @@ impl Options {
             origins: Vec::new(),
             keys: None,
             backups: "./arrwdb-backups".into(),
+            files: "./arrwdb-files".into(),
             tls: None,
             limits: Limits::default(),
         }
@@ -99,6 +105,9 @@ pub enum BindError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The server's own work cannot begin.
+    #[error(transparent)]
+    Worker(WorkerError),
 }
 
 /// Why a server stopped that was not asked to.
@@ -116,6 +125,8 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     app: Arc<App>,
+    /// Does the server's own work.
+    own: Worker,
 }
 
 impl Server {
@@ -124,7 +135,7 @@ impl Server {
     /// # Errors
     /// [`BindError`].
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts, origins, keys, backups, tls, limits } = options;
+        let Options { listen, hosts, origins, keys, backups, files, tls, limits } = options;
         let failed = |source| BindError::Listen { listen, source };
         let keys = Keys::open(keys)?;
         let tls = tls.map(Tls::open).transpose()?;
@@ -134,8 +145,9 @@ impl Server {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let app = App::new(db, Sites::new(address, hosts, origins), keys, limits);
+        let own = builtin::worker(&app.db, files).map_err(BindError::Worker)?;
         let app = Arc::new(app.with_tls(tls).with_backups(backups));
-        Ok(Self { listener, address, app })
+        Ok(Self { listener, address, app, own })
     }
 
     /// Where it listens.
@@ -150,7 +162,8 @@ impl Server {
     /// # Errors
     /// When the log has stopped.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-        let Self { listener, app, .. } = self;
+        let Self { listener, app, own, .. } = self;
+        let working = tokio::spawn(work(own.clone()));
         let named = from_fn_with_state(Arc::<RequestIds>::default(), request_id::name);
         let router = routes::router(Arc::clone(&app)).layer(named);
         let ended = {
@@ -163,6 +176,7 @@ impl Server {
         };
         drop(listener);
         app.close();
+        own.stop(Duration::ZERO);
         // Whoever is not done by then is cut off when the runtime ends.
         if timeout(app.limits.drain, app.admission.all_gone()).await.is_err() {
             let connections = app.admission.count();
@@ -171,7 +185,18 @@ impl Server {
                 "cut off connections that were not done in `limits.drain_ms`"
             );
         }
+        if timeout(app.limits.drain, working).await.is_err() {
+            tracing::warn!("cut off the server's own work");
+        }
         ended
+    }
+}
+
+/// Does the server's own work until it is stopped. When the log refuses it is tried again: a full disk may have room later.
+async fn work(own: Worker) {
+    while let Err(error) = own.run().await {
+        tracing::warn!(%error, "the server's own work stands still");
+        sleep(OWN_WORK_PAUSE).await;
     }
 }
 

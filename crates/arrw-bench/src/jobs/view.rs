@@ -43,6 +43,7 @@ pub(super) fn filled(count: u64, shape: Shape) -> Result<Jobs> {
             turn.run(&Command::Enqueue(Enqueue::new(&job, time)?))?;
             number += 1;
         }
+        drop(turn);
         ensure!(jobs.len() as u64 == number, "{} jobs of {number}", jobs.len());
     }
     Ok(jobs)

@@ -1,13 +1,16 @@
 //! The jobs as the bytes of a checkpoint.
 
+use std::sync::Arc;
+
 use arrw_log::{Batch, Place, Seq, Timestamp};
 
 use super::records::{holds_together, try_all};
-use super::{Outcome, Target};
+use super::{Outcome, Target, orders};
 use crate::command::{Claim, Command, ControlChange};
 use crate::control::Rate;
 use crate::job::{JobId, Plan};
 use crate::new_job::{Enqueue, NewJob, UniqueBy};
+use crate::standing::OrderChange;
 use crate::turn::Turn;
 use crate::view::Jobs;
 
@@ -56,8 +59,14 @@ fn sample(is_full: bool) -> Jobs {
         let change = ControlChange::Limits { concurrency_max: 2, rate };
         run(Command::Queue { name: "a".to_owned(), change });
         run(Command::Discard(JobId::from_number(5)));
+        for (order, name) in orders::orders().into_iter().zip(["o", "p", "q"]) {
+            let (kind, name) = (order.kind(), name.to_owned());
+            let change = OrderChange::Put(Arc::new(order));
+            run(Command::Order { kind, name, change, bytes: 0 });
+        }
     }
     let claim = Claim::new("w1", ["a"], 1).expect("it can be");
     assert_eq!(turn.claim(&claim, 0, 1).len(), 1);
+    drop(turn);
     jobs
 }

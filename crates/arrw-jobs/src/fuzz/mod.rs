@@ -2,10 +2,11 @@
 
 mod checkpoint;
 mod facts;
+mod orders;
 mod records;
 
 pub use arrw_log::fuzz::{Input, Outcome, Target};
 
 /// Every fuzz function of this crate.
 pub const TARGETS: &[Target] =
-    &[facts::FACT, facts::CONTROL, records::RECORDS, checkpoint::CHECKPOINT];
+    &[facts::FACT, facts::CONTROL, orders::ORDER, records::RECORDS, checkpoint::CHECKPOINT];

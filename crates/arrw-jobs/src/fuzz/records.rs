@@ -3,11 +3,12 @@
 use arrw_log::{Batch, Epoch, Frame, Kind, NewRecord, Place, Seq, Timestamp};
 
 use super::facts::{controls, encode, facts};
-use super::{Input, Outcome, Target};
+use super::{Input, Outcome, Target, orders};
 use crate::command::{Claim, Command, Detail, Finish, Outcome as Ending};
 use crate::control::QUEUE;
-use crate::event::FACT;
+use crate::event::{CARRIED, FACT};
 use crate::job::{JobId, State};
+use crate::standing::{SCHEDULE, TRIGGER};
 use crate::turn::{FORGOTTEN, Turn};
 use crate::view::Jobs;
 
@@ -19,6 +20,8 @@ pub(super) const RECORDS: Target = Target {
     words: &["jobs.a.ready", "jobs.a.scheduled", "jobs.a.leased", "jobs.b.dead", "jobs.b.retrying"],
 };
 
+const KINDS: [Kind; 6] = [Kind(0), QUEUE, FORGOTTEN, CARRIED, SCHEDULE, TRIGGER];
+
 /// Log time that a record takes, for each of up to 65,535.
 const STEP_MICROS: u64 = 20_000;
 
@@ -27,7 +30,7 @@ fn records(input: &[u8]) -> Outcome {
     let mut jobs = Jobs::default();
     let (mut seq, mut time) = (Seq::FIRST, Timestamp::from_micros(1));
     while !input.is_empty() {
-        let kind = [Kind::default(), QUEUE, FORGOTTEN][usize::from(input.byte() % 3)];
+        let kind = KINDS[usize::from(input.byte()) % KINDS.len()];
         time = Timestamp::from_micros(time.micros() + 1 + u64::from(input.short()) * STEP_MICROS);
         let (topic, key, fact, payload) = (input.text(), input.part(), input.part(), input.part());
         let headers: &[(&str, &[u8])] = if fact.is_empty() { &[] } else { &[(FACT, fact)] };
@@ -90,6 +93,7 @@ pub(super) fn try_all(jobs: &mut Jobs, seq: Seq) {
             let _refused = turn.run(&Command::Delete(leased.job));
         }
     }
+    drop(turn);
     holds_together(jobs);
     jobs.take_back(0);
     assert_eq!(jobs.digest(), digest);
@@ -112,6 +116,8 @@ fn records_seeds() -> Vec<Vec<u8>> {
     let job = |topic, fact: usize| written(0, topic, b"", &facts[fact], b"{}");
     let control = |at: usize| written(1, "", b"a", b"", &controls()[at].encode());
     let forgotten = written(2, "", b"", b"", &1_u64.to_le_bytes());
+    let carried = written(3, "", b"", &facts[6], b"{}");
+    let order = |kind, at: usize| written(kind, "", b"o", b"", &orders::seed(at));
     let new = [job("jobs.a.scheduled", 0), job("jobs.a.ready", 1), job("jobs.b.ready", 2)].concat();
     let leased = job("jobs.a.leased", 3);
     vec![
@@ -120,5 +126,6 @@ fn records_seeds() -> Vec<Vec<u8>> {
         [&new[..], &leased, &job("jobs.a.ready", 5), &leased].concat(),
         [&control(1)[..], &new, &leased, &job("jobs.a.dead", 5), &control(0)].concat(),
         [&new[..], &forgotten].concat(),
+        [&new[..], &leased, &carried, &order(4, 0), &order(5, 2), &order(4, 1)].concat(),
     ]
 }

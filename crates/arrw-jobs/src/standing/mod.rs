@@ -118,6 +118,19 @@ impl NewOrder {
     pub(crate) fn bytes(&self) -> usize {
         FILTER_BYTES_MAX + self.template.bytes()
     }
+
+    /// The order that it is when nothing came of it yet.
+    pub(crate) fn begun(&self, settled: u64) -> Order {
+        Order {
+            rule: self.rule.clone(),
+            template: self.template.clone(),
+            is_paused: false,
+            settled,
+            made: 0,
+            missed: 0,
+            last: None,
+        }
+    }
 }
 
 /// A job of which others are made.

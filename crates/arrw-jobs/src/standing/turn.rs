@@ -65,15 +65,19 @@ impl Turn<'_> {
             let hint = "remove some, or have one job see to several things";
             return Err(Refused::TooMany { what, max: ORDERS_MAX, hint });
         }
-        let goes_on = old.filter(|old| is_same(&old.rule, &new.rule));
-        let order = Order {
-            rule: goes_on.map_or_else(|| new.rule.clone(), |old| old.rule.clone()),
-            template: new.template.clone(),
-            is_paused: old.is_some_and(|old| old.is_paused),
-            settled: goes_on.map_or_else(|| self.begin(kind), |old| old.settled),
-            made: old.map_or(0, |old| old.made),
-            missed: old.map_or(0, |old| old.missed),
-            last: old.and_then(|old| old.last),
+        let begun = new.begun(self.begin(kind));
+        let order = match old {
+            None => begun,
+            Some(old) => {
+                let (is_paused, made, missed, last) =
+                    (old.is_paused, old.made, old.missed, old.last);
+                let goes_on = is_same(&old.rule, &new.rule);
+                let (rule, settled) = match goes_on {
+                    true => (old.rule.clone(), old.settled),
+                    false => (begun.rule, begun.settled),
+                };
+                Order { rule, settled, is_paused, made, missed, last, ..begun }
+            }
         };
         self.write_order(kind, name, order)
     }

@@ -36,6 +36,7 @@ impl Live {
             let mut made = Batch::new();
             let mut turn = Turn::new(jobs, place, 0, &mut made);
             let answers: Vec<_> = commands.iter().map(|command| turn.run(command)).collect();
+            drop(turn);
             (answers, made)
         };
         let (first, _) = decide(&mut self.jobs);

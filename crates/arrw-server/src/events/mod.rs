@@ -4,7 +4,7 @@ mod cloud;
 mod follow;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
-mod incoming;
+pub(crate) mod incoming;
 pub(crate) mod lines;
 pub(crate) mod page;
 mod publish;

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::outgoing::ClaimedOut;
 use crate::app::App;
+use crate::builtin;
 use crate::json;
 use crate::keys::Grant;
 use crate::limits::{CLAIM_JOBS_MAX, CLAIM_WAIT_MAX};
@@ -72,6 +73,11 @@ impl Wish {
         (count, lease_ms): (Option<usize>, Option<u64>),
     ) -> Result<Self, Problem> {
         queues.iter().try_for_each(|queue| grant.check_queue(queue))?;
+        if queues.contains(&builtin::QUEUE) {
+            let detail =
+                format!("the server does the jobs of the queue `{}` itself", builtin::QUEUE);
+            return Err(Problem::new(Code::Job, detail).hint("claim from another queue"));
+        }
         let count = count.unwrap_or(1);
         if CLAIM_JOBS_MAX < count {
             let detail = format!("`count` is {count}, and must be from 1 to {CLAIM_JOBS_MAX}");

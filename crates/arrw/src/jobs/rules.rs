@@ -299,13 +299,15 @@ impl State {
             }
             self.watchers.note(command, &answer);
             if let (Err(refused), false) = (&answer, ask.each) {
-                self.jobs.take_back(left);
                 let refused = refused.clone();
+                drop(turn);
+                self.jobs.take_back(left);
                 return Decision::Refuse(Arc::new(RefusedAt { index, refused }));
             }
             self.triggers_changed |= matches!(command, Command::Order { .. });
             answers.push(answer);
         }
+        drop(turn);
         // It is asked once only.
         let _first = ask.answers.set(answers);
         if let Some(number) = ask.claim
@@ -350,6 +352,7 @@ impl State {
             self.rotation = self.rotation.wrapping_add(1);
             let mut turn = Turn::new(&mut self.jobs, place, 0, made);
             let leased = turn.claim(&slot.claim, self.rotation, room);
+            drop(turn);
             room -= leased.len().min(room);
             if leased.is_empty() {
                 slot.take_back();

@@ -101,6 +101,7 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
     options.origins = config.origins;
     options.keys = Some(config.keys);
     options.backups = config.backups;
+    options.files = config.files;
     options.tls = match (config.tls_certificate, config.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
         (None, None) => None,

@@ -243,7 +243,11 @@ fn a_failed_write_ends_the_server_with_74() {
     let first = line(&mut BufReader::new(child.stdout.take().unwrap()));
     let url =
         format!("http://{}", first.split("http://").nth(1).unwrap().split(',').next().unwrap());
-    // Small commits, so that the segments are filled to the end.
+    // Many topics, so that the footer needs more than claims that wait have kept free at the end.
+    let topics = (0..40).map(|n| format!("{{\"topic\":\"{}.{n}\",\"data\":1}}\n", "x".repeat(150)));
+    std::fs::write(folder.path().join("topics"), topics.collect::<String>()).unwrap();
+    folder.run(&["import", "topics", "--server", &url]).ended_with(0);
+    // Small commits, so that the segments are filled.
     let lines = format!("\"{}\"\n", "x".repeat(130)).repeat(3000);
     let refused = folder.run_with(&["pub", "t", "--server", &url], lines.as_bytes());
     assert_ne!(refused.code, Some(0), "{refused:?}");

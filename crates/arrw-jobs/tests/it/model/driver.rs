@@ -199,6 +199,7 @@ impl Driver {
             assert_eq!(answered, expected, "{action:?}");
             actions.push((action, answered));
         }
+        drop(decides);
         self.live = live;
         assert_eq!(first + u64::from(turn.own + made.records()), self.model.next, "{actions:?}");
         actions.iter().for_each(|(action, answer)| self.remember(action, answer));

@@ -84,6 +84,12 @@ pub(crate) const TABLE: &[Setting] = &[
         kind: Kind::Folder(|config| &mut config.backups),
     },
     Setting {
+        key: "files",
+        flag: None,
+        doc: "Folder of the files that jobs of the queue `arrwdb` export to and import from; made with the first of them",
+        kind: Kind::Folder(|config| &mut config.files),
+    },
+    Setting {
         key: "tls.certificate",
         flag: None,
         doc: "File of the server's certificate and those that lead to a known one, in PEM; read again when it changes",
