@@ -5,12 +5,18 @@
 
 mod check;
 mod consumers;
+mod jobs;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
 use serde::Serialize;
+
+pub use jobs::{
+    Ending, Enqueue, Finish, JobDemand, JobFault, JobHistory, JobSummary, Lease, Said, Task,
+    Transition,
+};
 
 /// An event by who wrote it and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use tokio::time::timeout;
 
 use super::Torture;
 use super::consumer::Consuming;
+use super::jobs::Crew;
 use super::limits::{ENDING_TIME_MAX, FROZEN_MS_MAX, SEGMENT_BYTES, START_CUT_MS_MAX, TICK};
 use super::lives::{Ground, Lives, Phase, Watch};
 use super::reader::{Reader, Way};
 use super::writer::{Writer, publish_one};
-use crate::history::{Consumer, Demand, Form, History, Sent, Stream};
+use crate::history::{Consumer, Demand, Form, History, JobDemand, JobHistory, Sent, Stream};
 use crate::pace;
 use crate::place::SAID;
 use crate::random::Random;
@@ -34,6 +36,8 @@ const WAYS: [Way; 5] = [Way::Follow, Way::Follow, Way::Follow, Way::Pages, Way::
 const CONSUMERS: u64 = 2;
 /// Writes the very last event.
 const LAST_WRITER: u32 = 1_000;
+/// Calls that enqueue jobs, and jobs completed, in each round.
+const JOBS_MIN: u64 = 5;
 /// Rounds between two lines of progress.
 const TOLD_EVERY: u64 = 10;
 
@@ -50,6 +54,21 @@ pub(super) fn demand(torture: &Torture) -> Demand {
     }
 }
 
+/// What must have been seen of jobs.
+pub(super) fn job_demand(torture: &Torture) -> JobDemand {
+    let Torture { rounds, .. } = *torture;
+    JobDemand { jobs: rounds * JOBS_MIN, refused: rounds, lost: 1 }
+}
+
+/// What all clients saw.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) events: History,
+    pub(super) jobs: JobHistory,
+    /// What the server was seen to do that it must not.
+    pub(super) fault: Option<String>,
+}
+
 /// A torture under way.
 pub(super) struct Driver<'a> {
     torture: &'a Torture,
@@ -63,6 +82,7 @@ pub(super) struct Driver<'a> {
     streams: Vec<Stream>,
     consuming: Vec<JoinHandle<Consumer>>,
     consumers: Vec<Consumer>,
+    crew: Crew,
     rounds: Vec<u64>,
 }
 
@@ -83,6 +103,7 @@ impl<'a> Driver<'a> {
             streams: Vec::new(),
             consuming: Vec::new(),
             consumers: Vec::new(),
+            crew: Crew::default(),
             rounds: Vec::new(),
         };
         driver.start_clients();
@@ -107,6 +128,8 @@ impl<'a> Driver<'a> {
             let consuming = Consuming::new(name, self.random.fork(), ground, LAST_WRITER);
             self.consuming.push(self.runtime.spawn(consuming.run()));
         }
+        let ground = (&self.ground, &self.lives);
+        self.crew = Crew::start(&self.runtime, &mut self.random, ground);
     }
 
     fn reader(&mut self, name: String, way: Way, watch: Watch) -> Reader {
@@ -114,11 +137,8 @@ impl<'a> Driver<'a> {
         Reader::new((name, way), self.random.fork(), ground, LAST_WRITER)
     }
 
-    /// All rounds and the ending; answers what was seen, and what the server was seen to do that it must not.
-    pub(super) fn run(
-        mut self,
-        progress: &mut dyn Write,
-    ) -> anyhow::Result<(History, Option<String>)> {
+    /// All rounds and the ending; answers what was seen.
+    pub(super) fn run(mut self, progress: &mut dyn Write) -> anyhow::Result<Seen> {
         let ended = self.all_rounds(progress).and_then(|()| self.ending());
         let (mut writes, log) = match ended {
             Ok(seen) => seen,
@@ -132,8 +152,10 @@ impl<'a> Driver<'a> {
         };
         writes.extend(self.join_writers());
         self.join_readers();
-        let Self { streams, consumers, rounds, .. } = self;
-        Ok((History { writes, streams, consumers, log, rounds }, self.ground.fault()))
+        self.join_crew();
+        let Self { streams, consumers, rounds, crew, .. } = self;
+        let events = History { writes, streams, consumers, log, rounds };
+        Ok(Seen { events, jobs: crew.into_history(), fault: self.ground.fault() })
     }
 
     fn all_rounds(&mut self, progress: &mut dyn Write) -> anyhow::Result<()> {
@@ -174,7 +196,23 @@ impl<'a> Driver<'a> {
         if log.is_err() {
             self.ground.accuse("the log could not be read to its end in time".to_owned());
         }
+        self.close_jobs(server.address(), alone.watch());
         Ok((writes, log.unwrap_or_default()))
+    }
+
+    /// All jobs are worked off, and what happened to them is read.
+    fn close_jobs(&mut self, address: SocketAddr, watch: Watch) {
+        let enqueuers = self.crew.take_enqueuers();
+        let enqueued = self.join(enqueuers);
+        self.crew.add_enqueued(enqueued);
+        if self.ground.fault().is_some() {
+            return;
+        }
+        let closed = self.crew.close((Arc::clone(&self.ground), watch), address);
+        if let Err(error) = self.runtime.block_on(closed) {
+            self.ground.accuse(format!("{error:#}"));
+        }
+        self.join_crew();
     }
 
     /// `serve` in the folder of this torture; what it says is kept.
@@ -249,7 +287,9 @@ impl<'a> Driver<'a> {
     fn has_all(&self) -> bool {
         let events = self.ground.events();
         let readers = WAYS.len() as u64 + CONSUMERS;
-        readers <= events.seen_by && 0 < events.met && 0 < events.unmet
+        let has_jobs =
+            JOBS_MIN <= events.enqueued && JOBS_MIN <= events.completed && 0 < events.late;
+        readers <= events.seen_by && 0 < events.met && 0 < events.unmet && has_jobs
     }
 
     fn freeze(&mut self, server: &Server) -> anyhow::Result<()> {
@@ -273,6 +313,15 @@ impl<'a> Driver<'a> {
         self.streams.extend(self.join(tasks));
         let tasks = std::mem::take(&mut self.consuming);
         self.consumers.extend(self.join(tasks));
+    }
+
+    fn join_crew(&mut self) {
+        let enqueuers = self.crew.take_enqueuers();
+        let enqueued = self.join(enqueuers);
+        self.crew.add_enqueued(enqueued);
+        let workers = self.crew.take_workers();
+        let worked = self.join(workers);
+        self.crew.add_worked(worked);
     }
 
     /// What the clients saw. Those that do not end in time are told to give up.

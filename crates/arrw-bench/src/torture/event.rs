@@ -20,7 +20,7 @@ pub(super) fn json(seed: u64, event: Written) -> String {
 }
 
 /// What belongs to this event alone.
-fn text(seed: u64, event: Written) -> String {
+pub(super) fn text(seed: u64, event: Written) -> String {
     let mut random = Random::new(seed);
     for part in [u64::from(event.writer), event.number] {
         random = Random::new(random.next() ^ part);

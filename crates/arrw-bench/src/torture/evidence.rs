@@ -7,7 +7,9 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::history::{History, Sent, Session, Written};
+use crate::history::{
+    Enqueue, Finish, History, JobHistory, Lease, Sent, Session, Task, Transition, Written,
+};
 
 /// A line of the file.
 #[derive(Serialize)]
@@ -16,11 +18,20 @@ enum Line<'a> {
     Write(&'a Sent),
     Saw { reader: &'a str, seq: u64, event: Written },
     Opened { consumer: &'a str, cursor: u64, asked: u64, acknowledged: u64 },
+    Enqueue(&'a Enqueue),
+    Lease(&'a Lease),
+    Finish(&'a Finish),
+    Job { job: u64, state: &'a str, seq: u64, task: Option<Task> },
 }
 
 /// Writes all that was seen as lines of JSON: first what was tortured, then a line for each write, for each
-/// event that a reader saw, and for each time that a consumer was opened.
-pub(super) fn write(path: &Path, seed: u64, fault: &str, history: &History) -> io::Result<()> {
+/// event that a reader saw, for each time that a consumer was opened, and for each thing that was seen of jobs.
+pub(super) fn write(
+    path: &Path,
+    (seed, fault): (u64, &str),
+    history: &History,
+    jobs: &JobHistory,
+) -> io::Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
     let head = json!({ "seed": seed, "fault": fault, "acknowledged_by_round": history.rounds });
     writeln!(out, "{head}")?;
@@ -42,7 +53,25 @@ pub(super) fn write(path: &Path, seed: u64, fault: &str, history: &History) -> i
             }
         }
     }
+    write_jobs(&mut out, jobs)?;
     out.flush()
+}
+
+fn write_jobs(out: &mut impl Write, jobs: &JobHistory) -> io::Result<()> {
+    for enqueue in &jobs.enqueues {
+        line(out, &Line::Enqueue(enqueue))?;
+    }
+    for lease in &jobs.leases {
+        line(out, &Line::Lease(lease))?;
+    }
+    for finish in &jobs.finishes {
+        line(out, &Line::Finish(finish))?;
+    }
+    for Transition { seq, job, state, task } in &jobs.log {
+        let (seq, job, state, task) = (*seq, *job, state.name(), *task);
+        line(out, &Line::Job { job, state, seq, task })?;
+    }
+    Ok(())
 }
 
 fn line(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {

@@ -45,3 +45,32 @@ pub const TEXT_MAX: u64 = 160;
 
 /// Bytes of a segment: small, so that there are many, and yet larger than any batch.
 pub const SEGMENT_BYTES: u64 = 1024 * 1024;
+
+/// Jobs of an array at most; see [`BATCH_MAX`].
+pub const ARRAY_JOBS_MAX: u64 = 8;
+
+/// Jobs that a worker claims at once at most: more than one, and so few that all workers have some.
+pub const CLAIM_JOBS_MAX: u64 = 5;
+
+/// Milliseconds that a worker waits for jobs at most.
+pub const CLAIM_WAIT_MS_MAX: u64 = 300;
+
+/// Milliseconds that a worker may be silent: the least that the server allows, so that leases are lost in a life.
+pub const LEASE_MS_MIN: u64 = 1_000;
+/// At most; see [`LEASE_MS_MIN`].
+pub const LEASE_MS_MAX: u64 = 3_000;
+
+/// Milliseconds for which a job is put off at most: it comes back in the same life.
+pub const DELAY_MS_MAX: u64 = 50;
+
+/// Tokens of leases that have ended which a worker keeps, to come too late with; older ones are forgotten.
+pub const TOKENS_KEPT: usize = 32;
+
+/// How long it may take until all jobs are done once nothing is killed any more. Then the torture has found a fault.
+pub const JOBS_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Jobs that are asked for one by one at the end, the newest: the server forgets those that are done for long.
+pub const JOBS_SHOWN_MAX: usize = 20_000;
+
+/// Leases that are given back in one call: fewer than a call may end.
+pub const RELEASED_AT_ONCE: usize = 500;

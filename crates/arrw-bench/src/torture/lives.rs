@@ -124,6 +124,10 @@ pub(super) struct Events {
     /// Conditional writes that were acknowledged, and those that were refused.
     pub(super) met: u64,
     pub(super) unmet: u64,
+    /// Calls that enqueued jobs, completed jobs, and ends of leases that were refused.
+    pub(super) enqueued: u64,
+    pub(super) completed: u64,
+    pub(super) late: u64,
 }
 
 /// What all who take part have in common.

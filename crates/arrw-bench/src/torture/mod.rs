@@ -4,6 +4,7 @@ mod consumer;
 mod driver;
 mod event;
 mod evidence;
+mod jobs;
 pub mod limits;
 mod lives;
 mod page;
@@ -17,9 +18,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::history::{Fault, Summary};
+use crate::history::{Fault, JobFault, JobSummary, Summary};
 use crate::place::{Folder, Keep};
-use driver::Driver;
+use driver::{Driver, Seen};
 use limits::WRITES_MAX;
 
 /// All that clients saw, as lines of JSON.
@@ -48,7 +49,7 @@ pub struct Torture {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// All that was seen can be true.
-    Sound(Summary),
+    Sound(Summary, JobSummary),
     /// The server did what it must not.
     Faulty {
         /// What that was.
@@ -75,24 +76,38 @@ pub fn torture(torture: &Torture, progress: &mut dyn Write) -> anyhow::Result<Ou
         torture.acks_min
     );
     let folder = Folder::make(&torture.folder)?;
-    let (history, fault) = Driver::new(torture, &folder.path)?.run(progress)?;
-    let outcome = match (fault, history.check(&driver::demand(torture))) {
-        // What the server was seen to do comes before what it cut off.
-        (Some(fault), Ok(_) | Err(_)) => Outcome::Faulty { fault },
-        (None, Ok(summary)) => Outcome::Sound(summary),
-        (None, Err(fault @ Fault::Thin { .. })) => Outcome::Thin { what: fault.to_string() },
-        (None, Err(fault)) => Outcome::Faulty { fault: fault.to_string() },
-    };
+    let seen = Driver::new(torture, &folder.path)?.run(progress)?;
+    let outcome = judge(torture, &seen);
     let fault = match &outcome {
-        Outcome::Sound(_) if torture.keep == Keep::Faults => {
+        Outcome::Sound(..) if torture.keep == Keep::Faults => {
             folder.remove()?;
             return Ok(outcome);
         }
-        Outcome::Sound(_) => "none",
+        Outcome::Sound(..) => "none",
         Outcome::Faulty { fault: what } | Outcome::Thin { what } => what,
     };
     let path = folder.path.join(EVIDENCE);
-    evidence::write(&path, torture.seed, fault, &history)
+    evidence::write(&path, (torture.seed, fault), &seen.events, &seen.jobs)
         .with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(outcome)
+}
+
+fn judge(torture: &Torture, seen: &Seen) -> Outcome {
+    if let Some(fault) = seen.fault.clone() {
+        // What the server was seen to do comes before what it cut off.
+        return Outcome::Faulty { fault };
+    }
+    let events = seen.events.check(&driver::demand(torture));
+    let jobs = seen.jobs.check(&driver::job_demand(torture));
+    match (events, jobs) {
+        (Err(fault), Ok(_) | Err(_)) if !matches!(fault, Fault::Thin { .. }) => {
+            Outcome::Faulty { fault: fault.to_string() }
+        }
+        (Ok(_) | Err(_), Err(fault)) if !matches!(fault, JobFault::Thin { .. }) => {
+            Outcome::Faulty { fault: fault.to_string() }
+        }
+        (Err(thin), Ok(_) | Err(_)) => Outcome::Thin { what: thin.to_string() },
+        (Ok(_), Err(thin)) => Outcome::Thin { what: thin.to_string() },
+        (Ok(events), Ok(jobs)) => Outcome::Sound(events, jobs),
+    }
 }

@@ -8,15 +8,18 @@ use super::event::Given;
 
 /// A page without gaps: nothing is ever trimmed here.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page<'a> {
-    #[serde(borrow)]
-    pub(super) events: Vec<Given<'a>>,
+#[serde(bound(deserialize = "'de: 'a, E: Deserialize<'de>"))]
+pub(super) struct PageOf<'a, E> {
+    pub(super) events: Vec<E>,
     pub(super) next: String,
     #[serde(borrow)]
     gaps: Option<&'a RawValue>,
 }
 
-impl<'a> Page<'a> {
+/// A page of events that writers sent.
+pub(super) type Page<'a> = PageOf<'a, Given<'a>>;
+
+impl<'a, E: Deserialize<'a>> PageOf<'a, E> {
     pub(super) fn read(json: &'a [u8]) -> anyhow::Result<Self> {
         let page: Self = serde_json::from_slice(json)?;
         ensure!(page.gaps.is_none(), "it has gaps: {:?}", page.gaps);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use arrw_bench::history::Summary;
+use arrw_bench::history::{JobSummary, Summary};
 use arrw_bench::torture_limits::{ACKS_MIN_MAX, ROUND_TIME_MAX, ROUNDS_MAX};
 use arrw_bench::{Keep, Outcome, Torture};
 use clap::Args;
@@ -20,10 +20,12 @@ use crate::cli::report::Report;
 ///
 /// Starts this program as a server and lets 10 writers (single events, arrays, lines, numbered lines of a
 /// producer, arrays on condition), 5 readers (streams and pages, each resuming where it was cut off) and 2 named
-/// consumers at it. At moments from the seed it is frozen (SIGSTOP), killed (SIGKILL), also while it starts, and
+/// consumers at it, and at its queues 2 clients that enqueue jobs and 6 that work: claim, complete, fail, snooze,
+/// give back, come too late, and die. At moments from the seed it is frozen (SIGSTOP), killed (SIGKILL), also while it starts, and
 /// started again. At the end all that the clients noted is checked: every acknowledged event is there once,
 /// where its writer was told; all readers saw one order without gap or repeat, which agrees with time; no cursor
-/// went back; nothing is there that was refused or that nobody sent.
+/// went back; nothing is there that was refused or that nobody sent; every acknowledged job is done at the end, and
+/// nobody got one that was done, or ended a lease that somebody else had by then.
 ///
 /// Ends with 65 when something is wrong, and with 2 when too little was seen to prove anything. Then the
 /// folder stays: the server's data, what it said, and history.ndjson, which is all that the clients noted.
@@ -73,7 +75,9 @@ impl Server {
         writeln!(io::stderr(), "seed {}", torture.seed)?;
         let outcome = arrw_bench::torture(&torture, &mut io::stderr())?;
         let (said, exit) = match &outcome {
-            Outcome::Sound(summary) => (sound(&torture, *summary), Exit::Fine),
+            Outcome::Sound(events, jobs) => {
+                (sound(&torture, *events) + &sound_jobs(*jobs), Exit::Fine)
+            }
             Outcome::Faulty { fault } => (fault.clone(), Exit::Damaged),
             Outcome::Thin { what } => (what.clone(), Exit::Thin),
         };
@@ -84,7 +88,7 @@ impl Server {
             said += &format!("\nseed {}; data and evidence are in `{folder}`", torture.seed);
         }
         let found = match &outcome {
-            Outcome::Sound(summary) => json!(summary),
+            Outcome::Sound(events, jobs) => json!({ "events": events, "jobs": jobs }),
             Outcome::Faulty { fault } => json!({ "fault": fault }),
             Outcome::Thin { what } => json!({ "thin": what }),
         };
@@ -102,5 +106,14 @@ fn sound(torture: &Torture, summary: Summary) -> String {
          writes that were never answered; all once, in one order, seen by all readers and consumers; \
          {refused} writes whose condition was not met are not there",
         torture.rounds
+    )
+}
+
+fn sound_jobs(jobs: JobSummary) -> String {
+    let JobSummary { acknowledged, unanswered, leases, completed, refused, lost } = jobs;
+    format!(
+        "\n{acknowledged} jobs acknowledged, {unanswered} more of calls that were never answered; {leases} leases, \
+         {completed} completions acknowledged, {refused} ends refused of leases that were over, {lost} leases lost; \
+         all jobs done, none handed out behind its completion, each lease ended once"
     )
 }
