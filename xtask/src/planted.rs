@@ -37,6 +37,9 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
     (27, "leaves what was taken back in the digest", "jobs_agree_with_the_model"),
     (28, "trims what a job was enqueued with", "what_a_job_needs_is_carried_forward"),
     (29, "leases without a record", "jobs_agree_with_the_model"),
+    (30, "ends a lease by an old token", "the_clients_of_a_server_that_is_killed_agree"),
+    (31, "enqueues again what has an id", "the_clients_of_a_server_that_is_killed_agree"),
+    (32, "gives back what it says is completed", "the_clients_of_a_server_that_is_killed_agree"),
 ];
 
 /// What nextest answers when a test failed, as opposed to a build or a filter.

@@ -1,6 +1,6 @@
 //! Faults that can be switched on in test builds, to see that the tests catch them.
 
-/// A fault, by the number that switches it on. The numbers go on behind those of the bus.
+/// A fault, by the number that switches it on. The numbers go on behind those of the bus, and then of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bug {
     /// A stream that resumes begins an event too late.
@@ -19,6 +19,12 @@ pub(crate) enum Bug {
     ForgetProducer = 19,
     /// A key may touch every topic.
     AnyTopic = 20,
+    /// Any token that a job ever had ends its lease.
+    AnyToken = 30,
+    /// What a repeated enqueue is known by is left out.
+    ForgetJobIds = 31,
+    /// The last of several completions is answered, and its job is given back.
+    GiveBackTheLast = 32,
 }
 
 /// True when this fault is switched on. Always false in a product build, and then optimised away.

@@ -136,7 +136,7 @@ pub(super) struct Ground {
     pub(super) seed: u64,
     start: Instant,
     acknowledged: AtomicU64,
-    /// Writers share it; one that wants nobody else to write has it alone.
+    /// Writers and clients of jobs share it; one that wants nobody else to write has it alone.
     quiet: RwLock<()>,
     events: Mutex<Events>,
     fault: Mutex<Option<String>>,

@@ -20,6 +20,7 @@ use crate::json;
 use crate::keys::Grant;
 use crate::limits::FINISH_JOBS_MAX;
 use crate::part::Part;
+use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 
 /// How a lease ends.
@@ -162,6 +163,11 @@ pub(super) fn token(app: &App, job: JobId, text: &str) -> Result<Token, Problem>
         let state = app.jobs.get(job).map_or("of another life of the log", |it| it.state.name());
         return Err(Problem::from(&Refused::Stale { job, state }));
     }
+    if is_planted(Bug::AnyToken)
+        && let Some(status) = app.jobs.get(job)
+    {
+        return Ok(Token::new(status.last));
+    }
     Ok(Token::new(position.seq))
 }
 
@@ -274,7 +280,11 @@ pub(crate) async fn finish(
         }
     }
     let worker = wish.as_ref().map(|wish| wish.claim.worker().to_owned());
-    let (answers, jobs) = run(&app, commands, wish).await?;
+    let given_back = is_planted(Bug::GiveBackTheLast).then(|| give_back_the_last(&mut commands));
+    let (mut answers, jobs) = run(&app, commands, wish).await?;
+    if let (Some(Some(state)), Some(answer)) = (given_back, answers.last_mut()) {
+        *answer = state;
+    }
     for (at, answer) in places.into_iter().zip(answers) {
         results[at] = ResultOut::new(results[at].job, state_of(answer));
     }
@@ -287,6 +297,16 @@ fn of_item(app: &App, grant: &Grant, item: ItemForm) -> Result<Command, Problem>
     let job = super::find(app, grant, JobId::from_number(job))?.job;
     let wanted = Wanted { token: text, ending: outcome, result, error, retry_in_ms, for_ms };
     wanted.command(job, token(app, job, &wanted.token)?)
+}
+
+/// Makes the last of several completions a release, and says what would have been answered.
+fn give_back_the_last(commands: &mut [Command]) -> Option<Result<Done, Refused>> {
+    let [_, .., Command::Finish(finish)] = commands else { return None };
+    let is_complete = matches!(finish.outcome, JobOutcome::Complete);
+    if is_complete {
+        finish.outcome = JobOutcome::Release;
+    }
+    is_complete.then_some(Ok(Done::Job { job: finish.job, state: JobState::Completed }))
 }
 
 /// Has commands done, each for itself, and claims the next jobs in the same commit if that is wished.

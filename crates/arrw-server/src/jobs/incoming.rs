@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::json;
 use crate::limits::DELAY_MS_MAX;
+use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 use crate::rfc3339;
 
@@ -144,7 +145,7 @@ impl<'a> Incoming<'a> {
             unique: self.form.unique.as_ref().map(|unique| unique_by(unique, self.until)),
             tags,
             metadata: metadata.map(RawValue::get),
-            id: id.as_deref(),
+            id: id.as_deref().filter(|_| !is_planted(Bug::ForgetJobIds)),
             ..NewJob::new(queue, kind, args.map_or("null", RawValue::get))
         }
     }

@@ -226,7 +226,9 @@ pub enum JobFault {
         token: u64,
     },
     /// A job was handed out that was done.
-    #[error("again: job {job} was handed out with token {token} behind its acknowledged completion")]
+    #[error(
+        "again: job {job} was handed out with token {token} behind its acknowledged completion"
+    )]
     Again {
         /// The job.
         job: u64,
@@ -244,7 +246,9 @@ pub enum JobFault {
         newer: u64,
     },
     /// An acknowledged end of a lease is not there.
-    #[error("undone: job {job} was told to {ending} with token {token}, and is {instead} behind it")]
+    #[error(
+        "undone: job {job} was told to {ending} with token {token}, and is {instead} behind it"
+    )]
     Undone {
         /// The job.
         job: u64,

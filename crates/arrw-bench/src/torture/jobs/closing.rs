@@ -88,9 +88,7 @@ impl Closing {
     }
 
     /// What happened to all jobs, and what the newest of some are said to be.
-    pub(super) async fn look(
-        &mut self,
-    ) -> anyhow::Result<(Vec<Transition>, Vec<(u64, JobState)>)> {
+    pub(super) async fn look(&mut self) -> anyhow::Result<(Vec<Transition>, Vec<(u64, JobState)>)> {
         let Read { log, .. } = self.read().await?;
         let jobs = log.iter().rev().filter(|it| it.state == JobState::Completed);
         let jobs: Vec<u64> = jobs.map(|it| it.job).take(JOBS_SHOWN_MAX).collect();
@@ -130,8 +128,12 @@ impl Closing {
             self.ask(&request(self.address, "POST /v1/jobs/finish", JSON, body.as_bytes())).await?;
         }
         // What was answered does not matter: some may have been lost or ended meanwhile.
-        let asked = leased.into_iter().map(|(job, token)| {
-            Finish { job, token, ending: Ending::Release, sent_at, answer: None }
+        let asked = leased.into_iter().map(|(job, token)| Finish {
+            job,
+            token,
+            ending: Ending::Release,
+            sent_at,
+            answer: None,
         });
         Ok(asked.collect())
     }

@@ -114,6 +114,7 @@ impl Enqueuer {
     ) -> Result<(), NoAnswer> {
         let body = call.body(self.ground.seed);
         let request = request(address, "POST /v1/jobs", JSON, body.as_bytes());
+        let _others = self.ground.beside_others().await;
         let answer = self.watch.wait(connection.ask(&request)).await?;
         match answer.success().and_then(|body| call.take(body)) {
             Ok(true) => {

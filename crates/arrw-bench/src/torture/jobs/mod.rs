@@ -17,7 +17,9 @@ use crate::history::{Enqueue, JobHistory};
 use crate::random::Random;
 use closing::Closing;
 use enqueuer::Enqueuer;
-use worker::{Worked, Worker};
+use worker::Worker;
+
+pub(super) use worker::Worked;
 
 /// Clients that enqueue.
 const ENQUEUERS: u32 = 2;

@@ -25,7 +25,7 @@ pub(super) const LAST: &str = "-last";
 
 /// What a worker saw.
 #[derive(Debug, Default)]
-pub(super) struct Worked {
+pub(in crate::torture) struct Worked {
     pub(super) leases: Vec<Lease>,
     pub(super) finishes: Vec<Finish>,
 }
@@ -209,8 +209,25 @@ impl Worker {
         address: SocketAddr,
         lease_ms: u64,
     ) -> Result<(), NoAnswer> {
-        let wait = self.random.below(CLAIM_WAIT_MS_MAX);
-        let body = format!(r#"{{{},"wait_ms":{wait}}}"#, self.wish(lease_ms));
+        let ground = Arc::clone(&self.ground);
+        let others = ground.beside_others().await;
+        self.claim_within(connection, address, (lease_ms, 0)).await?;
+        drop(others);
+        // Who waits holds up nobody who wants to write alone: hardly any job comes then.
+        if self.held.is_empty() {
+            let wait_ms = self.random.up_to(CLAIM_WAIT_MS_MAX);
+            self.claim_within(connection, address, (lease_ms, wait_ms)).await?;
+        }
+        Ok(())
+    }
+
+    async fn claim_within(
+        &mut self,
+        connection: &mut Connection,
+        address: SocketAddr,
+        (lease_ms, wait_ms): (u64, u64),
+    ) -> Result<(), NoAnswer> {
+        let body = format!(r#"{{{},"wait_ms":{wait_ms}}}"#, self.wish(lease_ms));
         let line = format!("POST /v1/queues/{}/claim", QUEUES[0]);
         let request = request(address, &line, JSON, body.as_bytes());
         let asked_at = self.ground.now();
@@ -240,6 +257,11 @@ impl Worker {
         let finish = Finish { job: held.job, token: held.seq, ending, sent_at, answer: None };
         self.worked.finishes.push(finish);
         self.worked.finishes.len() - 1
+    }
+
+    /// What it is to be.
+    fn state_of(&self, at: usize) -> &'static str {
+        self.worked.finishes[at].ending.state().name()
     }
 
     /// Notes what was said to it.
@@ -278,6 +300,8 @@ impl Worker {
         };
         let line = format!("POST /v1/jobs/{}/{}", held.job, ending.name());
         let request = request(address, &line, JSON, body.as_bytes());
+        let ground = Arc::clone(&self.ground);
+        let _others = ground.beside_others().await;
         let at = self.begin(&held, ending);
         let answer = self.watch.wait(connection.ask(&request)).await?;
         let said = if answer.is_refused_with(LEASE_OVER) { Said::Over } else { Said::Done };
@@ -296,6 +320,8 @@ impl Worker {
         connection: &mut Connection,
         address: SocketAddr,
     ) -> Result<(), NoAnswer> {
+        let ground = Arc::clone(&self.ground);
+        let _others = ground.beside_others().await;
         let (mut items, mut places) = (Vec::new(), Vec::new());
         for held in self.held.clone() {
             let ending = self.draw_ending();
@@ -326,7 +352,7 @@ impl Worker {
         }
         for (at, ended) in places.into_iter().zip(results) {
             let said = match (&ended.state, &ended.error) {
-                (Some(_), None) => Said::Done,
+                (Some(state), None) if state == self.state_of(at) => Said::Done,
                 (None, Some(problem)) if problem.code == LEASE_OVER => Said::Over,
                 _ => return Err(self.accuse(&format!("was told {ended:?}"))),
             };
