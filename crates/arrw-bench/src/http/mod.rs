@@ -19,6 +19,7 @@ use crate::runs::Spread;
 use crate::server::{self, Server};
 
 pub use floor::answer_prepared;
+pub(crate) use publish::latency;
 
 /// Characters of the text that each event carries.
 const TEXT_BYTES: usize = 128;
@@ -68,12 +69,12 @@ fn row(id: &'static str, metric: &'static str, unit: &'static str, value: Spread
 }
 
 /// The executor of the clients: one thread, so that the server has the rest of the machine.
-fn runtime() -> anyhow::Result<Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_current_thread().enable_all().build().context("cannot start the executor")
 }
 
 /// Starts the server that is measured.
-fn serve(plan: &Plan, folder: &Path) -> anyhow::Result<Server> {
+pub(crate) fn serve(plan: &Plan, folder: &Path) -> anyhow::Result<Server> {
     let program = plan.child.first().context("no program to serve")?;
     Server::start(&mut server::serve(program, folder))
 }

@@ -153,7 +153,7 @@ fn rate(runs: &[Run]) -> Spread {
 }
 
 /// Medians of p50 and p99.
-pub(super) fn latency(runs: &[Run]) -> (f64, f64) {
+pub(crate) fn latency(runs: &[Run]) -> (f64, f64) {
     let median = |of: fn(&Run) -> f64| Spread::of(runs.iter().map(of)).median;
     (median(|run| run.p50_us), median(|run| run.p99_us))
 }

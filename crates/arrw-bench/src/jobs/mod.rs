@@ -1,13 +1,15 @@
-//! The group `jobs`: enqueue, claim, complete, from enqueue to handler.
+//! The group `jobs`: enqueue, claim, complete, from enqueue to handler, and the same over sockets.
 
 mod claim;
 mod enqueue;
+mod http;
 mod latency;
 mod lateness;
 mod lifecycle;
 mod memory;
 mod part;
 mod restart;
+mod scale;
 mod view;
 
 pub use part::{JobsPart, jobs_part};
@@ -39,6 +41,8 @@ pub fn jobs(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
             enqueue::bulk(plan, folder, progress)?,
             lifecycle::measure(plan, folder, lifecycle::Workers::Single, progress)?,
             lifecycle::measure(plan, folder, lifecycle::Workers::Batches, progress)?,
+            http::measure(plan, folder, progress)?,
+            scale::measure(plan, folder, progress)?,
             latency::measure(plan, folder, progress)?,
             lateness::measure(plan, folder, progress)?,
             claim::measure(plan, progress)?,
