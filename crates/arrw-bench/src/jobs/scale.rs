@@ -33,7 +33,7 @@ const END_TIME_MAX: Duration = Duration::from_secs(30);
 fn naps(load: Load) -> usize {
     match load {
         Load::Full => 300,
-        Load::Quick => 100,
+        Load::Quick => 60,
     }
 }
 

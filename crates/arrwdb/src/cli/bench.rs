@@ -80,8 +80,8 @@ pub(crate) struct Http {
 
 /// Measure the job queue: enqueue, claim, complete, latency
 ///
-/// Writes several GiB into a folder on a real disk and removes it at the end. Takes about six minutes, with --quick
-/// about one. The table goes to the standard output, progress to the standard error.
+/// Writes several GiB into a folder on a real disk and removes it at the end. Takes about ten minutes, with --quick
+/// about two. The table goes to the standard output, progress to the standard error.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,

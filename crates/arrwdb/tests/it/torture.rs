@@ -10,6 +10,8 @@ fn a_server_that_is_killed_again_and_again_keeps_its_word() {
     assert!(ran.out.starts_with("15 kills: "), "{ran:?}");
     let acknowledged = ran.out.split(' ').nth(2).unwrap().parse::<u64>().unwrap();
     assert!(15 * 1000 <= acknowledged, "{ran:?}");
+    let jobs = ran.out.lines().nth(1).unwrap();
+    assert!(jobs.contains(" jobs acknowledged") && jobs.contains(" leases lost"), "{ran:?}");
     assert!(ran.err.starts_with("seed ") && ran.out.contains("\nseed "), "{ran:?}");
     folder.run(&["log", "verify", "t/data"]).ended_with(0);
     let files = std::fs::read_dir(folder.path().join("t/data")).unwrap().count();

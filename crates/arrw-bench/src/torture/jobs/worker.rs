@@ -138,7 +138,7 @@ impl Worker {
             // What this one gets nobody gives back: it is lost when its time is over.
             self.held.clear();
             self.claim(connection, address, LEASE_MS_MIN).await?;
-            self.died_last = true;
+            self.died_last = !self.held.is_empty();
             self.die();
             return Ok(());
         }
