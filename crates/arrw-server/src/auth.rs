@@ -175,6 +175,14 @@ mod tests {
         folder: std::path::PathBuf,
     }
 
+    /// A schedule and a trigger of one name.
+    fn put_orders(db: &Db) {
+        let (jobs, job) = (db.jobs(), NewJob::new("q", "k", "null"));
+        let hourly = jobs.every("1h").unwrap();
+        jobs.put_schedule("c", hourly, arrw::Misfire::Skip, &job).unwrap().wait().unwrap();
+        jobs.put_trigger("c", "a", &job).unwrap().wait().unwrap();
+    }
+
     impl Drop for Ring {
         fn drop(&mut self) {
             std::fs::remove_dir_all(&self.folder).unwrap();
@@ -195,6 +203,7 @@ mod tests {
             let db = Db::in_memory().unwrap();
             db.bus().publish(NewEvent::new("a", b"1")).unwrap().wait().unwrap();
             db.bus().create_consumer("c", "a", arrw::Start::Earliest).unwrap();
+            put_orders(&db);
             db.jobs().enqueue(&NewJob::new("q", "k", "1")).unwrap().wait().unwrap();
             let claim = Claim::new("w", ["q"], 1).unwrap();
             let job = db.jobs().claim_now(claim).wait(None).unwrap().remove(0);
@@ -238,6 +247,12 @@ mod tests {
                 ("POST", "/v1/events") => r#"{"topic":"a","data":1}"#,
                 ("POST", "/v1/batch") => r#"{"events":[{"topic":"a","data":1}]}"#,
                 ("POST", "/v1/backups") => r#"{"name":".."}"#,
+                ("PUT", "/v1/schedules/{name}") => {
+                    r#"{"every":"1h","job":{"queue":"q","kind":"k"}}"#
+                }
+                ("PUT", "/v1/triggers/{name}") => {
+                    r#"{"filter":"a","job":{"queue":"q","kind":"k"}}"#
+                }
                 ("PUT", "/v1/consumers/{name}") => r#"{"filter":"a"}"#,
                 ("PUT", "/v1/retention/{pattern}") => r#"{"count_max":9}"#,
                 ("POST", "/v1/consumers/{name}/reset") => r#"{"after":"latest"}"#,
@@ -261,7 +276,17 @@ mod tests {
             } else {
                 path
             };
-            let mut request = Request::builder().method(route.method).uri(path);
+            self.send((route.method, &path), body, authorization).await
+        }
+
+        /// The status of a request, and the code if it is refused.
+        async fn send(
+            &self,
+            (method, path): (&str, &str),
+            body: &str,
+            authorization: Option<&str>,
+        ) -> (u16, String) {
+            let mut request = Request::builder().method(method).uri(path);
             request = request.header("host", "localhost");
             request = request.header("content-type", "application/json");
             if let Some(authorization) = authorization {
@@ -289,7 +314,10 @@ mod tests {
         "/v1/retention",
         "/v1/consumers",
         "/v1/queues",
+        "/v1/workers",
         "/v1/workers/{worker}/heartbeat",
+        "/v1/schedules",
+        "/v1/triggers",
     ];
 
     #[tokio::test]
@@ -349,9 +377,49 @@ mod tests {
                 }
                 // Deletions by who may leave the next client something to ask for.
                 ring.app.bus.create_consumer("c", "a", arrw::Start::Earliest).unwrap();
+                put_orders(&ring.app.db);
                 ring.app.bus.publish(NewEvent::new("a", b"1")).unwrap().wait().unwrap();
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_key_of_one_queue_leaves_what_is_of_others() {
+        let mut ring = Ring::new("others");
+        let admin = ring.key(&[KeyScope::Admin], &["b", "jobs.p.>"]);
+        let publish = ring.key(&[KeyScope::Publish], &["jobs.q.>"]);
+        let [admin, publish] = [admin, publish].map(|key| format!("Bearer {key}"));
+        let forbidden = (403, "ARW0045".to_owned());
+        // It may not replace what is of another queue, nor have events that it may not see.
+        let job = r#""job":{"queue":"p","kind":"k"}"#;
+        for (path, rule, expected) in [
+            ("/v1/schedules/c", r#""every":"1h""#, &forbidden),
+            ("/v1/schedules/own", r#""every":"1h""#, &(200, String::new())),
+            ("/v1/triggers/c", r#""filter":"b""#, &forbidden),
+            ("/v1/triggers/own", r#""filter":"a""#, &forbidden),
+            ("/v1/triggers/own", r#""filter":"b""#, &(200, String::new())),
+        ] {
+            let body = format!("{{{rule},{job}}}");
+            let answer = ring.send(("PUT", path), &body, Some(&admin)).await;
+            assert_eq!(answer, *expected, "{path} {rule}");
+        }
+        let jobs = ring.app.db.jobs();
+        assert_eq!(jobs.schedule("c").unwrap().queue(), "q");
+
+        // A worker's leases of another queue are not lost by what it says of the worker.
+        for _ in 0..3 {
+            let beat = ("POST", "/v1/workers/w/heartbeat");
+            assert_eq!(ring.send(beat, r#"{"jobs":[]}"#, Some(&admin)).await.0, 200);
+        }
+        jobs.enqueue(&NewJob::new("q", "k", "1")).unwrap().wait().unwrap();
+        let job = arrw::JobId::from_number(ring.leased.0);
+        assert_eq!(jobs.get(job).unwrap().state, arrw::JobState::Leased);
+        // Nor are they ended by a key that only publishes.
+        let (job, token) = &ring.leased;
+        let body =
+            format!(r#"{{"finish":[{{"job":{job},"token":"{token}","outcome":"release"}}]}}"#);
+        let answer = ring.send(("POST", "/v1/batch"), &body, Some(&publish)).await;
+        assert_eq!(answer, (403, "ARW0044".to_owned()));
     }
 
     #[tokio::test(start_paused = true)]

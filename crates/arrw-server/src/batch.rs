@@ -1,8 +1,10 @@
 //! `POST /v1/batch`: writes of several kinds, all or nothing.
+//!
+//! Events are published, consumers acknowledged, jobs enqueued and leases ended, in one commit.
 
 use std::sync::Arc;
 
-use arrw::Position;
+use arrw::{Command, Position};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -12,8 +14,10 @@ use serde_json::value::RawValue;
 use crate::app::App;
 use crate::consumers::{check_consumer, parse_position};
 use crate::events::{Incoming, Taking, Tally};
+use crate::jobs::{self, EndingForm, EnqueuedOut};
 use crate::json;
 use crate::keys::{Grant, KeyScope};
+use crate::limits::FINISH_JOBS_MAX;
 use crate::problem::{Code, Problem};
 
 /// The fields of a batch.
@@ -24,6 +28,10 @@ struct Form<'a> {
     events: Vec<&'a RawValue>,
     #[serde(borrow, default)]
     acknowledge: Vec<AckForm<'a>>,
+    #[serde(borrow, default)]
+    jobs: Vec<&'a RawValue>,
+    #[serde(default)]
+    finish: Vec<EndingForm>,
     expect_last: Option<&'a str>,
 }
 
@@ -50,16 +58,44 @@ pub(crate) async fn commit(
             return Err(problem);
         }
     };
-    let form: Form<'_> =
+    let mut form: Form<'_> =
         serde_json::from_slice(&body).map_err(|error| json::refusal(Code::Body, &error))?;
-    let committed = hand_over(&app, Taking::of(&grant, &head.headers), &form)?.await;
-    let published = committed.map_err(|error| app.refuse(&error))?;
+    let endings = endings(&app, &grant, std::mem::take(&mut form.finish))?;
+    let committed = hand_over(&app, Taking::of(&grant, &head.headers), &form, endings)?.await;
+    let committed = committed.map_err(|error| app.refuse(&error))?;
     let mut tally = Tally::default();
-    tally.add(&published.events);
-    Ok(tally.into_response())
+    tally.add(&committed.events);
+    if form.jobs.is_empty() {
+        return Ok(tally.into_response());
+    }
+    let jobs: Vec<EnqueuedOut> = committed.jobs.iter().map(EnqueuedOut::from).collect();
+    let jobs = serde_json::to_string(&jobs).expect("numbers are always JSON");
+    Ok(tally.into_response_with(&format!(",\"jobs\":{jobs}")))
 }
 
-fn hand_over(app: &App, taking: Taking<'_>, form: &Form<'_>) -> Result<arrw::Commit, Problem> {
+/// The commands that end leases.
+fn endings(app: &App, grant: &Grant, finish: Vec<EndingForm>) -> Result<Vec<Command>, Problem> {
+    if !finish.is_empty() && !grant.has(KeyScope::Work) {
+        return Err(Problem::new(Code::ScopeMissing, "the key may not finish jobs")
+            .hint("use a key with the scopes `publish` and `work`"));
+    }
+    if FINISH_JOBS_MAX < finish.len() {
+        let detail = format!("`finish` has {} jobs, and may have {FINISH_JOBS_MAX}", finish.len());
+        return Err(Problem::new(Code::TooLarge, detail));
+    }
+    let ending = |(at, item)| {
+        let part = || format!("end {} of the array", at + 1);
+        jobs::of_item(app, grant, item).map_err(|problem: Problem| problem.within(&part()))
+    };
+    finish.into_iter().enumerate().map(ending).collect()
+}
+
+fn hand_over(
+    app: &App,
+    taking: Taking<'_>,
+    form: &Form<'_>,
+    endings: Vec<Command>,
+) -> Result<arrw::Commit, Problem> {
     let incoming = taking.events(&form.events)?;
     let grant = taking.grant;
     if !form.acknowledge.is_empty() && !grant.has(KeyScope::Read) {
@@ -71,11 +107,14 @@ fn hand_over(app: &App, taking: Taking<'_>, form: &Form<'_>) -> Result<arrw::Com
         check_consumer(app, grant, &ack.consumer)?;
         positions.push(parse_position(ack.position)?);
     }
-    if incoming.is_empty() && positions.is_empty() {
-        return Err(Problem::new(
-            Code::EmptyBatch,
-            "there is neither an event nor an acknowledgement",
-        ));
+    let mut jobs = Vec::with_capacity(form.jobs.len());
+    for (at, job) in form.jobs.iter().enumerate() {
+        let job = jobs::take(grant, job.get().as_bytes());
+        jobs.push(job.map_err(|problem| problem.within(&jobs::nth(at)))?);
+    }
+    if incoming.is_empty() && positions.is_empty() && jobs.is_empty() && endings.is_empty() {
+        let detail = "there is no event, acknowledgement, job or end of one";
+        return Err(Problem::new(Code::EmptyBatch, detail));
     }
     let headers: Vec<_> = incoming.iter().map(Incoming::header_refs).collect();
     let mut batch = app.db.batch();
@@ -85,6 +124,10 @@ fn hand_over(app: &App, taking: Taking<'_>, form: &Form<'_>) -> Result<arrw::Com
     for (ack, position) in form.acknowledge.iter().zip(positions) {
         batch = batch.acknowledge_as(&ack.consumer, ack.generation, position);
     }
+    for job in &jobs {
+        batch = batch.enqueue(&job.new_job(&job.tag_refs()));
+    }
+    batch = endings.into_iter().fold(batch, arrw::Batch::command);
     if let Some(last) = form.expect_last {
         batch = batch.expecting(parse_position(last)?);
     }

@@ -63,9 +63,14 @@ async fn value<T: DeserializeOwned>(
 
 /// A text of a client in the words of an error: quoted, and not all of it if it is long.
 pub(crate) fn shown(text: &str) -> String {
+    format!("`{}`", short(text))
+}
+
+/// A text of a client that others put quotes around: not all of it if it is long.
+pub(crate) fn short(text: &str) -> String {
     let short: String = text.chars().take(64).collect();
     let more = if short.len() < text.len() { "..." } else { "" };
-    format!("`{}{more}`", short.escape_debug())
+    format!("{}{more}", short.escape_debug())
 }
 
 /// A content type without its parameters, in small letters.

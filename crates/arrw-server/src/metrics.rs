@@ -79,6 +79,17 @@ fn of_jobs(text: &mut Text, figures: &Figures) {
     });
     let help = "How long the ready job that has waited longest has done so; 0 when none waits.";
     text.family("jobs_oldest_ready_seconds", "gauge", help, &ages.collect::<Vec<_>>());
+    let Figures { schedules, triggers, workers, .. } = figures;
+    text.gauge("workers", "Workers that are known now.", *workers);
+    text.gauge("schedules", "Schedules.", schedules.count);
+    text.gauge("triggers", "Triggers.", triggers.count);
+    // No counters: what is removed takes its figures along.
+    let help = "Jobs made of the schedules that there are.";
+    text.gauge("schedules_jobs_made", help, schedules.made);
+    let help = "Slots of the schedules that there are which got no job.";
+    text.gauge("schedules_slots_missed", help, schedules.missed);
+    let help = "Jobs made of the triggers that there are.";
+    text.gauge("triggers_jobs_made", help, triggers.made);
 }
 
 fn of_log(text: &mut Text, stats: &StatsOut) {

@@ -83,6 +83,8 @@ pub enum Code {
     JobIdConflict,
     TooManyJobs,
     NoSuchQueue,
+    Schedule,
+    NoSuchOrder,
 }
 
 /// What is declared about a code.
@@ -269,6 +271,14 @@ const FACTS: &[Facts] = &[
     facts(Code::JobIdConflict, "ARW0055", StatusCode::CONFLICT, Never, "id of another job"),
     facts(Code::TooManyJobs, "ARW0056", StatusCode::INSUFFICIENT_STORAGE, Later, "too many jobs"),
     facts(Code::NoSuchQueue, "ARW0057", StatusCode::NOT_FOUND, Never, "no such queue"),
+    facts(Code::Schedule, "ARW0058", StatusCode::BAD_REQUEST, Never, "not a schedule"),
+    facts(
+        Code::NoSuchOrder,
+        "ARW0059",
+        StatusCode::NOT_FOUND,
+        Never,
+        "no such schedule or trigger",
+    ),
 ];
 
 const fn facts(

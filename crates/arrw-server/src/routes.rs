@@ -13,7 +13,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::app::App;
-use crate::jobs::queues;
+use crate::jobs::{orders, queues, workers};
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
 use crate::{
@@ -106,8 +106,22 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/queues/{queue}/pause", Scope::Admin, || post(queues::pause)),
     route("POST", "/v1/queues/{queue}/resume", Scope::Admin, || post(queues::resume)),
     route("PUT", "/v1/queues/{queue}/limits", Scope::Admin, || put(queues::set_limits)),
-    route("POST", "/v1/workers/{worker}/heartbeat", Scope::Work, || post(queues::heartbeat)),
+    route("GET", "/v1/workers", Scope::Read, || get(workers::list)),
+    route("POST", "/v1/workers/{worker}/heartbeat", Scope::Work, || post(workers::heartbeat)),
     route("POST", "/v1/queues/{queue}/claim", Scope::Work, || post(jobs::claim)),
+    route("GET", "/v1/schedules", Scope::Read, || get(orders::list)),
+    route("GET", "/v1/schedules/{name}", Scope::Read, || get(orders::show)),
+    route("PUT", "/v1/schedules/{name}", Scope::Admin, || put(orders::put_schedule)),
+    route("DELETE", "/v1/schedules/{name}", Scope::Admin, || delete(orders::delete)),
+    route("POST", "/v1/schedules/{name}/pause", Scope::Admin, || post(orders::change)),
+    route("POST", "/v1/schedules/{name}/resume", Scope::Admin, || post(orders::change)),
+    route("POST", "/v1/schedules/{name}/run", Scope::Admin, || post(orders::run)),
+    route("GET", "/v1/triggers", Scope::Read, || get(orders::list)),
+    route("GET", "/v1/triggers/{name}", Scope::Read, || get(orders::show)),
+    route("PUT", "/v1/triggers/{name}", Scope::Admin, || put(orders::put_trigger)),
+    route("DELETE", "/v1/triggers/{name}", Scope::Admin, || delete(orders::delete)),
+    route("POST", "/v1/triggers/{name}/pause", Scope::Admin, || post(orders::change)),
+    route("POST", "/v1/triggers/{name}/resume", Scope::Admin, || post(orders::change)),
     route("POST", "/v1/backups", Scope::Admin, || post(backups::make)),
     route("GET", "/v1/stats", Scope::Read, || get(stats::stats)),
     route("GET", "/v1/subscriptions", Scope::Read, || get(stats::subscriptions)),

@@ -77,7 +77,7 @@ pub use events::{Events, Iter, SharedKey};
 pub use history::{HISTORY_LIMIT_MAX, History, HistoryError, HistoryQuery, Order, Topic};
 pub use jobs::{
     Answers as JobAnswers, ClaimError, Claiming, Enqueued, Enqueuing, Job, JobHistory, Jobs,
-    JobsError, Payload, Progress, Running, Transition, limits as jobs_limits,
+    JobsError, Payload, Progress, Running, Transition, WorkerStatus, limits as jobs_limits,
 };
 pub use memory::Alarm;
 pub use publish::{Publish, Published};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrw_log::{Seq, Timestamp};
 
 use crate::error::JobError;
-use crate::job::JobId;
+use crate::job::{JobId, Plan, Priority};
 use crate::limits::{FILTER_BYTES_MAX, LEASE_BYTES_MAX, RUNS_SHOWN};
 use crate::new_job::{Enqueue, NewJob, check_name};
 use crate::schedule::{Misfire, Schedule};
@@ -189,6 +189,24 @@ impl Order {
         &self.template.enqueue.kind
     }
 
+    /// Which of its jobs come first.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.template.enqueue.priority
+    }
+
+    /// How its jobs are tried.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.template.enqueue.plan
+    }
+
+    /// Its jobs hold a unique key, so that there is one of them at a time. The key itself is kept as a digest only.
+    #[must_use]
+    pub fn is_unique(&self) -> bool {
+        self.template.enqueue.unique.is_some()
+    }
+
     /// What its jobs are enqueued with, as JSON: kind, priority, attempts, timeout, tags, metadata and args.
     #[must_use]
     pub fn template(&self) -> &str {
@@ -219,6 +237,15 @@ impl Order {
     #[must_use]
     pub fn last(&self) -> Option<JobId> {
         self.last
+    }
+
+    /// Of a schedule: the newest slot that came, whether it has its job or never gets one; `None` before the first.
+    #[must_use]
+    pub fn last_slot(&self) -> Option<Timestamp> {
+        let Rule::Schedule { when, .. } = &self.rule else { return None };
+        // When it begins or is resumed all up to then is settled, and that is no slot most often.
+        let before = Timestamp::from_micros(self.settled.checked_sub(1)?);
+        when.next_after(before).filter(|slot| *slot == self.settled_slot())
     }
 
     /// Of a schedule: the newest slot that has its job, or never gets one.

@@ -48,7 +48,7 @@ impl Tally {
     }
 
     /// With further members, each behind a comma.
-    fn into_response_with(self, more: &str) -> Response {
+    pub(crate) fn into_response_with(self, more: &str) -> Response {
         let (epoch, first, last) = match self.place {
             Some((epoch, first, last)) => {
                 (format!("\"{epoch}\""), first.to_string(), last.to_string())

@@ -19,7 +19,9 @@ impl From<&PublishError> for Problem {
             PublishError::Position(error) => error.into(),
             PublishError::Rule(error) => error.into(),
             PublishError::Append(error) => error.into(),
-            PublishError::Job(_) | PublishError::Refused(_) | _ => internal(error),
+            PublishError::Job(error) => error.into(),
+            PublishError::Refused(refused) => refused.into(),
+            _ => internal(error),
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::problem::{Code, Problem};
 use crate::query::Query;
 
 #[derive(Debug, Serialize)]
-struct EnqueuedOut {
+pub(crate) struct EnqueuedOut {
     job: u64,
     new: bool,
 }
@@ -102,12 +102,12 @@ async fn whole(
 }
 
 /// How a job of an array is named.
-fn nth(at: usize) -> String {
+pub(crate) fn nth(at: usize) -> String {
     format!("job {} of the array", at + 1)
 }
 
 /// Reads a job that may be enqueued.
-fn take<'a>(grant: &Grant, json: &'a [u8]) -> Result<Incoming<'a>, Problem> {
+pub(crate) fn take<'a>(grant: &Grant, json: &'a [u8]) -> Result<Incoming<'a>, Problem> {
     let job = Incoming::parse(json, now())?;
     grant.check_queue(job.queue())?;
     Ok(job)

@@ -1,6 +1,6 @@
 //! How many jobs there are, for stats and metrics.
 
-use arrw::{JobState, QueueStatus, Timestamp};
+use arrw::{JobState, OrderKind, QueueStatus, Timestamp};
 use serde::Serialize;
 
 use super::queues::age_ms;
@@ -39,6 +39,28 @@ impl Counts {
     }
 }
 
+/// Figures of schedules or of triggers, those that there are now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OrderCounts {
+    pub(crate) count: u64,
+    /// Jobs that were made of them.
+    pub(crate) made: u64,
+    /// Slots of them that got no job.
+    pub(crate) missed: u64,
+}
+
+impl OrderCounts {
+    fn of(app: &App, kind: OrderKind) -> Self {
+        // There are 10,000 at most.
+        let orders = app.jobs.orders(kind, "", usize::MAX);
+        orders.iter().fold(Self::default(), |sum, (_, order)| Self {
+            count: sum.count + 1,
+            made: sum.made.saturating_add(order.made()),
+            missed: sum.missed.saturating_add(order.missed()),
+        })
+    }
+}
+
 /// Figures by queue.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
@@ -46,13 +68,22 @@ pub(crate) struct Figures {
     pub(crate) named: Vec<(String, Counts)>,
     /// All others together.
     pub(crate) others: Counts,
+    pub(crate) schedules: OrderCounts,
+    pub(crate) triggers: OrderCounts,
+    /// Workers that are known now.
+    pub(crate) workers: u64,
     queues: usize,
 }
 
 impl Figures {
     /// Of all queues; those that the key does not cover are not named.
     pub(crate) fn of(app: &App, grant: &Grant) -> Self {
-        let mut figures = Self::default();
+        let mut figures = Self {
+            schedules: OrderCounts::of(app, OrderKind::Schedule),
+            triggers: OrderCounts::of(app, OrderKind::Trigger),
+            workers: app.jobs.count_workers() as u64,
+            ..Self::default()
+        };
         let mut after = String::new();
         loop {
             let found = app.jobs.queues(&after, QUEUES_AT_ONCE);
@@ -86,6 +117,9 @@ pub(crate) struct JobsOut {
     dead: u64,
     cancelled: u64,
     oldest_ready_ms: Option<u64>,
+    schedules: u64,
+    triggers: u64,
+    workers: u64,
 }
 
 impl From<&Figures> for JobsOut {
@@ -108,6 +142,9 @@ impl From<&Figures> for JobsOut {
             dead,
             cancelled,
             oldest_ready_ms: all().filter_map(Counts::oldest_ready_ms).max(),
+            schedules: figures.schedules.count,
+            triggers: figures.triggers.count,
+            workers: figures.workers,
         }
     }
 }

@@ -49,7 +49,7 @@ struct EndForm {
 /// One of many endings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ItemForm {
+pub(crate) struct EndingForm {
     job: u64,
     token: String,
     outcome: Ending,
@@ -62,7 +62,7 @@ struct ItemForm {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FinishForm {
-    finish: Vec<ItemForm>,
+    finish: Vec<EndingForm>,
     claim: Option<NextForm>,
 }
 
@@ -292,8 +292,9 @@ pub(crate) async fn finish(
     Ok(json::answer(&FinishedOut { results, worker: worker.as_deref(), jobs: jobs_out }))
 }
 
-fn of_item(app: &App, grant: &Grant, item: ItemForm) -> Result<Command, Problem> {
-    let ItemForm { job, token: text, outcome, result, error, retry_in_ms, for_ms } = item;
+/// The command that ends a lease of a queue that the key covers.
+pub(crate) fn of_item(app: &App, grant: &Grant, item: EndingForm) -> Result<Command, Problem> {
+    let EndingForm { job, token: text, outcome, result, error, retry_in_ms, for_ms } = item;
     let job = super::find(app, grant, JobId::from_number(job))?.job;
     let wanted = Wanted { token: text, ending: outcome, result, error, retry_in_ms, for_ms };
     wanted.command(job, token(app, job, &wanted.token)?)

@@ -88,7 +88,7 @@ enum DuplicateForm {
 
 /// A job as it came, borrowed from the body where that is large.
 #[derive(Debug)]
-pub(super) struct Incoming<'a> {
+pub(crate) struct Incoming<'a> {
     form: Form<'a>,
     run_at: Option<Timestamp>,
     /// When its unique key is free again.
@@ -131,12 +131,12 @@ impl<'a> Incoming<'a> {
     }
 
     /// Its tags as [`new_job`](Self::new_job) needs them.
-    pub(super) fn tag_refs(&self) -> Vec<&str> {
+    pub(crate) fn tag_refs(&self) -> Vec<&str> {
         self.form.tags.iter().map(String::as_str).collect()
     }
 
     /// The job to enqueue.
-    pub(super) fn new_job<'b>(&'b self, tags: &'b [&'b str]) -> NewJob<'b> {
+    pub(crate) fn new_job<'b>(&'b self, tags: &'b [&'b str]) -> NewJob<'b> {
         let Form { queue, kind, args, metadata, id, .. } = &self.form;
         NewJob {
             priority: self.form.priority.map(priority).unwrap_or_default(),

@@ -1,4 +1,5 @@
-//! `/v1/jobs`, `/v1/queues` and `/v1/workers`: jobs are enqueued, claimed, finished and looked after.
+//! `/v1/jobs`, `/v1/queues`, `/v1/workers`, `/v1/schedules` and `/v1/triggers`: jobs are enqueued, claimed, finished and
+//! looked after.
 
 mod change;
 mod claim;
@@ -7,16 +8,18 @@ mod figures;
 mod finish;
 mod incoming;
 mod list;
+pub(crate) mod orders;
 mod outgoing;
 pub(crate) mod queues;
 mod refusal;
 mod show;
+pub(crate) mod workers;
 
 pub(crate) use change::{bulk, cancel, delete, retry};
 pub(crate) use claim::claim;
-pub(crate) use enqueue::enqueue;
+pub(crate) use enqueue::{EnqueuedOut, enqueue, nth, take};
 pub(crate) use figures::{Figures, JobsOut};
-pub(crate) use finish::{end, extend, finish};
+pub(crate) use finish::{EndingForm, end, extend, finish, of_item};
 pub(crate) use list::list;
 pub(crate) use show::{progress, show};
 

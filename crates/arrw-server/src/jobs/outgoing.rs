@@ -46,10 +46,22 @@ struct GivenOut<'a> {
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum BackoffOut<'a> {
+pub(super) enum BackoffOut<'a> {
     Exponential { first_ms: u64, max_ms: u64 },
     Fixed { ms: u64 },
     List { ms: &'a [u64] },
+}
+
+impl<'a> BackoffOut<'a> {
+    pub(super) fn new(backoff: &'a Backoff) -> Self {
+        match backoff {
+            Backoff::Exponential { first_ms, max_ms } => {
+                Self::Exponential { first_ms: *first_ms, max_ms: *max_ms }
+            }
+            Backoff::Fixed { ms } => Self::Fixed { ms: *ms },
+            Backoff::List { ms } => Self::List { ms },
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde lends what it asks about")]
@@ -76,13 +88,7 @@ impl<'a> JobOut<'a> {
             attempt: status.attempt,
             max_attempts: status.plan.max_attempts,
             timeout_ms: status.plan.timeout_ms,
-            backoff: match &status.plan.backoff {
-                Backoff::Exponential { first_ms, max_ms } => {
-                    BackoffOut::Exponential { first_ms: *first_ms, max_ms: *max_ms }
-                }
-                Backoff::Fixed { ms } => BackoffOut::Fixed { ms: *ms },
-                Backoff::List { ms } => BackoffOut::List { ms },
-            },
+            backoff: BackoffOut::new(&status.plan.backoff),
             run_at,
             ready_at,
             finished_at,

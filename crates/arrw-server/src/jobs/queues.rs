@@ -1,10 +1,8 @@
-//! `/v1/queues` and `/v1/workers`: how queues are and how they are run; workers that are alive.
+//! `/v1/queues`: how queues are and how they are run.
 
 use std::sync::Arc;
 
-use arrw::{
-    Command, Control, ControlChange, JobState, Keep, QueueStatus, Rate, Timestamp, jobs_limits,
-};
+use arrw::{Command, Control, ControlChange, JobState, Keep, QueueStatus, Rate, Timestamp};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -200,28 +198,4 @@ async fn changed(app: &App, queue: String, changes: &[ControlChange]) -> Result<
     let done = running.map_err(|error| Problem::from(&error))?.await;
     done.map_err(|error| app.refuse(&error))?;
     shown(app, &queue)
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeartbeatForm {
-    lease_ms: Option<u64>,
-}
-
-/// A worker is alive: all its leases are good for as long as it may be silent again.
-pub(crate) async fn heartbeat(
-    State(app): State<Arc<App>>,
-    Extension(grant): Extension<Arc<Grant>>,
-    Part(worker): Part,
-    request: Request,
-) -> Result<Response, Problem> {
-    let (head, body) = request.into_parts();
-    let form: HeartbeatForm = json::read(&app, &head.headers, body).await?;
-    let lease_ms = form.lease_ms.unwrap_or(jobs_limits::LEASE_MS_DEFAULT);
-    let cancelling = app.jobs.heartbeat(&worker, lease_ms);
-    let seen = cancelling
-        .into_iter()
-        .filter(|job| app.jobs.get(*job).is_some_and(|status| grant.covers_queue(&status.queue)));
-    let seen: Vec<u64> = seen.map(arrw::JobId::get).collect();
-    Ok(json::answer(&serde_json::json!({ "cancel": seen })))
 }

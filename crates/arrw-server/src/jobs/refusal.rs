@@ -28,7 +28,8 @@ impl From<&Refused> for Problem {
             Refused::IdConflict { .. } => Self::new(Code::JobIdConflict, detail),
             Refused::TooMany { .. } => Self::new(Code::TooManyJobs, detail),
             Refused::Invalid(error) => error.into(),
-            Refused::NoOrder { .. } | Refused::Record(_) | _ => Self::new(Code::Job, detail),
+            Refused::NoOrder { .. } => Self::new(Code::NoSuchOrder, detail),
+            Refused::Record(_) | _ => Self::new(Code::Job, detail),
         }
     }
 }

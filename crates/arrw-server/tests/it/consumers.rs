@@ -109,8 +109,8 @@ fn a_batch_of_events_and_acknowledgements_is_all_or_nothing() {
     batch(&json!(1), "").refused(409, "ARW0038", "`c`");
     let stale = format!(r#","expect_last":"{position}""#);
     batch(&generation, &stale).refused(409, "ARW0041", "decide anew");
-    server.post_to("/v1/batch", "{}").refused(400, "ARW0006", "neither");
-    server.post_to("/v1/batch", r#"{"jobs":[]}"#).refused(400, "ARW0034", "jobs");
+    server.post_to("/v1/batch", "{}").refused(400, "ARW0006", "acknowledgement");
+    server.post_to("/v1/batch", r#"{"job":[]}"#).refused(400, "ARW0034", "jobs");
     assert_eq!(server.db.position(), before);
 
     let now = format!(r#","expect_last":"{before}""#);

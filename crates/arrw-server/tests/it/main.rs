@@ -10,6 +10,7 @@ mod guard;
 mod jobs;
 mod limits;
 mod lines;
+mod orders;
 mod pages;
 mod publish;
 mod queues;

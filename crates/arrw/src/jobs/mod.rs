@@ -32,6 +32,7 @@ mod slot;
 mod standing;
 pub(crate) mod tripping;
 pub(crate) mod watch;
+mod workers;
 
 pub use claiming::{Claiming, Job};
 pub use error::{ClaimError, JobsError};
@@ -40,6 +41,7 @@ pub use progress::Progress;
 pub use records::Payload;
 pub(crate) use running::enqueued;
 pub use running::{Answers, Enqueued, Enqueuing, Running};
+pub use workers::WorkerStatus;
 
 use minder::Minder;
 use records::Recent;

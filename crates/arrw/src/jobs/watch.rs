@@ -29,6 +29,11 @@ impl Watchers {
         Self { last_of_before, ..Self::default() }
     }
 
+    /// True of a worker that runs here.
+    pub(crate) fn has(&self, worker: &str) -> bool {
+        self.wakers.contains_key(worker)
+    }
+
     /// Notes whether a command does what a worker must be told.
     pub(crate) fn note(&mut self, command: &Command, answer: &Result<Done, Refused>) {
         self.is_touched |= match command {

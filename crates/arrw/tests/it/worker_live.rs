@@ -190,6 +190,39 @@ fn a_running_job_that_is_cancelled_is_told_at_once() {
 }
 
 #[test]
+fn workers_are_known_with_their_jobs_and_until_when() {
+    let db = Db::in_memory().unwrap();
+    let (started, starts) = channel();
+    let worker = builder(&db, "here").on(move |Do(_), job: Attempt| {
+        let started = started.clone();
+        async move {
+            started.send(job.id()).unwrap();
+            job.cancelled().await;
+            Err::<(), _>(Failure::new("cancelled"))
+        }
+    });
+    let worker = worker.build().unwrap();
+    let job = enqueue(&db, 1)[0];
+    let thread = start(&worker);
+    assert_eq!(starts.recv().unwrap(), job);
+    let jobs = [NewJob::new("p", "k", "1"), NewJob::new("p", "k", "2")];
+    let elsewhere = db.jobs().enqueue_all(&jobs).unwrap().wait().unwrap();
+    let elsewhere: Vec<JobId> = elsewhere.iter().map(|it| it.job).collect();
+    let claim = Claim::new("there", ["p"], 2).unwrap();
+    assert_eq!(db.jobs().claim_now(claim).wait(None).unwrap().len(), 2);
+
+    let known = db.jobs().workers("", 10);
+    let told: Vec<_> = known.iter().map(|it| (&*it.name, it.silent_until.is_some())).collect();
+    // Who runs here is heard of as long as it runs.
+    assert_eq!(told, [("here", false), ("there", true)]);
+    assert_eq!((known[0].leases.get("q"), known[1].leases.get("p")), (Some(&1), Some(&2)));
+    assert_eq!((db.jobs().workers("here", 10).len(), db.jobs().workers("", 1).len()), (1, 1));
+    assert_eq!((db.jobs().held_by("there"), db.jobs().count_workers()), (elsewhere, 2));
+    db.jobs().run(vec![Command::Cancel(job)], false).unwrap().wait().unwrap();
+    stop(&worker, thread);
+}
+
+#[test]
 fn a_job_that_waits_for_its_turn_is_not_begun_when_it_was_cancelled_or_timed_out() {
     let db = Db::in_memory().unwrap();
     let (go, gone) = channel::<()>();

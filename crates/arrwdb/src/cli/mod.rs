@@ -12,6 +12,7 @@ mod export;
 mod import;
 mod job;
 mod key;
+mod order;
 mod publish;
 mod queue;
 mod stats;
@@ -84,6 +85,10 @@ enum Command {
     Job(job::Command),
     #[command(subcommand)]
     Queue(queue::Command),
+    #[command(subcommand)]
+    Cron(order::CronCommand),
+    #[command(subcommand)]
+    Trigger(order::TriggerCommand),
     Work(work::Work),
     Stats(stats::Stats),
     Check(stats::Check),
@@ -120,6 +125,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Consumer(command)) => command.run(),
         Some(Command::Job(command)) => command.run(),
         Some(Command::Queue(command)) => command.run(),
+        Some(Command::Cron(command)) => command.run(),
+        Some(Command::Trigger(command)) => command.run(),
         Some(Command::Work(command)) => command.run(),
         Some(Command::Stats(command)) => command.run(),
         Some(Command::Check(command)) => command.run(),

@@ -19,6 +19,25 @@ impl Table {
         self.rows.push(cells.into());
     }
 
+    /// The members of an object, a row each, without some of them.
+    pub(super) fn of_members(object: &Value, without: &[&str]) -> Self {
+        let mut table = Self::new(&["MEMBER", "VALUE"]);
+        for (name, value) in object.as_object().into_iter().flatten() {
+            let value = match value {
+                Value::String(_) => text_of(value),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => text_of(&Value::from(value.to_string())),
+            };
+            if !without.contains(&name.as_str()) {
+                table.row([name.clone(), value]);
+            }
+        }
+        table
+    }
+
     /// Prints them, if there is more than the head.
     pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         if self.rows.len() < 2 {

@@ -160,3 +160,41 @@ fn a_worker_that_is_to_end_waits_for_its_job() {
     assert_eq!(server.told("completed")["result"], 7);
     assert_eq!(server.job(&next)["state"], "ready", "no more are taken");
 }
+
+#[test]
+fn a_program_says_how_far_its_job_is() {
+    let server = Served::new();
+    let folder = server.folder.path();
+    assert!(Command::new("mkfifo").arg(folder.join("go")).status().unwrap().success());
+    let job = server.enqueue(&[]);
+    let exec = r#"echo '3/10 resizing' >&3; cat go; echo half >&3; echo '{"current":10}' >&3"#;
+    let mut worker = server.work(exec, &["--limit", "1"]);
+    let until = Instant::now() + PATIENCE;
+    while server.job(&job).get("progress").is_none() {
+        assert!(Instant::now() < until, "{}", server.job(&job));
+    }
+    let expected = serde_json::json!({"current": 3, "total": 10, "message": "resizing"});
+    assert_eq!(server.job(&job)["progress"], expected);
+    std::fs::write(folder.join("go"), "").unwrap();
+    assert!(worker.wait().unwrap().success());
+    // The last is told before the end, which keeps it.
+    let shown = server.job(&job);
+    assert_eq!(shown["state"], "completed");
+    assert_eq!(shown["history"][0]["progress"]["current"], 10, "{shown}");
+    let mut said = String::new();
+    BufReader::new(worker.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.starts_with(&format!("note: job {job} wrote on descriptor 3")), "{said}");
+}
+
+#[test]
+fn a_descriptor_that_is_held_open_holds_no_job_up() {
+    let server = Served::new();
+    let job = server.enqueue(&[]);
+    let exec = "echo 1 >&3; tail -f /dev/null >/dev/null 2>&1 </dev/null & echo $! > pid";
+    let work = ["work", "--queue", "q", "--limit", "1", "--exec", exec];
+    let said = server.ask(&work).ended_with(0).out;
+    assert_eq!(said, format!("job {job} (k), attempt 1: completed\n"));
+    assert_eq!(server.job(&job)["history"][0]["progress"]["current"], 1);
+    let pid = line_of(&server.folder.path().join("pid"));
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+}

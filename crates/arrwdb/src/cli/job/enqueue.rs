@@ -1,10 +1,9 @@
 //! `arrwdb job enqueue`: puts a job into a queue.
 
 use clap::Args;
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::cli::exit::{Advised, Exit};
+use crate::cli::job::incoming::{self, JobIn, UniqueIn};
 use crate::cli::remote::{Remote, block_on};
 use crate::cli::report::Report;
 use crate::cli::table::number;
@@ -58,36 +57,6 @@ pub(crate) struct Enqueue {
     remote: Remote,
 }
 
-/// A job as a server takes it.
-#[derive(Debug, Serialize)]
-struct JobIn<'a> {
-    queue: &'a str,
-    kind: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    args: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    priority: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delay_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_at: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_attempts: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unique: Option<UniqueIn<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    tags: &'a [String],
-}
-
-#[derive(Debug, Serialize)]
-struct UniqueIn<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-}
-
 impl Enqueue {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         let mut client = self.remote.client()?;
@@ -99,16 +68,10 @@ impl Enqueue {
     }
 
     fn job(&self) -> Result<JobIn<'_>, Advised> {
-        let args = self.args.as_deref().map(|args| {
-            serde_json::from_str::<&RawValue>(args).map_err(|error| Advised {
-                what: format!("the args are not JSON: {error}"),
-                help: "a JSON string has quotes of its own, as in '\"hello\"'".to_owned(),
-            })
-        });
         Ok(JobIn {
             queue: &self.queue,
             kind: &self.kind,
-            args: args.transpose()?,
+            args: incoming::args(self.args.as_deref())?,
             priority: self.priority.as_deref(),
             delay_ms: self.delay_ms,
             run_at: self.run_at.as_deref(),

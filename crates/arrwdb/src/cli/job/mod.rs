@@ -2,6 +2,7 @@
 
 mod change;
 mod enqueue;
+pub(super) mod incoming;
 mod show;
 mod tail;
 

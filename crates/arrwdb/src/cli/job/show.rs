@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::remote::{Remote, block_on, escaped};
 use crate::cli::table::{Table, number, text_of};
 
-/// Show one job
+/// Show one job, and what happened to it
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
@@ -38,22 +38,28 @@ impl Show {
                 writeln!(out, "{job}")?;
                 return Ok(Exit::Fine);
             }
-            let mut table = Table::new(&["MEMBER", "VALUE"]);
-            for (name, value) in job.as_object().into_iter().flatten() {
-                let value = match value {
-                    Value::String(_) => text_of(value),
-                    Value::Null
-                    | Value::Bool(_)
-                    | Value::Number(_)
-                    | Value::Array(_)
-                    | Value::Object(_) => text_of(&Value::from(value.to_string())),
-                };
-                table.row([name.clone(), value]);
-            }
-            table.print(&mut out)?;
+            Table::of_members(&job, &["history", "history_is_whole"]).print(&mut out)?;
+            print_history(&job, &mut out)?;
             Ok(Exit::Fine)
         })
     }
+}
+
+/// Prints what happened to a job, the newest first.
+fn print_history(job: &Value, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::new(&["TIME", "STATE", "ATTEMPT", "ERROR"]);
+    for change in job["history"].as_array().into_iter().flatten() {
+        let error = Some(&change["error"]).filter(|it| it.is_string());
+        let error = error.map(text_of).unwrap_or_default();
+        let (time, state) = (text_of(&change["time"]), text_of(&change["state"]));
+        table.row([time, state, number(&change["attempt"]), error]);
+    }
+    writeln!(out)?;
+    table.print(out)?;
+    if job["history_is_whole"] == false {
+        writeln!(out, "(older changes are not told)")?;
+    }
+    Ok(())
 }
 
 /// List the jobs of a queue

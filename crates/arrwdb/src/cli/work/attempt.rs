@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use super::Shared;
 use super::child::Program;
 use super::limits::SNOOZE_MS;
+use super::progress::Telling;
 use super::server::{self, Claimed, note};
 
 /// The exit code of a program that asks for later: `EX_TEMPFAIL` of `sysexits.h`.
@@ -72,11 +73,16 @@ impl Attempt {
 
     /// Waits until the program has ended; answers what the server is to be told.
     async fn follow(&mut self, mut program: Program) -> (&'static str, End<'static>) {
+        let pipe = program.take_progress();
+        let telling = pipe.map(|pipe| Telling::start(pipe, &self.shared, &self.job));
         let why = self.why(&mut program).await;
         let status = match why {
             Why::Itself => program.wait().await,
             Why::Cancelled | Why::TooLong | Why::GivenBack => program.end().await,
         };
+        if let Some(telling) = telling {
+            telling.end().await;
+        }
         let (out, err) = program.outputs().await;
         let status = match status {
             Ok(status) => status,

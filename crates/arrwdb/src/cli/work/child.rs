@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::VARIABLES;
 use super::limits::{ERROR_BYTES_MAX, OUTPUT_TIME_MAX, RESULT_BYTES_MAX, TERM_TIME_MAX};
+use super::progress::Pipe;
 use super::server::Claimed;
 
 /// Which part of an output is kept.
@@ -29,6 +30,7 @@ pub(super) struct Program {
     child: Child,
     /// Its group, which has all that it started.
     group: Option<Pid>,
+    progress: Option<Pipe>,
     out: Output,
     err: Output,
 }
@@ -46,7 +48,12 @@ impl Program {
         let values =
             [job.job.to_string(), job.queue.clone(), job.kind.clone(), job.attempt.to_string()];
         let mut shell = Command::new("/bin/sh");
-        shell.arg("-c").arg(command).envs(VARIABLES.into_iter().zip(values));
+        let progress = Pipe::new()?;
+        let opening = progress.as_ref().map(Pipe::opening).unwrap_or_default();
+        shell
+            .arg("-c")
+            .arg(format!("{opening}\n{command}"))
+            .envs(VARIABLES.into_iter().zip(values));
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // In a group of its own, so that a Ctrl-C is for us, and all that it starts can be ended with it.
         let mut child = shell.process_group(0).kill_on_drop(true).spawn()?;
@@ -60,7 +67,12 @@ impl Program {
         let out = Output::of(child.stdout.take(), Keep::First(RESULT_BYTES_MAX));
         let err = Output::of(child.stderr.take(), Keep::Last(ERROR_BYTES_MAX));
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { child, group, out, err })
+        Ok(Self { child, group, progress, out, err })
+    }
+
+    /// What it says of how far its job is.
+    pub(super) fn take_progress(&mut self) -> Option<Pipe> {
+        self.progress.take()
     }
 
     /// Waits until it has ended. May be dropped and called again.

@@ -20,6 +20,15 @@ pub(super) const TERM_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long the output of a program is waited for when it has ended: others that it started may hold it open.
 pub(super) const OUTPUT_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// Bytes of a line on descriptor 3. A longer one is left out: of a message the server keeps 150.
+pub(super) const PROGRESS_LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// How long to wait before the server is told again how far a job is; what is said meanwhile makes room for what is newer.
+pub(super) const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
+
+/// How long the server may take to hear the last of it. Then the end of the job is told all the same.
+pub(super) const PROGRESS_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// Milliseconds for which a job is put off whose program asked for it.
 pub(super) const SNOOZE_MS: u64 = 60_000;
 

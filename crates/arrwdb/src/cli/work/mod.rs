@@ -3,6 +3,7 @@
 mod attempt;
 mod child;
 mod limits;
+mod progress;
 mod server;
 
 use std::collections::BTreeMap;
@@ -31,7 +32,9 @@ pub(crate) const VARIABLES: [&str; 4] =
 /// The job's args are its standard input, as JSON; its environment has ARRWDB_JOB, ARRWDB_QUEUE, ARRWDB_KIND and
 /// ARRWDB_ATTEMPT. When it ends with 0 the job is completed, and what it wrote is the result. With 75 the job comes
 /// again in a minute, and the attempt is not counted. With any other code it has failed, and the end of what it wrote
-/// to the standard error says why. When the job is cancelled or takes too long it gets a SIGTERM, and ten seconds later
+/// to the standard error says why. A line on its descriptor 3 says how far it is (on Linux): `3/10 resizing`, or
+/// {"current": 3, "total": 10, "message": "resizing"}. The server is told at most once a second, and of the last one before
+/// the job ends. When the job is cancelled or takes too long it gets a SIGTERM, and ten seconds later
 /// a SIGKILL.
 ///
 /// Ends in order on SIGINT and SIGTERM: it takes no more jobs, waits for those that run, and gives back those that
@@ -54,7 +57,7 @@ pub(crate) struct Work {
     /// Jobs at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=CONCURRENCY_MAX))]
     concurrency: u16,
-    /// Who it is; a name of its own when it is not given
+    /// Who it is; a name of its own when it is not given. No other process may have it at the same time
     #[arg(long, value_name = "NAME")]
     worker: Option<String>,
     /// Milliseconds that it may be silent before its jobs go to others; it is heard of three times in these

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrw_server::{Client, ClientError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -92,14 +92,16 @@ fn may_pass(error: &ClientError) -> bool {
     }
 }
 
-/// Lets the server hear of the worker, three times a lease, and tells attempts that are to be cancelled.
+/// Lets the server hear of the worker and which jobs it has, three times a lease, and tells attempts that are to be
+/// cancelled.
 pub(super) async fn beat(shared: Arc<Shared>) {
     let Ok(mut client) = shared.work.remote.client() else { return };
     let target = format!("/v1/workers/{}/heartbeat", escaped(&shared.worker));
     let lease_ms = shared.work.lease_ms;
     loop {
         sleep(Duration::from_millis(lease_ms / 3)).await;
-        let body = json!({ "lease_ms": lease_ms }).to_string();
+        let jobs: Vec<u64> = shared.cancels().keys().copied().collect();
+        let body = json!({ "lease_ms": lease_ms, "jobs": jobs }).to_string();
         // One that is lost is made up for by the next.
         let Ok(answer) = client.call("POST", &target, Some(body)).await else { continue };
         let cancels = shared.cancels();
@@ -109,6 +111,13 @@ pub(super) async fn beat(shared: Arc<Shared>) {
             }
         }
     }
+}
+
+/// Says how far a job is.
+pub(super) async fn progress(client: &mut Client, job: u64, body: &impl Serialize) {
+    let Ok(body) = serde_json::to_string(body) else { return };
+    // One that is lost is made up for by the next, and no reason to end.
+    let _told = client.call("POST", &format!("/v1/jobs/{job}/progress"), Some(body)).await;
 }
 
 /// Says how a job ended, again and again while the server is away, for as long as the lease may last. Answers its

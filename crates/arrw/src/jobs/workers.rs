@@ -1,0 +1,64 @@
+//! Who works on jobs, as far as it is known.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use arrw_jobs::JobId;
+use arrw_log::Timestamp;
+
+use crate::jobs::Jobs;
+use crate::jobs::rules::State;
+
+/// A worker that was heard of lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many jobs it has, by their queue.
+    pub leases: BTreeMap<Arc<str>, usize>,
+    /// When its leases are lost if it is not heard of before; `None` of one that runs in this process.
+    pub silent_until: Option<Timestamp>,
+}
+
+impl Jobs {
+    /// The workers behind the one of that name that are known now, by name, at most `limit`: whoever has leases, or was
+    /// heard of and may be silent still. Looks at all leases.
+    #[must_use]
+    pub fn workers(&self, after: &str, limit: usize) -> Vec<WorkerStatus> {
+        self.shared.log.between_commits(|_| status_of(&self.shared.jobs.core.lock(), after, limit))
+    }
+
+    /// How many workers are known now.
+    #[must_use]
+    pub fn count_workers(&self) -> usize {
+        self.shared.jobs.core.lock().workers.len()
+    }
+
+    /// The jobs that a worker has. Looks at all leases.
+    #[must_use]
+    pub fn held_by(&self, worker: &str) -> Vec<JobId> {
+        self.looking(|jobs| {
+            let of_worker = jobs.leases().filter(|(_, _, holder)| &***holder == worker);
+            of_worker.map(|(job, ..)| job).collect()
+        })
+    }
+}
+
+fn status_of(state: &State, after: &str, limit: usize) -> Vec<WorkerStatus> {
+    let behind = (Bound::Excluded(after), Bound::Unbounded);
+    let known = state.workers.range::<str, _>(behind).take(limit);
+    let statuses = known.map(|(name, worker)| {
+        let until = Timestamp::from_micros(worker.until);
+        let silent_until = (!state.watchers.has(name)).then_some(until);
+        let status = WorkerStatus { name: Arc::clone(name), leases: BTreeMap::new(), silent_until };
+        (&**name, status)
+    });
+    let mut found: BTreeMap<&str, WorkerStatus> = statuses.collect();
+    for (job, _, worker) in state.jobs.leases() {
+        let Some(status) = found.get_mut(&**worker) else { continue };
+        let Some(job) = state.jobs.get(job) else { continue };
+        *status.leases.entry(job.queue).or_default() += 1;
+    }
+    found.into_values().collect()
+}
