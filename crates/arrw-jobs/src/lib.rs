@@ -74,6 +74,7 @@ mod schedule;
 mod standing;
 mod table;
 mod told;
+mod totals;
 mod turn;
 mod unique;
 mod view;
@@ -92,6 +93,7 @@ pub use standing::{
     NewOrder, Order, OrderChange, OrderKind, Rule, SCHEDULE, TRIGGER, Trip, Tripped, check_order,
 };
 pub use told::{Change, Told};
+pub use totals::Totals;
 pub use turn::{Done, FORGOTTEN, Leased, Turn};
 pub use view::Jobs;
 

@@ -12,6 +12,7 @@ use crate::limits::LISTED_MAX;
 use crate::queue::Queue;
 use crate::standing::{Order, OrderKind};
 use crate::table::Job;
+use crate::totals::Totals;
 use crate::view::Jobs;
 
 /// What is in memory of a job.
@@ -77,6 +78,8 @@ pub struct QueueStatus {
     pub oldest_ready: Option<Timestamp>,
     /// True when it gives no job now, because it is paused or at a limit.
     pub is_closed: bool,
+    /// What happened to its jobs since the start.
+    pub totals: Totals,
 }
 
 impl QueueStatus {
@@ -235,6 +238,12 @@ impl Jobs {
         })
     }
 
+    /// How many leases there are.
+    #[must_use]
+    pub fn count_leases(&self) -> usize {
+        self.leases.len()
+    }
+
     fn status(&self, job: &Job) -> JobStatus {
         let args_at = self.moved.get(&job.id).copied().unwrap_or(job.id);
         JobStatus {
@@ -263,6 +272,7 @@ impl Jobs {
             counts: State::ALL.map(|state| queue.count(state)),
             oldest_ready: oldest.map(Timestamp::from_micros),
             is_closed: !queue.is_open(self.now),
+            totals: queue.totals,
         }
     }
 }

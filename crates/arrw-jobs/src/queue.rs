@@ -9,6 +9,7 @@ use crate::control::{Control, Keep};
 use crate::job::{Priority, State};
 use crate::mix::mix_all;
 use crate::planted::{Bug, is_planted};
+use crate::totals::Totals;
 
 /// Jobs in the order in which they come: by when they became or become ready (of finished ones: by when they
 /// finished), and of the same time by number.
@@ -22,6 +23,7 @@ pub(crate) struct Queue {
     pub(crate) control: Control,
     /// When the next job may be handed out, in microseconds, as its rate reckons.
     pub(crate) next: u64,
+    pub(crate) totals: Totals,
     ready: [Order; 4],
     /// By state; that of `Ready` stays empty.
     others: [Order; 7],
@@ -133,8 +135,8 @@ impl Queues {
         let weight = crc64(name.as_bytes());
         self.numbers.insert(Arc::clone(&name), number);
         let (ready, others) = Default::default();
-        let control = Control::default();
-        self.all.push(Queue { name, weight, control, next: 0, ready, others });
+        let (control, totals) = (Control::default(), Totals::default());
+        self.all.push(Queue { name, weight, control, next: 0, totals, ready, others });
         number
     }
 
@@ -148,6 +150,11 @@ impl Queues {
         self.change(number, state, |queue| {
             queue.order_mut(state, priority).remove(&at);
         });
+    }
+
+    /// A job came from one state into another, which is counted, or taken back (`by` is -1).
+    pub(crate) fn count(&mut self, number: u32, from: Option<State>, to: Option<State>, by: i64) {
+        self.all[number as usize].totals.count(from, to, by);
     }
 
     fn change(&mut self, number: u32, state: State, change: impl FnOnce(&mut Queue)) {

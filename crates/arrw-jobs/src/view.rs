@@ -185,7 +185,10 @@ impl Jobs {
         let sum = self.jobs_sum;
         while left < self.undo.len() {
             match self.undo.pop() {
-                Some(Undo::Job(id, before)) => self.set(id, before.as_ref()),
+                Some(Undo::Job(id, before)) => {
+                    self.count(before.as_ref(), self.image(id).as_ref(), -1);
+                    self.set(id, before.as_ref());
+                }
                 Some(Undo::Queue(queue, control, next)) => self.set_queue(queue, control, next),
                 Some(Undo::Id(change)) => self.ids.take_back(&change),
                 Some(Undo::Order(kind, name, before)) => self.set_order(kind, &name, before),
@@ -240,8 +243,15 @@ impl Jobs {
         self.set_in_table(id, before.as_ref(), after);
         self.set_beside(id, before.as_ref(), after);
         if self.records {
+            self.count(before.as_ref(), after, 1);
             self.undo.push(Undo::Job(id, before));
         }
+    }
+
+    fn count(&mut self, before: Option<&Image>, after: Option<&Image>, by: i64) {
+        let Some(Image { job, .. }) = after.or(before) else { return };
+        let state = |image: Option<&Image>| image.map(|image| image.job.state);
+        self.queues.count(job.queue, state(before), state(after), by);
     }
 
     /// Keeps the table and the keys in step with a job.

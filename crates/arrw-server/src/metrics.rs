@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use arrw::Totals;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
@@ -79,8 +80,9 @@ fn of_jobs(text: &mut Text, figures: &Figures) {
     });
     let help = "How long the ready job that has waited longest has done so; 0 when none waits.";
     text.family("jobs_oldest_ready_seconds", "gauge", help, &ages.collect::<Vec<_>>());
-    let Figures { schedules, triggers, workers, .. } = figures;
-    text.gauge("workers", "Workers that are known now.", *workers);
+    of_totals(text, &all().map(|(queue, counts)| (queue, counts.totals())).collect::<Vec<_>>());
+    of_leases(text, figures);
+    let Figures { schedules, triggers, .. } = figures;
     text.gauge("schedules", "Schedules.", schedules.count);
     text.gauge("triggers", "Triggers.", triggers.count);
     // No counters: what is removed takes its figures along.
@@ -90,6 +92,42 @@ fn of_jobs(text: &mut Text, figures: &Figures) {
     text.gauge("schedules_slots_missed", help, schedules.missed);
     let help = "Jobs made of the triggers that there are.";
     text.gauge("triggers_jobs_made", help, triggers.made);
+}
+
+/// What happened to jobs, by queue.
+fn of_totals(text: &mut Text, totals: &[(&str, &Totals)]) {
+    let families: [(&str, &str, fn(&Totals) -> u64); 7] = [
+        ("enqueued", "Jobs that were enqueued.", |it| it.enqueued),
+        ("started", "Attempts that began.", |it| it.started),
+        ("completed", "Attempts that ended with a completed job.", |it| it.completed),
+        ("failed", "Attempts that failed or took too long.", |it| it.failed),
+        ("retried", "Failed attempts whose job is tried again after a delay.", |it| it.retried),
+        ("dead", "Jobs that ended dead.", |it| it.dead),
+        ("cancelled", "Jobs that ended cancelled.", |it| it.cancelled),
+    ];
+    for (name, help, of) in families {
+        let sample = |(queue, totals): &(&str, &Totals)| {
+            (format!("{{queue=\"{queue}\"}}"), number(of(totals)))
+        };
+        let samples: Vec<_> = totals.iter().map(sample).collect();
+        text.family(&format!("jobs_{name}_total"), "counter", help, &samples);
+    }
+}
+
+/// How busy workers are, how late jobs came to them, and which leases went wrong.
+fn of_leases(text: &mut Text, figures: &Figures) {
+    let Figures { load, leases, .. } = figures;
+    text.gauge("workers", "Workers that are known now.", load.workers as u64);
+    text.gauge("jobs_wanted", "Jobs that waiting claims would take.", load.wanted as u64);
+    let help = "Leased jobs over leased and wanted ones: how busy workers are, from 0 to 1.";
+    text.family("workers_utilisation", "gauge", help, &[(String::new(), load.utilisation())]);
+    let help = "Leases whose worker was not heard of in time, or did not have the job any more.";
+    text.counter("leases_lost_total", help, leases.lost);
+    let help = "Ends of leases that were refused, as the lease was over.";
+    text.counter("leases_stale_refused_total", help, leases.stale);
+    let help = "From when a job was ready until it was leased.";
+    let waits = &leases.waits;
+    text.histogram("jobs_wait_seconds", help, waits.up_to(), (waits.len(), waits.sum_us));
 }
 
 fn of_log(text: &mut Text, stats: &StatsOut) {
@@ -147,6 +185,26 @@ impl Text {
 
     fn gauge(&mut self, name: &str, help: &str, value: u64) {
         self.family(name, "gauge", help, &[(String::new(), number(value))]);
+    }
+
+    /// Counts up to bounds in milliseconds, their number, and their sum in microseconds.
+    fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        up_to: impl Iterator<Item = (u64, u64)>,
+        (count, sum_us): (u64, u64),
+    ) {
+        self.family(name, "histogram", help, &[]);
+        for (bound, count) in up_to {
+            let bound = seconds(bound);
+            let _fine = writeln!(self.0, "arrwdb_{name}_bucket{{le=\"{bound}\"}} {count}");
+        }
+        let sum = seconds(sum_us) / 1000.0;
+        let _fine = writeln!(
+            self.0,
+            "arrwdb_{name}_bucket{{le=\"+Inf\"}} {count}\narrwdb_{name}_sum {sum}\narrwdb_{name}_count {count}"
+        );
     }
 
     /// Samples of one name, each with its labels.

@@ -65,7 +65,7 @@ pub use arrw_jobs::{
     Interval, IntervalError, JobError, JobId, JobStatus, Keep, Misfire, NewJob, NewOrder,
     OnDuplicate, Order as StandingOrder, OrderChange, OrderKind, Outcome as JobOutcome, Plan,
     Priority, QueueStatus, Rate, Refused, Rule as OrderRule, Schedule, State as JobState, Token,
-    Unique, UniqueBy, Zone, ZoneError, limits as job_limits, rfc3339,
+    Totals, Unique, UniqueBy, Zone, ZoneError, limits as job_limits, rfc3339,
 };
 pub use batch::{Batch, Commit, Committed};
 pub use bus::Bus;
@@ -77,7 +77,8 @@ pub use events::{Events, Iter, SharedKey};
 pub use history::{HISTORY_LIMIT_MAX, History, HistoryError, HistoryQuery, Order, Topic};
 pub use jobs::{
     Answers as JobAnswers, ClaimError, Claiming, Enqueued, Enqueuing, Job, JobHistory, Jobs,
-    JobsError, Payload, Progress, Running, Transition, WorkerStatus, limits as jobs_limits,
+    JobsError, LeaseCounts, Load, Payload, Progress, Running, Transition, Waits, WorkerStatus,
+    limits as jobs_limits,
 };
 pub use memory::Alarm;
 pub use publish::{Publish, Published};

@@ -1,6 +1,6 @@
 //! How many jobs there are, for stats and metrics.
 
-use arrw::{JobState, OrderKind, QueueStatus, Timestamp};
+use arrw::{JobState, LeaseCounts, Load, OrderKind, QueueStatus, Timestamp, Totals};
 use serde::Serialize;
 
 use super::queues::age_ms;
@@ -18,6 +18,7 @@ pub(crate) struct Counts {
     /// Jobs by state, in the order of the states.
     jobs: [usize; 7],
     oldest_ready: Option<Timestamp>,
+    totals: Totals,
 }
 
 impl Counts {
@@ -25,12 +26,18 @@ impl Counts {
         for (sum, state) in self.jobs.iter_mut().zip(JobState::ALL) {
             *sum += status.count(state);
         }
+        self.totals = self.totals.plus(&status.totals);
         self.oldest_ready = [self.oldest_ready, status.oldest_ready].into_iter().flatten().min();
     }
 
     /// How many jobs there are in each state.
     pub(crate) fn jobs(&self) -> impl Iterator<Item = (JobState, u64)> {
         JobState::ALL.into_iter().zip(self.jobs.map(|count| count as u64))
+    }
+
+    /// What happened to them since the start.
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// How long the ready job that has waited longest has done so.
@@ -70,8 +77,10 @@ pub(crate) struct Figures {
     pub(crate) others: Counts,
     pub(crate) schedules: OrderCounts,
     pub(crate) triggers: OrderCounts,
-    /// Workers that are known now.
-    pub(crate) workers: u64,
+    /// How busy workers are now.
+    pub(crate) load: Load,
+    /// What went wrong with leases, and how late they came, since the start.
+    pub(crate) leases: LeaseCounts,
     queues: usize,
 }
 
@@ -81,7 +90,8 @@ impl Figures {
         let mut figures = Self {
             schedules: OrderCounts::of(app, OrderKind::Schedule),
             triggers: OrderCounts::of(app, OrderKind::Trigger),
-            workers: app.jobs.count_workers() as u64,
+            load: app.jobs.load(),
+            leases: app.jobs.lease_counts(),
             ..Self::default()
         };
         let mut after = String::new();
@@ -120,11 +130,41 @@ pub(crate) struct JobsOut {
     schedules: u64,
     triggers: u64,
     workers: u64,
+    /// Jobs that waiting claims would take.
+    wanted: u64,
+    /// Leased jobs over leased and wanted ones, from 0 to 1.
+    utilisation: f64,
+    /// Since the start.
+    totals: TotalsOut,
+    /// Leases whose worker was not heard of in time, or did not have the job any more.
+    leases_lost: u64,
+    /// Ends of leases that were refused, as the lease was over.
+    stale_refused: u64,
+}
+
+/// What happened to jobs since the start.
+#[derive(Debug, Serialize)]
+pub(crate) struct TotalsOut {
+    enqueued: u64,
+    started: u64,
+    completed: u64,
+    failed: u64,
+    retried: u64,
+    dead: u64,
+    cancelled: u64,
+}
+
+impl From<&Totals> for TotalsOut {
+    fn from(totals: &Totals) -> Self {
+        let Totals { enqueued, started, completed, failed, retried, dead, cancelled } = *totals;
+        Self { enqueued, started, completed, failed, retried, dead, cancelled }
+    }
 }
 
 impl From<&Figures> for JobsOut {
     fn from(figures: &Figures) -> Self {
         let all = || figures.named.iter().map(|(_, counts)| counts).chain([&figures.others]);
+        let totals = all().fold(Totals::default(), |sum, counts| sum.plus(&counts.totals));
         let mut sums = [0; 7];
         for counts in all() {
             for (sum, (_, count)) in sums.iter_mut().zip(counts.jobs()) {
@@ -144,7 +184,12 @@ impl From<&Figures> for JobsOut {
             oldest_ready_ms: all().filter_map(Counts::oldest_ready_ms).max(),
             schedules: figures.schedules.count,
             triggers: figures.triggers.count,
-            workers: figures.workers,
+            workers: figures.load.workers as u64,
+            wanted: figures.load.wanted as u64,
+            utilisation: figures.load.utilisation(),
+            totals: TotalsOut::from(&totals),
+            leases_lost: figures.leases.lost,
+            stale_refused: figures.leases.stale,
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::auth::now;
+use crate::jobs::figures::TotalsOut;
 use crate::json;
 use crate::keys::Grant;
 use crate::part::Part;
@@ -23,6 +24,8 @@ struct QueueOut<'a> {
     jobs: CountsOut,
     /// How long the ready job that has waited longest has done so.
     oldest_ready_ms: Option<u64>,
+    /// What happened to its jobs since the start.
+    totals: TotalsOut,
     paused: bool,
     /// It gives no job now: it is paused or at a limit.
     closed: bool,
@@ -115,6 +118,7 @@ impl<'a> QueueOut<'a> {
                 cancelled: count(JobState::Cancelled),
             },
             oldest_ready_ms: age_ms(status.oldest_ready, now()),
+            totals: TotalsOut::from(&status.totals),
             paused: status.control.is_paused,
             closed: status.is_closed,
             limits: status.control.into(),

@@ -23,6 +23,8 @@ struct WorkerOut<'a> {
     name: &'a str,
     /// Jobs that it has, of the queues that the key covers.
     leases: usize,
+    /// How many more its waiting claims would take.
+    wants: usize,
     /// When they are lost if it is not heard of before.
     #[serde(skip_serializing_if = "Option::is_none")]
     silent_until: Option<String>,
@@ -35,7 +37,7 @@ impl<'a> WorkerOut<'a> {
         let leases: usize = seen.map(|(_, count)| count).sum();
         let is_seen = 0 < leases || grant.covers_all();
         let silent_until = status.silent_until.map(rfc3339);
-        is_seen.then_some(Self { name: &status.name, leases, silent_until })
+        is_seen.then_some(Self { name: &status.name, leases, wants: status.wants, silent_until })
     }
 }
 

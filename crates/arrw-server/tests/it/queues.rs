@@ -188,6 +188,45 @@ fn queues_are_paused_limited_and_counted() {
 }
 
 #[test]
+fn what_happened_to_jobs_is_counted() {
+    let server = Running::new();
+    let lines = r#"[{"queue":"a","kind":"k","max_attempts":2},{"queue":"a","kind":"k"}]"#;
+    server.post_job("/v1/jobs", lines).fine();
+    let claim = || server.post_job("/v1/queues/a/claim", r#"{"worker":"w"}"#).fine().json();
+    let finish = |job: &Value, how: &str, more: &str| {
+        let (id, token) = (&job["job"], &job["token"]);
+        let path = format!("/v1/jobs/{id}/{how}");
+        server.post_job(&path, &format!("{{\"token\":{token}{more}}}"))
+    };
+    let (first, second) = (claim()["jobs"][0].clone(), claim()["jobs"][0].clone());
+    finish(&first, "fail", r#","error":"e","retry_in_ms":0"#).fine();
+    finish(&first, "complete", "").refused(409, "ARW0053", "");
+    finish(&second, "complete", "").fine();
+    let again = claim()["jobs"][0].clone();
+    finish(&again, "fail", r#","error":"e""#).fine();
+
+    let totals = json!({
+        "enqueued": 2, "started": 3, "completed": 1, "failed": 2, "retried": 1, "dead": 1, "cancelled": 0,
+    });
+    assert_eq!(server.get("/v1/queues/a").fine().json()["totals"], totals);
+    let jobs = server.get("/v1/stats").fine().json()["jobs"].clone();
+    assert_eq!((&jobs["totals"], &jobs["leases_lost"]), (&totals, &json!(0)));
+    assert_eq!((&jobs["stale_refused"], &jobs["utilisation"]), (&json!(1), &json!(0.0)));
+    let metrics = server.get("/metrics").fine().body;
+    for line in [
+        r#"arrwdb_jobs_enqueued_total{queue="a"} 2"#,
+        r#"arrwdb_jobs_failed_total{queue="a"} 2"#,
+        "arrwdb_jobs_wait_seconds_count 3",
+        r#"arrwdb_jobs_wait_seconds_bucket{le="+Inf"} 3"#,
+        "arrwdb_leases_stale_refused_total 1",
+        "arrwdb_leases_lost_total 0",
+        "arrwdb_workers_utilisation 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
+}
+
+#[test]
 fn metrics_name_a_hundred_queues_and_sum_up_the_rest() {
     let server = Running::new();
     let job = |n: usize| format!("{{\"queue\":\"q{n:03}\",\"kind\":\"k\"}}\n");

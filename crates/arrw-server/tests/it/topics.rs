@@ -121,6 +121,12 @@ fn stats_and_metrics_say_what_went_through() {
     for sample in metrics.body.lines().filter(|line| !line.starts_with('#')) {
         let (name, value) = sample.rsplit_once(' ').unwrap();
         let family = name.split('{').next().unwrap();
+        let family = ["_bucket", "_sum", "_count"].iter().fold(family, |name, part| {
+            let of_histogram = name.strip_suffix(part);
+            of_histogram
+                .filter(|it| metrics.body.contains(&format!("# TYPE {it} histogram")))
+                .unwrap_or(name)
+        });
         assert!(metrics.body.contains(&format!("# HELP {family} ")), "{sample}");
         value.parse::<f64>().unwrap();
     }

@@ -20,6 +20,7 @@ pub mod limits;
 mod asking;
 mod carrying;
 mod claiming;
+mod counts;
 mod error;
 mod history;
 pub(crate) mod memory;
@@ -35,6 +36,7 @@ pub(crate) mod watch;
 mod workers;
 
 pub use claiming::{Claiming, Job};
+pub use counts::{LeaseCounts, Load, Waits};
 pub use error::{ClaimError, JobsError};
 pub use history::{JobHistory, Transition};
 pub use progress::Progress;

@@ -8,6 +8,7 @@ use std::task::Waker;
 use arrw_jobs::{Command, Done, JobId, Jobs, LEASE_BYTES_MAX, Leased, Refused, Token, Turn};
 use arrw_log::{Batch, Decision, Place, Settled, Timestamp};
 
+use crate::jobs::counts::LeaseCounts;
 use crate::jobs::minder::Worker;
 use crate::jobs::progress::Progresses;
 use crate::jobs::slot::{Slot, Stage};
@@ -92,6 +93,8 @@ pub(crate) struct State {
     pub(crate) forgotten: Vec<(JobId, Token)>,
     /// Leases that workers did not name when they were heard of last.
     pub(crate) unheld: BTreeMap<Arc<str>, BTreeSet<(JobId, Token)>>,
+    /// What was counted of leases.
+    pub(crate) leases: LeaseCounts,
     /// Who was heard of lately.
     pub(crate) workers: BTreeMap<Arc<str>, Worker>,
     pub(crate) closed: bool,
@@ -139,6 +142,7 @@ impl Core {
             given: Vec::new(),
             forgotten: Vec::new(),
             unheld: BTreeMap::new(),
+            leases: LeaseCounts::default(),
             workers: BTreeMap::new(),
             closed: false,
             planned: None,
@@ -223,6 +227,16 @@ impl State {
             && self.forgotten.is_empty()
     }
 
+    /// Jobs that waiting claims want.
+    pub(crate) fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// The same, each claim with its worker.
+    pub(crate) fn wanted_by_worker(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.waiting.values().map(|slot| (slot.claim.worker(), slot.claim.count()))
+    }
+
     /// True when a claim waits.
     pub(crate) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
@@ -298,6 +312,7 @@ impl State {
                 self.progress.end(command);
             }
             self.watchers.note(command, &answer);
+            self.leases.note(command, &answer);
             if let (Err(refused), false) = (&answer, ask.each) {
                 let refused = refused.clone();
                 drop(turn);
@@ -379,6 +394,7 @@ impl State {
                         |it| Given { job: it.job, token: it.token, timeout_ms: it.plan.timeout_ms },
                     ));
                     let now = self.jobs.now();
+                    self.leases.leased(&leased, now);
                     self.heard_of(slot.claim.worker(), now, slot.lease_ms);
                     match slot.give(leased) {
                         Ok(waker) => self.to_wake.extend(waker),

@@ -17,6 +17,8 @@ pub struct WorkerStatus {
     pub name: Arc<str>,
     /// How many jobs it has, by their queue.
     pub leases: BTreeMap<Arc<str>, usize>,
+    /// How many more its waiting claims would take.
+    pub wants: usize,
     /// When its leases are lost if it is not heard of before; `None` of one that runs in this process.
     pub silent_until: Option<Timestamp>,
 }
@@ -51,7 +53,8 @@ fn status_of(state: &State, after: &str, limit: usize) -> Vec<WorkerStatus> {
     let statuses = known.map(|(name, worker)| {
         let until = Timestamp::from_micros(worker.until);
         let silent_until = (!state.watchers.has(name)).then_some(until);
-        let status = WorkerStatus { name: Arc::clone(name), leases: BTreeMap::new(), silent_until };
+        let (name_of, leases) = (Arc::clone(name), BTreeMap::new());
+        let status = WorkerStatus { name: name_of, leases, wants: 0, silent_until };
         (&**name, status)
     });
     let mut found: BTreeMap<&str, WorkerStatus> = statuses.collect();
@@ -59,6 +62,11 @@ fn status_of(state: &State, after: &str, limit: usize) -> Vec<WorkerStatus> {
         let Some(status) = found.get_mut(&**worker) else { continue };
         let Some(job) = state.jobs.get(job) else { continue };
         *status.leases.entry(job.queue).or_default() += 1;
+    }
+    for (worker, wanted) in state.wanted_by_worker() {
+        if let Some(status) = found.get_mut(worker) {
+            status.wants += wanted;
+        }
     }
     found.into_values().collect()
 }
