@@ -94,9 +94,12 @@ fn of_jobs(text: &mut Text, figures: &Figures) {
     text.gauge("triggers_jobs_made", help, triggers.made);
 }
 
+/// One of the totals.
+type Total = fn(&Totals) -> u64;
+
 /// What happened to jobs, by queue.
 fn of_totals(text: &mut Text, totals: &[(&str, &Totals)]) {
-    let families: [(&str, &str, fn(&Totals) -> u64); 7] = [
+    let families: [(&str, &str, Total); 7] = [
         ("enqueued", "Jobs that were enqueued.", |it| it.enqueued),
         ("started", "Attempts that began.", |it| it.started),
         ("completed", "Attempts that ended with a completed job.", |it| it.completed),
