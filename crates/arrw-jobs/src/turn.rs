@@ -198,13 +198,14 @@ impl<'a> Turn<'a> {
         if JOBS_MAX <= jobs.table.len() {
             return refuse("jobs", JOBS_MAX, "keep finished ones for less long, or work some off");
         }
-        if jobs.queues.find(&it.queue).is_none() && QUEUES_MAX <= jobs.queues.len() {
+        // A name is looked for only when there is no room for a new one.
+        if QUEUES_MAX <= jobs.queues.len() && jobs.queues.find(&it.queue).is_none() {
             return refuse("queues", QUEUES_MAX, "use kinds or tags to tell jobs apart");
         }
-        if jobs.kinds.find(&it.kind).is_none() && NAMES_MAX <= jobs.kinds.len() {
+        if NAMES_MAX <= jobs.kinds.len() && jobs.kinds.find(&it.kind).is_none() {
             return refuse("kinds of jobs", NAMES_MAX, "put what varies into the args");
         }
-        if jobs.plans.find(&it.plan).is_none() && PLANS_MAX <= jobs.plans.len() {
+        if PLANS_MAX <= jobs.plans.len() && jobs.plans.find(&it.plan).is_none() {
             let what = "different plans (attempts, timeout, backoff)";
             return refuse(what, PLANS_MAX, "use a few round numbers");
         }

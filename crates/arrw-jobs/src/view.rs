@@ -74,11 +74,11 @@ pub(crate) struct Image {
     pub(crate) args_at: Option<u64>,
 }
 
-/// A change, as what was before it.
+/// A change, as what was before it. Small, as most of them are that there was nothing.
 #[derive(Debug)]
 enum Undo {
-    Job(u64, Option<Image>),
-    Queue(u32, Control, u64),
+    Job(u64, Option<Box<Image>>),
+    Queue(u32, Box<(Control, u64)>),
     Id(IdChange),
     Order(OrderKind, Box<str>, Option<Arc<Order>>),
 }
@@ -186,10 +186,10 @@ impl Jobs {
         while left < self.undo.len() {
             match self.undo.pop() {
                 Some(Undo::Job(id, before)) => {
-                    self.count(before.as_ref(), self.image(id).as_ref(), -1);
-                    self.set(id, before.as_ref());
+                    self.count(before.as_deref(), self.image(id).as_ref(), -1);
+                    self.set(id, before.as_deref());
                 }
-                Some(Undo::Queue(queue, control, next)) => self.set_queue(queue, control, next),
+                Some(Undo::Queue(queue, was)) => self.set_queue(queue, was.0, was.1),
                 Some(Undo::Id(change)) => self.ids.take_back(&change),
                 Some(Undo::Order(kind, name, before)) => self.set_order(kind, &name, before),
                 None => break,
@@ -244,7 +244,7 @@ impl Jobs {
         self.set_beside(id, before.as_ref(), after);
         if self.records {
             self.count(before.as_ref(), after, 1);
-            self.undo.push(Undo::Job(id, before));
+            self.undo.push(Undo::Job(id, before.map(Box::new)));
         }
     }
 
@@ -312,11 +312,11 @@ impl Jobs {
 
     pub(crate) fn set_queue(&mut self, queue: u32, control: Control, next: u64) {
         let before = self.queues.get(queue).weigh();
-        let (was_control, was_next) = self.queues.set(queue, control, next);
+        let was = self.queues.set(queue, control, next);
         let after = self.queues.get(queue).weigh();
         self.queues_sum = self.queues_sum.wrapping_add(after).wrapping_sub(before);
         if self.records {
-            self.undo.push(Undo::Queue(queue, was_control, was_next));
+            self.undo.push(Undo::Queue(queue, Box::new(was)));
         }
     }
 

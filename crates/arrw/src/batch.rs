@@ -137,7 +137,7 @@ impl<'a> Batch<'a> {
         let bus = Arc::new(Ask::Batch(BatchAsk { ids, acknowledgements }));
         let bytes = self.commands.iter().map(Command::bytes_max).sum();
         let own = batch.records();
-        let jobs = Arc::new(JobAsk { own, ..JobAsk::new(self.commands, false) });
+        let jobs = Arc::new(JobAsk { own, ..JobAsk::new(self.commands.into(), false) });
         let batch = match (batch.is_empty(), jobs.commands.is_empty()) {
             // The log refuses one without records only if it asks nothing.
             (true, true) => batch,
@@ -186,7 +186,7 @@ impl Commit {
 }
 
 fn committed(events: Published, jobs: &JobAsk) -> Committed {
-    let answers = jobs.answers.get().cloned().unwrap_or_default();
+    let answers = jobs.answers.get().map_or(&[][..], |answers| answers);
     Committed { events, jobs: enqueued(answers) }
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn ask(log: &Log, commands: Vec<Command>, urgency: Urgency) -> Asked 
             bytes += command.bytes_max();
             some.push(command);
         }
-        let ask = Arc::new(JobAsk::new(some, true));
+        let ask = Arc::new(JobAsk::new(some.into(), true));
         let batch = Batch::new().reserving(bytes).with_urgency(urgency);
         let answer = log.append(batch.asking(Arc::<JobAsk>::clone(&ask))).wait();
         match (answer, ask.answers.get()) {

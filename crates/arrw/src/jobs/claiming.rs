@@ -135,7 +135,7 @@ impl Claiming {
     pub fn answers(&self) -> Answers {
         let is_answered = self.turn.is_none();
         let answers = self.ask.as_ref().filter(|_| is_answered).and_then(|ask| ask.answers.get());
-        answers.cloned().unwrap_or_default()
+        answers.map(|answers| answers.to_vec()).unwrap_or_default()
     }
 
     /// True when it was decided, and nothing was there.
@@ -152,7 +152,7 @@ impl Claiming {
         self.number = Some(number);
         let commands = std::mem::take(&mut self.commands);
         let bytes = commands.iter().map(Command::bytes_max).sum();
-        let ask = Arc::new(JobAsk { claim: Some(number), ..JobAsk::new(commands, true) });
+        let ask = Arc::new(JobAsk { claim: Some(number), ..JobAsk::new(commands.into(), true) });
         self.ask = Some(Arc::clone(&ask));
         let batch = Batch::new().reserving(bytes).with_urgency(Urgency::Reserved);
         self.turn = Some(self.shared.log.append(batch.asking(ask)));

@@ -47,7 +47,7 @@ pub use workers::WorkerStatus;
 
 use minder::Minder;
 use records::Recent;
-use rules::{Core, JobAsk};
+use rules::{Commands, Core, JobAsk};
 use slot::Slot;
 use tripping::Follower;
 
@@ -106,7 +106,11 @@ impl Jobs {
     /// # Errors
     /// When the job cannot be as it is. That it is refused is the answer's to say.
     pub fn enqueue(&self, job: &NewJob<'_>) -> Result<Enqueuing, JobsError> {
-        self.enqueue_all(std::slice::from_ref(job))
+        let now = self.shared.environment.clock.now();
+        let failed = |error| JobsError::Job { index: 0, error };
+        let enqueue = Enqueue::new(job, now).map_err(failed)?;
+        let commands = Commands::from_buf([Command::Enqueue(enqueue)]);
+        Ok(Enqueuing::new(self.run_some(commands, false)?))
     }
 
     /// Enqueues jobs, next to each other: all of them, or none.
@@ -120,7 +124,7 @@ impl Jobs {
             enqueue.map(Command::Enqueue).map_err(|error| JobsError::Job { index, error })
         });
         let commands = commands.collect::<Result<Vec<Command>, JobsError>>()?;
-        Ok(Enqueuing::new(self.run(commands, false)?))
+        Ok(Enqueuing::new(self.run_some(commands.into(), false)?))
     }
 
     /// Runs commands in their order, each on what those before it leave. With `each`, those that are refused are
@@ -129,6 +133,10 @@ impl Jobs {
     /// # Errors
     /// When there are too many.
     pub fn run(&self, commands: Vec<Command>, each: bool) -> Result<Running, JobsError> {
+        self.run_some(commands.into(), each)
+    }
+
+    fn run_some(&self, commands: Commands, each: bool) -> Result<Running, JobsError> {
         let max = arrw_jobs::limits::COMMANDS_MAX;
         if max < commands.len() {
             return Err(JobsError::TooMany { actual: commands.len(), max });
@@ -184,7 +192,7 @@ impl Jobs {
     /// # Errors
     /// When the result is no JSON, or too large. That the lease is over is the answer's to say.
     pub fn complete(&self, job: &Job, result: &str) -> Result<Running, JobsError> {
-        self.run(vec![self.completion(job, result)?], false)
+        self.run_some(Commands::from_buf([self.completion(job, result)?]), false)
     }
 
     /// Ends a failed attempt: the job is tried again as its plan says, or goes to the dead ones.
@@ -216,7 +224,8 @@ impl Jobs {
         outcome: Outcome,
         detail: Detail,
     ) -> Result<Running, JobsError> {
-        self.run(vec![Command::Finish(Finish { job, token, outcome, detail })], false)
+        let finish = Command::Finish(Finish { job, token, outcome, detail });
+        self.run_some(Commands::from_buf([finish]), false)
     }
 
     /// A worker is alive: its leases are good for as long as it may be silent again. Answers those of its jobs that

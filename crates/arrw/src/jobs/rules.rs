@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use arrw_jobs::{Command, Done, JobId, Jobs, LEASE_BYTES_MAX, Leased, Refused, Token, Turn};
 use arrw_log::{Batch, Decision, Place, Settled, Timestamp};
+use smallvec::SmallVec;
 
 use crate::jobs::counts::LeaseCounts;
 use crate::jobs::minder::Worker;
@@ -15,10 +16,16 @@ use crate::jobs::slot::{Slot, Stage};
 use crate::jobs::tripping::Bell;
 use crate::jobs::watch::Watchers;
 
+/// Commands. One alone, as most are, needs no memory of its own.
+pub(crate) type Commands = SmallVec<[Command; 1]>;
+
+/// What became of commands, in their order.
+pub(crate) type Answered = SmallVec<[Result<Done, Refused>; 1]>;
+
 /// What a batch asks the jobs.
 #[derive(Debug)]
 pub(crate) struct JobAsk {
-    pub(crate) commands: Vec<Command>,
+    pub(crate) commands: Commands,
     /// Records of the batch that stand before those of the commands.
     pub(crate) own: u32,
     /// When one is refused the others are done all the same; else nothing is.
@@ -26,17 +33,17 @@ pub(crate) struct JobAsk {
     /// A claim that is to be answered in this turn if it does not wait.
     pub(crate) claim: Option<u64>,
     /// What became of them, known when the batch is answered.
-    pub(crate) answers: OnceLock<Vec<Result<Done, Refused>>>,
+    pub(crate) answers: OnceLock<Answered>,
 }
 
 impl JobAsk {
-    pub(crate) fn new(commands: Vec<Command>, each: bool) -> Self {
+    pub(crate) fn new(commands: Commands, each: bool) -> Self {
         Self { commands, own: 0, each, claim: None, answers: OnceLock::new() }
     }
 
     /// Nothing, but that there be a turn.
     pub(crate) fn tick() -> Self {
-        Self::new(Vec::new(), true)
+        Self::new(Commands::new(), true)
     }
 }
 
@@ -304,7 +311,7 @@ impl State {
         self.settle_last(false);
         let left = self.jobs.changes();
         let mut turn = Turn::new(&mut self.jobs, place, ask.own, made);
-        let mut answers = Vec::with_capacity(ask.commands.len());
+        let mut answers = Answered::with_capacity(ask.commands.len());
         for (index, command) in ask.commands.iter().enumerate() {
             let told = self.progress.told_with(command);
             let answer = turn.run(told.as_ref().unwrap_or(command));

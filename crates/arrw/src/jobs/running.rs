@@ -38,7 +38,7 @@ impl Running {
     /// # Errors
     /// See [`JobsError`].
     pub fn wait(self) -> Result<Answers, JobsError> {
-        answer(self.append.wait(), &self.ask)
+        answered(self.append.wait(), &self.ask).map(<[_]>::to_vec)
     }
 }
 
@@ -46,14 +46,18 @@ impl Future for Running {
     type Output = Result<Answers, JobsError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let ask = Arc::clone(&self.ask);
-        Pin::new(&mut self.append).poll(context).map(|answered| answer(answered, &ask))
+        let Self { append, ask } = &mut *self;
+        let answer = Pin::new(append).poll(context);
+        answer.map(|answer| answered(answer, ask).map(<[_]>::to_vec))
     }
 }
 
-fn answer(answered: Result<Committed, AppendError>, ask: &JobAsk) -> Result<Answers, JobsError> {
-    answered?;
-    Ok(ask.answers.get().cloned().unwrap_or_default())
+fn answered(
+    answer: Result<Committed, AppendError>,
+    ask: &JobAsk,
+) -> Result<&[Result<Done, Refused>], JobsError> {
+    answer?;
+    Ok(ask.answers.get().map_or(&[], |answers| answers))
 }
 
 /// A job that was enqueued.
@@ -85,7 +89,8 @@ impl Enqueuing {
     /// # Errors
     /// See [`JobsError`].
     pub fn wait(self) -> Result<Vec<Enqueued>, JobsError> {
-        self.0.wait().map(enqueued)
+        let Running { append, ask } = self.0;
+        answered(append.wait(), &ask).map(enqueued)
     }
 }
 
@@ -93,14 +98,15 @@ impl Future for Enqueuing {
     type Output = Result<Vec<Enqueued>, JobsError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|answered| answered.map(enqueued))
+        let Running { append, ask } = &mut self.0;
+        Pin::new(append).poll(context).map(|answer| answered(answer, ask).map(enqueued))
     }
 }
 
 /// The jobs among what was done that were enqueued.
-pub(crate) fn enqueued(answers: Answers) -> Vec<Enqueued> {
-    let enqueued = answers.into_iter().map(|answer| match answer {
-        Ok(Done::Enqueued { job, is_new }) => Some(Enqueued { job, is_new }),
+pub(crate) fn enqueued(answers: &[Result<Done, Refused>]) -> Vec<Enqueued> {
+    let enqueued = answers.iter().map(|answer| match answer {
+        Ok(Done::Enqueued { job, is_new }) => Some(Enqueued { job: *job, is_new: *is_new }),
         // One that is refused has all refused.
         Ok(Done::Job { .. } | Done::Queue | Done::Order) | Err(_) => None,
     });
