@@ -45,9 +45,9 @@ pub fn jobs(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
             scale::measure(plan, folder, progress)?,
             latency::measure(plan, folder, progress)?,
             lateness::measure(plan, folder, progress)?,
-            claim::measure(plan, progress)?,
             restart::measure(plan, folder, progress)?,
         ];
+        rows.extend(claim::measure(plan, progress)?);
         rows.extend(memory::measure(plan, folder, progress)?);
         Ok(rows)
     })
