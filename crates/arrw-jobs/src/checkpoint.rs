@@ -16,11 +16,12 @@ use crate::control::Control;
 use crate::event::{decode_plan, encode_plan};
 use crate::ids::Known;
 use crate::job::{Priority, State, Unique};
+use crate::leases::Lease;
 use crate::limits::{IDS_MAX, JOBS_MAX, NAMES_MAX, ORDERS_MAX, PLANS_MAX, QUEUES_MAX};
 use crate::new_job::{check_name, check_queue};
 use crate::standing::{Order, OrderKind, check_order};
 use crate::table::Job;
-use crate::view::{Image, Jobs, Lease};
+use crate::view::{Image, Jobs};
 
 const VERSION: u8 = 1;
 const HAS_UNIQUE: u8 = 1;

@@ -64,6 +64,7 @@ mod event;
 mod ids;
 mod job;
 mod json;
+mod leases;
 mod mix;
 mod names;
 mod new_job;

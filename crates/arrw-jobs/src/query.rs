@@ -181,6 +181,17 @@ impl Jobs {
         found.into_iter().take(limit).map(|(_, id)| JobId::from_number(id)).collect()
     }
 
+    /// How many queues have ready jobs.
+    #[must_use]
+    pub fn count_ready_queues(&self) -> usize {
+        self.queues.ready().len()
+    }
+
+    /// The queues that have ready jobs, whether or not they give them now.
+    pub fn ready_queues(&self) -> impl Iterator<Item = &str> {
+        self.queues.ready().iter().map(|number| &*self.queues.get(*number).name)
+    }
+
     /// When a queue with ready jobs gives the next one, if only its rate holds it up.
     #[must_use]
     pub fn opens_at(&self, queue: &str) -> Option<Timestamp> {
@@ -233,8 +244,16 @@ impl Jobs {
     /// All leases: the job, what proves the lease, and who has it, by job.
     pub fn leases(&self) -> impl Iterator<Item = (JobId, Token, &Arc<str>)> {
         self.leases.iter().filter_map(|(id, lease)| {
-            let job = self.table.get(*id)?;
-            Some((JobId::from_number(*id), Token::new(Seq::new(job.last)), &lease.worker))
+            let job = self.table.get(id)?;
+            Some((JobId::from_number(id), Token::new(Seq::new(job.last)), &lease.worker))
+        })
+    }
+
+    /// The leases of a worker, by job. Looks at no others.
+    pub fn leases_of(&self, worker: &str) -> impl Iterator<Item = (JobId, Token)> {
+        self.leases.of(worker).filter_map(|id| {
+            let job = self.table.get(id)?;
+            Some((JobId::from_number(id), Token::new(Seq::new(job.last))))
         })
     }
 
@@ -258,7 +277,7 @@ impl Jobs {
             last: Seq::new(job.last),
             newest: self.newest(job),
             args_at: Seq::new(args_at),
-            worker: self.leases.get(&job.id).map(|lease| Arc::clone(&lease.worker)),
+            worker: self.leases.get(job.id).map(|lease| Arc::clone(&lease.worker)),
             is_cancelling: job.is_cancelling,
         }
     }

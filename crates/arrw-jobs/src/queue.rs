@@ -34,6 +34,8 @@ pub(crate) struct Queue {
 pub(crate) struct Queues {
     numbers: BTreeMap<Arc<str>, u32>,
     all: Vec<Queue>,
+    /// Those that have ready jobs.
+    ready: BTreeSet<u32>,
     /// When something of a queue's state is due next, for all for which time alone does something.
     heads: BTreeSet<(u64, u32, u8)>,
 }
@@ -120,6 +122,11 @@ impl Queues {
         &self.all[number as usize]
     }
 
+    /// Those that have ready jobs.
+    pub(crate) fn ready(&self) -> &BTreeSet<u32> {
+        &self.ready
+    }
+
     /// All of them, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Queue> {
         self.numbers.values().map(|number| self.get(*number))
@@ -161,6 +168,12 @@ impl Queues {
         let queue = &mut self.all[number as usize];
         let before = queue.head(state);
         change(queue);
+        if state == State::Ready {
+            match queue.first_ready() {
+                Some(_) => self.ready.insert(number),
+                None => self.ready.remove(&number),
+            };
+        }
         let after = queue.head(state);
         if before != after {
             let entry = |when| (when, number, state.byte());

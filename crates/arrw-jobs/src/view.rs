@@ -13,6 +13,7 @@ use crate::control::{Control, QUEUE};
 use crate::event::{self, Changed, Enqueued, Event, Origin};
 use crate::ids::{IdChange, Ids, Known};
 use crate::job::{JobId, Plan, State, Unique};
+use crate::leases::{Lease, Leases};
 use crate::mix::mix_all;
 use crate::names::Names;
 use crate::new_job::check_queue;
@@ -33,7 +34,7 @@ pub struct Jobs {
     pub(crate) kinds: Names<str>,
     pub(crate) plans: Names<Plan>,
     pub(crate) uniques: Uniques,
-    pub(crate) leases: BTreeMap<u64, Lease>,
+    pub(crate) leases: Leases,
     /// Where the args of jobs are, if not in the record that enqueued them.
     pub(crate) moved: BTreeMap<u64, u64>,
     pub(crate) ids: Ids,
@@ -53,15 +54,6 @@ pub(crate) struct Scratch {
     pub(crate) topic: String,
     pub(crate) text: String,
     pub(crate) fact: Out,
-}
-
-/// What is known of a leased job besides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Lease {
-    /// Who has it.
-    pub(crate) worker: Arc<str>,
-    /// The newest record of the job: that of the lease, or of a wish to cancel it, or one that carries it forward.
-    pub(crate) newest: u64,
 }
 
 /// All that is known of a job.
@@ -211,7 +203,7 @@ impl Jobs {
         Some(Image {
             job: Job { unique: 0, ..job },
             unique: self.uniques.get(job.unique),
-            lease: (job.state == State::Leased).then(|| self.leases.get(&id).cloned()).flatten(),
+            lease: (job.state == State::Leased).then(|| self.leases.get(id).cloned()).flatten(),
             args_at: if self.moved.is_empty() { None } else { self.moved.get(&id).copied() },
         })
     }
@@ -276,10 +268,7 @@ impl Jobs {
         let lease = |image: Option<&Image>| image.and_then(|image| image.lease.clone());
         let (was, is) = (lease(before), lease(after));
         if was != is {
-            match is {
-                Some(lease) => self.leases.insert(id, lease),
-                None => self.leases.remove(&id),
-            };
+            self.leases.set(id, is);
         }
         let args_at = |image: Option<&Image>| image.and_then(|image| image.args_at);
         if args_at(before) != args_at(after) {
@@ -444,7 +433,7 @@ impl Jobs {
 
     /// The newest record of a job.
     pub(crate) fn newest(&self, job: &Job) -> Seq {
-        let lease = (job.state == State::Leased).then(|| self.leases.get(&job.id)).flatten();
+        let lease = (job.state == State::Leased).then(|| self.leases.get(job.id)).flatten();
         Seq::new(lease.map_or(job.last, |lease| lease.newest))
     }
 

@@ -58,11 +58,9 @@ impl State {
 
     /// Takes note of a worker's leases that it does not name; true when some are lost by it.
     pub(crate) fn miss_unheld(&mut self, name: &str, holds: &BTreeSet<JobId>) -> bool {
-        let of_worker = self.jobs.leases().filter(|(_, _, holder)| &***holder == name);
-        let unheld: BTreeSet<(JobId, Token)> = of_worker
-            .filter(|(job, ..)| !holds.contains(job))
-            .map(|(job, token, _)| (job, token))
-            .collect();
+        let of_worker = self.jobs.leases_of(name);
+        let unheld: BTreeSet<(JobId, Token)> =
+            of_worker.filter(|(job, _)| !holds.contains(job)).collect();
         let before = self.unheld.remove(name).unwrap_or_default();
         let had_lost = self.forgotten.len();
         self.forgotten.extend(before.intersection(&unheld));
@@ -178,26 +176,19 @@ impl Minder {
         let is_lost = |until: u64| until <= now.micros();
         if state.workers.values().any(|worker| is_lost(worker.until)) {
             let State { jobs, workers, unheld, .. } = &mut *state;
-            // What is not on the disk yet is of a worker that was heard of just now, or not at all yet.
-            let of_lost = jobs.leases().filter(|(_, _, worker)| {
-                workers.get(*worker).is_some_and(|worker| is_lost(worker.until))
-            });
-            let of_lost: Vec<_> =
-                of_lost.map(|(job, it, name)| (job, it, Arc::clone(name))).collect();
             workers.retain(|name, worker| {
-                let holds = of_lost.iter().any(|(_, _, holder)| holder == name);
-                if is_lost(worker.until) && holds {
-                    // If the log refuses now, it is tried again then.
-                    worker.until = after(now, LOOK_MS_MAX);
+                if !is_lost(worker.until) {
+                    return true;
                 }
-                !is_lost(worker.until)
+                // What is not on the disk yet is of a worker that was heard of just now, or not at all yet.
+                let held = ended.len();
+                let lost = |(job, token)| finish(job, token, Outcome::Lost, Detail::error(LOST));
+                ended.extend(jobs.leases_of(name).map(lost));
+                // If the log refuses now, it is tried again then.
+                worker.until = after(now, LOOK_MS_MAX);
+                held < ended.len()
             });
             unheld.retain(|name, _| workers.contains_key(name));
-            ended.extend(
-                of_lost
-                    .into_iter()
-                    .map(|(job, token, _)| finish(job, token, Outcome::Lost, Detail::error(LOST))),
-            );
         }
         let is_due = state.next_due().is_some_and(|due| due <= now);
         let fires = match state.fire_after <= now {

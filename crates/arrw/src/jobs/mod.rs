@@ -242,10 +242,8 @@ impl Jobs {
         if state.must_look {
             self.shared.jobs.core.sooner.notify_all();
         }
-        let of_worker = state.jobs.leases().filter(|(_, _, holder)| &***holder == worker);
-        let cancelling =
-            of_worker.filter(|(job, _, _)| state.jobs.get(*job).is_some_and(|it| it.is_cancelling));
-        cancelling.map(|(job, _, _)| job).collect()
+        let is_cancelling = |job: &JobId| state.jobs.get(*job).is_some_and(|it| it.is_cancelling);
+        state.jobs.leases_of(worker).map(|(job, _)| job).filter(is_cancelling).collect()
     }
 
     /// The same, by a worker that says which jobs it has. A lease of it that it does not name now, nor named the time

@@ -251,9 +251,19 @@ impl State {
 
     /// When time alone brings something next, for a job or for who waits.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let opens = self.by_queue.keys().filter_map(|queue| self.jobs.opens_at(queue)).min();
+        let opens = self.waited_for().filter_map(|queue| self.jobs.opens_at(queue)).min();
         let slot = self.jobs.next_slot().map(|slot| slot.max(self.fire_after));
         [self.jobs.next_due(), opens, slot].into_iter().flatten().min()
+    }
+
+    /// The queues with ready jobs that somebody waits for. Looks at those with ready jobs or at those that are waited
+    /// for, whichever are fewer.
+    fn waited_for(&self) -> impl Iterator<Item = &str> {
+        let by_ready = self.jobs.count_ready_queues() < self.by_queue.len();
+        let ready = by_ready.then(|| self.jobs.ready_queues());
+        let ready = ready.into_iter().flatten().filter(|queue| self.by_queue.contains_key(*queue));
+        let waited = (!by_ready).then(|| self.by_queue.keys().map(String::as_str));
+        ready.chain(waited.into_iter().flatten())
     }
 
     fn insert(&mut self, number: u64, slot: Arc<Slot>) {
@@ -358,8 +368,8 @@ impl State {
         self.jobs.advance(place.time);
         self.unplaced = Some(self.jobs.changes());
         let mut room = bytes / LEASE_BYTES_MAX;
-        let is_open = |queue: &&String| self.jobs.has_work(queue);
-        let mut open: Vec<String> = self.by_queue.keys().filter(is_open).cloned().collect();
+        let is_open = |queue: &&str| self.jobs.has_work(queue);
+        let mut open: Vec<String> = self.waited_for().filter(is_open).map(String::from).collect();
         let mut from = 0;
         while 0 < room {
             open.retain(|queue| self.jobs.has_work(queue));

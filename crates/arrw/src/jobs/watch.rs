@@ -97,10 +97,8 @@ impl Watch {
     pub(crate) fn of_before(&self) -> Vec<(JobId, Token)> {
         let state = self.core.lock();
         let last = state.watchers.last_of_before;
-        let of_before = state.jobs.leases().filter(|(_, token, worker)| {
-            **worker == self.worker && last.is_some_and(|last| token.seq() <= last)
-        });
-        of_before.map(|(job, token, _)| (job, token)).collect()
+        let is_of_before = |(_, token): &(_, Token)| last.is_some_and(|last| token.seq() <= last);
+        state.jobs.leases_of(&self.worker).filter(is_of_before).collect()
     }
 }
 

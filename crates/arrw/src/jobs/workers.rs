@@ -25,7 +25,7 @@ pub struct WorkerStatus {
 
 impl Jobs {
     /// The workers behind the one of that name that are known now, by name, at most `limit`: whoever has leases, or was
-    /// heard of and may be silent still. Looks at all leases.
+    /// heard of and may be silent still.
     #[must_use]
     pub fn workers(&self, after: &str, limit: usize) -> Vec<WorkerStatus> {
         self.shared.log.between_commits(|_| status_of(&self.shared.jobs.core.lock(), after, limit))
@@ -37,13 +37,10 @@ impl Jobs {
         self.shared.jobs.core.lock().workers.len()
     }
 
-    /// The jobs that a worker has. Looks at all leases.
+    /// The jobs that a worker has.
     #[must_use]
     pub fn held_by(&self, worker: &str) -> Vec<JobId> {
-        self.looking(|jobs| {
-            let of_worker = jobs.leases().filter(|(_, _, holder)| &***holder == worker);
-            of_worker.map(|(job, ..)| job).collect()
-        })
+        self.looking(|jobs| jobs.leases_of(worker).map(|(job, _)| job).collect())
     }
 }
 
@@ -58,10 +55,10 @@ fn status_of(state: &State, after: &str, limit: usize) -> Vec<WorkerStatus> {
         (&**name, status)
     });
     let mut found: BTreeMap<&str, WorkerStatus> = statuses.collect();
-    for (job, _, worker) in state.jobs.leases() {
-        let Some(status) = found.get_mut(&**worker) else { continue };
-        let Some(job) = state.jobs.get(job) else { continue };
-        *status.leases.entry(job.queue).or_default() += 1;
+    for status in found.values_mut() {
+        for job in state.jobs.leases_of(&status.name).filter_map(|(job, _)| state.jobs.get(job)) {
+            *status.leases.entry(job.queue).or_default() += 1;
+        }
     }
     for (worker, wanted) in state.wanted_by_worker() {
         if let Some(status) = found.get_mut(worker) {
