@@ -111,7 +111,6 @@ impl Minder {
             let mut state = self.core.lock();
             let now = self.clock.now();
             let next = self.next(&state);
-            state.must_look = false;
             while state.is_quiet() {
                 let due = [next, state.next_due()].into_iter().flatten().min();
                 let left = due
@@ -190,7 +189,7 @@ impl Minder {
             });
             unheld.retain(|name, _| workers.contains_key(name));
         }
-        let is_due = state.next_due().is_some_and(|due| due <= now);
+        let is_due = state.next_due().is_some_and(|due| due <= now) || state.has_work_waited_for();
         let fires = match state.fire_after <= now {
             true => state.jobs.due_slots(now, FIRED_AT_ONCE),
             false => Vec::new(),

@@ -77,6 +77,8 @@ pub(crate) struct State {
     asked: Vec<u64>,
     /// Jobs wanted by those who wait.
     wanted: usize,
+    /// The first of those who came after it was measured how much room they all want.
+    unmeasured: u64,
     next_waiter: u64,
     /// With which of its queues a claim begins.
     rotation: usize,
@@ -136,6 +138,7 @@ impl Core {
             by_queue: BTreeMap::new(),
             asked: Vec::new(),
             wanted: 0,
+            unmeasured: 0,
             next_waiter: 0,
             rotation: 0,
             unplaced: None,
@@ -266,6 +269,11 @@ impl State {
         ready.chain(waited.into_iter().flatten())
     }
 
+    /// True when there is work for somebody who waits.
+    pub(crate) fn has_work_waited_for(&self) -> bool {
+        self.waited_for().any(|queue| self.jobs.has_work(queue))
+    }
+
     fn insert(&mut self, number: u64, slot: Arc<Slot>) {
         self.wanted += slot.claim.count();
         for queue in slot.claim.queues() {
@@ -358,7 +366,9 @@ impl State {
         self.settle_last(true);
     }
 
-    pub(crate) fn wants(&self) -> usize {
+    /// Bytes that those who wait now want, and those who come later did not count for.
+    pub(crate) fn wants(&mut self) -> usize {
+        self.unmeasured = self.next_waiter;
         self.wanted.saturating_mul(LEASE_BYTES_MAX)
     }
 
@@ -371,12 +381,22 @@ impl State {
         let is_open = |queue: &&str| self.jobs.has_work(queue);
         let mut open: Vec<String> = self.waited_for().filter(is_open).map(String::from).collect();
         let mut from = 0;
+        let mut is_served = false;
         while 0 < room {
             open.retain(|queue| self.jobs.has_work(queue));
             let first = |queue: &String| self.by_queue.get(queue)?.range(from..).next().copied();
-            let Some(number) = open.iter().filter_map(first).min() else { break };
+            let Some(number) = open.iter().filter_map(first).min() else {
+                is_served = true;
+                break;
+            };
             from = number + 1;
             let Some(slot) = self.waiting.get(&number).cloned() else { continue };
+            // It gets all that it wants in the next turn: then room is kept for it.
+            let is_late =
+                self.unmeasured <= number || !made.is_empty() && !self.asked.contains(&number);
+            if room < slot.claim.count() && is_late {
+                break;
+            }
             if !slot.decide() {
                 self.remove(number);
                 continue;
@@ -393,6 +413,8 @@ impl State {
                 self.deciding.push((number, slot, leased));
             }
         }
+        // Whoever minds the time has there be a next turn.
+        self.must_look |= !is_served && self.has_work_waited_for();
         if made.is_empty() {
             self.unplaced = None;
         }

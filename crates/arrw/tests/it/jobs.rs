@@ -325,6 +325,27 @@ fn a_claim_that_is_dropped_gives_its_jobs_back() {
 }
 
 #[test]
+fn claims_that_one_turn_has_no_room_for_are_served_by_the_next() {
+    // A turn has room for 256 leases: a quarter of a segment.
+    let db = open(&Arc::new(MemoryStorage::new()), &Arc::new(Clock::at(START)));
+    let jobs = db.jobs();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let waiting: Vec<_> = (0..4)
+        .map(|number| {
+            let mut claiming = jobs.claim(claim(&format!("w{number}"), "q", 100));
+            assert!(std::pin::Pin::new(&mut claiming).poll(&mut context).is_pending());
+            claiming
+        })
+        .collect();
+    let many = vec![NewJob::new("q", "k", "0"); 400];
+    jobs.enqueue_all(&many).unwrap().wait().unwrap();
+    // Nothing else is committed by anybody.
+    for claiming in waiting {
+        assert_eq!(claiming.wait(None).unwrap().len(), 100, "all that it wants");
+    }
+}
+
+#[test]
 fn an_event_a_job_and_a_completion_are_one_commit() {
     let db = Db::in_memory().unwrap();
     let jobs = db.jobs();
