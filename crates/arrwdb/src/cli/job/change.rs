@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::STATES;
 use crate::cli::exit::Exit;
 use crate::cli::remote::{Remote, block_on};
 use crate::cli::report::Report;
@@ -19,8 +20,8 @@ pub(crate) struct Which {
     /// In place of a number: all jobs of this queue that are in the state of --state
     #[arg(long, requires = "state")]
     queue: Option<String>,
-    /// Only those that are scheduled, ready, leased, retrying, completed, dead or cancelled
-    #[arg(long, requires = "queue")]
+    /// Only those in this state
+    #[arg(long, requires = "queue", value_parser = STATES)]
     state: Option<String>,
     /// Only those of this kind
     #[arg(long, requires = "queue")]

@@ -6,6 +6,7 @@ use arrw_server::value_of;
 use clap::Args;
 use serde_json::Value;
 
+use super::STATES;
 use crate::cli::answer::{Page, one_line};
 use crate::cli::exit::Exit;
 use crate::cli::remote::{Remote, block_on, escaped};
@@ -82,8 +83,8 @@ Examples:
 pub(crate) struct List {
     /// The queue
     queue: String,
-    /// Only those that are scheduled, ready, leased, retrying, completed, dead or cancelled
-    #[arg(long)]
+    /// Only those in this state
+    #[arg(long, value_parser = STATES)]
     state: Option<String>,
     /// Only those of this kind
     #[arg(long)]
