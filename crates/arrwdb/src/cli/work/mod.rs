@@ -3,7 +3,7 @@
 mod attempt;
 mod child;
 mod limits;
-mod progress;
+pub(super) mod progress;
 mod server;
 
 use std::collections::BTreeMap;
