@@ -48,8 +48,12 @@ impl Served {
 }
 
 fn terminate(child: &Child) {
+    signal(child, "-TERM");
+}
+
+fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
 }
 
 /// Waits until a file has a line, and answers it.
@@ -145,6 +149,34 @@ fn a_job_is_not_over_before_all_that_its_program_started_has_ended() {
     server.ask(&["job", "cancel", &job]).ended_with(0);
     server.wait_for(&job, "cancelled");
     assert!(server.folder.path().join("cleaned").exists());
+    assert!(worker.wait().unwrap().success());
+}
+
+#[test]
+fn an_attempt_that_lost_its_lease_takes_nothing_from_the_next() {
+    let server = Served::new();
+    let folder = server.folder.path();
+    assert!(Command::new("mkfifo").arg(folder.join("go")).status().unwrap().success());
+    let job = server.enqueue(&[]);
+    let exec = "if [ $ARRWDB_ATTEMPT = 1 ]; then echo $$ > first; exec cat go; fi; \
+        trap 'echo told > told; exit' TERM; echo $$ > second; while :; do sleep 0.05; done";
+    let mut worker =
+        server.work(exec, &["--lease-ms", "1000", "--concurrency", "2", "--limit", "2"]);
+    line_of(&folder.join("first"));
+    // It is not heard of for a while, so its job is lost and comes again.
+    server.ask(&["queue", "pause", "q"]).ended_with(0);
+    signal(&worker, "-STOP");
+    server.wait_for(&job, "ready");
+    signal(&worker, "-CONT");
+    server.ask(&["queue", "resume", "q"]).ended_with(0);
+    line_of(&folder.join("second"));
+    std::fs::write(folder.join("go"), "").unwrap();
+    let mut said = String::new();
+    BufReader::new(worker.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("the lease of job"), "{said}");
+    server.ask(&["job", "cancel", &job]).ended_with(0);
+    line_of(&folder.join("told"));
+    server.wait_for(&job, "cancelled");
     assert!(worker.wait().unwrap().success());
 }
 

@@ -193,9 +193,15 @@ impl Worker {
         let give_back = self.give_back.subscribe();
         self.running.spawn(async move {
             let number = job.job;
+            let own = Arc::clone(&cancel);
             let attempt = Attempt { job, shared: Arc::clone(&shared), cancel, give_back };
             let ended = attempt.run().await;
-            shared.cancels().remove(&number);
+            let mut cancels = shared.cancels();
+            // When the lease was lost meanwhile, the job may be here again, as another attempt.
+            if cancels.get(&number).is_some_and(|there| Arc::ptr_eq(there, &own)) {
+                cancels.remove(&number);
+            }
+            drop(cancels);
             ended
         });
     }
