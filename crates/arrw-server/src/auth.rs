@@ -75,8 +75,13 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
     let grant = app.keys.grant(text, now()).ok_or_else(wrong)?;
     if !grant.has(needed) {
         let detail = format!("the key is not good for `{}`", scope.name());
-        return Err(Problem::new(Code::ScopeMissing, detail)
-            .hint(format!("use a key with the scope `{}`, or `admin`", scope.name())));
+        let hint = match needed {
+            KeyScope::Admin => "use a key with the scope `admin`".to_owned(),
+            KeyScope::Read | KeyScope::Publish | KeyScope::Work => {
+                format!("use a key with the scope `{}`, or `admin`", scope.name())
+            }
+        };
+        return Err(Problem::new(Code::ScopeMissing, detail).hint(hint));
     }
     app.keys.ask(&grant, &app.key_rate).map_err(|wait| {
         let max = app.key_rate.per_second();
@@ -388,7 +393,8 @@ mod tests {
         let mut ring = Ring::new("others");
         let admin = ring.key(&[KeyScope::Admin], &["b", "jobs.p.>"]);
         let publish = ring.key(&[KeyScope::Publish], &["jobs.q.>"]);
-        let [admin, publish] = [admin, publish].map(|key| format!("Bearer {key}"));
+        let work = ring.key(&[KeyScope::Work], &[]);
+        let [admin, publish, work] = [admin, publish, work].map(|key| format!("Bearer {key}"));
         let forbidden = (403, "ARW0045".to_owned());
         // It may not replace what is of another queue, nor have events that it may not see.
         let job = r#""job":{"queue":"p","kind":"k"}"#;
@@ -419,6 +425,10 @@ mod tests {
         let body =
             format!(r#"{{"finish":[{{"job":{job},"token":"{token}","outcome":"release"}}]}}"#);
         let answer = ring.send(("POST", "/v1/batch"), &body, Some(&publish)).await;
+        assert_eq!(answer, (403, "ARW0044".to_owned()));
+        // Without a token a job is discarded by who looks after jobs, not by who works.
+        let answer =
+            ring.send(("POST", &format!("/v1/jobs/{job}/discard")), "{}", Some(&work)).await;
         assert_eq!(answer, (403, "ARW0044".to_owned()));
     }
 

@@ -58,8 +58,7 @@ pub(crate) async fn commit(
             return Err(problem);
         }
     };
-    let mut form: Form<'_> =
-        serde_json::from_slice(&body).map_err(|error| json::refusal(Code::Body, &error))?;
+    let mut form: Form<'_> = json::object(Code::Body, &body)?;
     let endings = endings(&app, &grant, std::mem::take(&mut form.finish))?;
     let committed = hand_over(&app, Taking::of(&grant, &head.headers), &form, endings)?.await;
     let committed = committed.map_err(|error| app.refuse(&error))?;

@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
 use crate::app::App;
@@ -50,15 +50,23 @@ async fn value<T: DeserializeOwned>(
     inflow: Inflow,
     whole: Result<Bytes, Problem>,
 ) -> Result<T, Problem> {
-    let read = match whole {
-        Ok(bytes) if bytes.trim_ascii().is_empty() => serde_json::from_slice(b"{}"),
-        Ok(bytes) => serde_json::from_slice(&bytes),
+    match whole {
+        Ok(bytes) if bytes.trim_ascii().is_empty() => object(Code::Body, b"{}"),
+        Ok(bytes) => object(Code::Body, &bytes),
         Err(problem) => {
             inflow.discard().await;
-            return Err(problem);
+            Err(problem)
         }
-    };
-    read.map_err(|error| refusal(Code::Body, &error))
+    }
+}
+
+/// Reads an object; what is of another form has this code. (An array is none, though members can be read of one in order.)
+pub(crate) fn object<'a, T: Deserialize<'a>>(code: Code, json: &'a [u8]) -> Result<T, Problem> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        serde_json::from_slice::<IgnoredAny>(json).map_err(|error| refusal(code, &error))?;
+        return Err(Problem::new(code, "this is JSON, and no object").hint("write it as `{...}`"));
+    }
+    serde_json::from_slice(json).map_err(|error| refusal(code, &error))
 }
 
 /// A text of a client in the words of an error: quoted, and not all of it if it is long.

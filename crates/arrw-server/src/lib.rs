@@ -70,7 +70,7 @@ mod topics;
 
 mod client;
 
-pub use client::{Client, ClientError, Follow, Message, Receipt, Refusal, Told};
+pub use client::{Client, ClientError, Follow, Message, Receipt, Refusal, Told, value_of};
 pub use cors::{Origin, OriginError};
 pub use counters::Limit;
 pub use keys::{KeyFile, KeyScope, KeysError, NewKey, StoredKey};

@@ -2,9 +2,12 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
+use serde_json::value::RawValue;
+
 use super::connection::{Connection, parsed};
 use super::messages::{Message, Parser, Told};
-use super::{Receipt, Refusal};
+use super::{Receipt, Refusal, value_of};
 use crate::fuzz::{Input, Outcome, Target, seeds, text_of};
 
 pub(crate) const MESSAGES: Target = Target {
@@ -56,6 +59,7 @@ pub(crate) const ANSWER: Target = Target {
         seeds(&[
             "{\"epoch\":\"00c0ffee00c0ffee\",\"first\":1,\"last\":2,\"count\":2}",
             "{\"status\":400,\"code\":\"ARW0003\",\"detail\":\"no\",\"hint\":\"yes\",\"retry\":true,\"line\":1,\"count\":0}",
+            "{\"job\":1,\"args\":{\"n\":1e999}}",
         ])
     },
     words: &["null", "\"count\":", "\"status\":", "\"code\":", "\"detail\":", "true", "{}", "[]"],
@@ -134,6 +138,13 @@ fn answer(input: &[u8]) -> Outcome {
     let refusal = parsed::<Refusal>(input);
     if let Ok(refusal) = &refusal {
         assert!(refusal.to_string().len() <= input.len() + 3, "{refusal}");
+    }
+    let text = text_of(input);
+    let value = value_of(text);
+    if let Ok(plain) = serde_json::from_str::<Value>(text) {
+        assert_eq!(value.ok(), Some(plain), "what can be read is read as it is");
+    } else if value.is_ok() {
+        assert!(serde_json::from_str::<&RawValue>(text).is_ok(), "`{text}` is JSON");
     }
     match parsed::<Receipt>(input) {
         Ok(receipt) => {

@@ -4,6 +4,7 @@ mod connection;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 mod messages;
+mod reading;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -24,6 +25,7 @@ use messages::Parser;
 
 pub use connection::{ClientError, Refusal};
 pub use messages::{Message, Told};
+pub use reading::value_of;
 
 /// Asks one server, over one connection that is kept.
 #[derive(Debug)]
@@ -87,8 +89,8 @@ impl Client {
         self
     }
 
-    /// Asks a route that answers JSON, which is `null` when the answer has no body. `target` is a path and its query;
-    /// `body` is JSON.
+    /// Asks a route that answers JSON, which is `null` when the answer has no body; what in it is nested too deep is a text
+    /// ([`value_of`]). `target` is a path and its query; `body` is JSON.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -102,7 +104,7 @@ impl Client {
         if text.trim().is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).map_err(|error| ClientError::Foreign {
+        value_of(&text).map_err(|error| ClientError::Foreign {
             server: self.connection.server().to_owned(),
             why: error.to_string(),
         })

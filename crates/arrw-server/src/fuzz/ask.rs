@@ -104,7 +104,7 @@ pub(super) const CONTROL: Target = Target {
 const PAGE_WAIT: Duration = Duration::from_millis(5);
 
 /// What stands for the epoch in inputs.
-const EPOCH: &str = "E:";
+pub(super) const EPOCH: &str = "E:";
 
 /// The same time and the same random numbers for every run.
 #[derive(Debug)]
@@ -152,7 +152,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A body that comes in pieces.
-struct Pieces(Vec<Bytes>);
+pub(super) struct Pieces(Vec<Bytes>);
 
 impl hyper::body::Body for Pieces {
     type Data = Bytes;
@@ -168,13 +168,13 @@ impl hyper::body::Body for Pieces {
 
 /// What a server answered.
 #[derive(Debug, PartialEq)]
-struct Answer {
-    status: u16,
-    json: Value,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) json: Value,
 }
 
 /// Asks a server, and checks what holds for every answer.
-async fn ask(
+pub(super) async fn ask(
     app: &Arc<App>,
     line: (&str, &str),
     content_type: &str,
@@ -211,7 +211,7 @@ pub(super) fn check_answer(status: u16, headers: &HeaderMap, body: &[u8]) {
     }
 }
 
-fn outcome(answers: &[&Answer]) -> Outcome {
+pub(super) fn outcome(answers: &[&Answer]) -> Outcome {
     let statuses: Vec<u8> = answers.iter().flat_map(|it| it.status.to_le_bytes()).collect();
     let code = answers.last().and_then(|it| it.json["code"].as_str()).unwrap_or_default();
     let way =
@@ -221,7 +221,7 @@ fn outcome(answers: &[&Answer]) -> Outcome {
     if is_fine { Outcome::Accepted(way ^ code << 32) } else { Outcome::Refused(way ^ code << 32) }
 }
 
-fn whole(body: &[u8]) -> Pieces {
+pub(super) fn whole(body: &[u8]) -> Pieces {
     Pieces(vec![Bytes::copy_from_slice(body)])
 }
 

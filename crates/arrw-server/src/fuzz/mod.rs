@@ -2,6 +2,7 @@
 
 mod ask;
 mod http;
+mod jobs;
 mod keys;
 mod text;
 
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     ask::NDJSON,
     ask::BATCH,
     ask::CONTROL,
+    jobs::JOBS,
     http::HTTP,
 ];
 

@@ -13,7 +13,7 @@ use super::list::{self, Scope};
 use crate::app::App;
 use crate::consumers::blocking;
 use crate::json;
-use crate::keys::Grant;
+use crate::keys::{Grant, KeyScope};
 use crate::limits::SCANNED_JOBS_MAX;
 use crate::part::Part;
 use crate::problem::{Code, Problem};
@@ -44,7 +44,7 @@ pub(crate) async fn cancel(
     Extension(grant): Extension<Arc<Grant>>,
     Part(job): Part,
 ) -> Result<Response, Problem> {
-    one(&app, &grant, Action::Cancel, &job).await
+    one(&app, &grant, Action::Cancel, super::number(&job)?).await
 }
 
 pub(crate) async fn retry(
@@ -52,7 +52,17 @@ pub(crate) async fn retry(
     Extension(grant): Extension<Arc<Grant>>,
     Part(job): Part,
 ) -> Result<Response, Problem> {
-    one(&app, &grant, Action::Retry, &job).await
+    one(&app, &grant, Action::Retry, super::number(&job)?).await
+}
+
+/// Has a job that waits run no more. Of a lease its worker says so itself.
+pub(super) async fn discard(app: &App, grant: &Grant, job: JobId) -> Result<Response, Problem> {
+    if !grant.has(KeyScope::Admin) {
+        let detail = "`token` is missing, and the key is not good for `admin`";
+        return Err(Problem::new(Code::ScopeMissing, detail)
+            .hint("name the token of the lease, or use a key with the scope `admin`"));
+    }
+    one(app, grant, Action::Discard, job).await
 }
 
 pub(crate) async fn delete(
@@ -60,13 +70,13 @@ pub(crate) async fn delete(
     Extension(grant): Extension<Arc<Grant>>,
     Part(job): Part,
 ) -> Result<Response, Problem> {
-    one(&app, &grant, Action::Delete, &job).await?;
+    one(&app, &grant, Action::Delete, super::number(&job)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Does something with one job and answers its state.
-async fn one(app: &App, grant: &Grant, action: Action, job: &str) -> Result<Response, Problem> {
-    let job = super::find(app, grant, super::number(job)?)?.job;
+async fn one(app: &App, grant: &Grant, action: Action, job: JobId) -> Result<Response, Problem> {
+    let job = super::find(app, grant, job)?.job;
     let running = app.jobs.run(vec![action.on(job)], false);
     let done = running.map_err(|error| Problem::from(&error))?.await;
     let done = done.map_err(|error| app.refuse(&error))?;

@@ -36,7 +36,7 @@ struct Form {
 
 /// What is wanted by who finishes jobs. It does not wait.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `queues`")]
 pub(super) struct NextForm {
     worker: Option<String>,
     count: Option<usize>,

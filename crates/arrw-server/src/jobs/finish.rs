@@ -12,6 +12,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::change;
 use super::claim::{NextForm, Wish, claimed};
 use super::incoming::check_delay;
 use super::outgoing::ClaimedOut;
@@ -38,7 +39,7 @@ enum Ending {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EndForm {
-    token: String,
+    token: Option<String>,
     result: Option<Box<RawValue>>,
     error: Option<String>,
     retry_in_ms: Option<u64>,
@@ -48,7 +49,7 @@ struct EndForm {
 
 /// One of many endings.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `job`, `token` and `outcome`")]
 pub(crate) struct EndingForm {
     job: u64,
     token: String,
@@ -235,7 +236,10 @@ pub(crate) async fn end(
         .ok_or_else(|| Problem::new(Code::NoSuchPath, "a lease does not end so"))?;
     let form: EndForm = json::read_large(&app, &head.headers, body).await?;
     let wish = form.claim.as_ref().map(|claim| claim.check(&grant)).transpose()?;
-    let EndForm { token: text, result, error, retry_in_ms, for_ms, .. } = form;
+    let Some(text) = form.token.clone() else {
+        return without_token(&app, &grant, (job, ending), &form).await;
+    };
+    let EndForm { result, error, retry_in_ms, for_ms, .. } = form;
     let wanted = Wanted { token: text, ending, result, error, retry_in_ms, for_ms };
     let command = wanted.command(job, token(&app, job, &wanted.token)?)?;
     let worker = wish.as_ref().map(|wish| wish.claim.worker().to_owned());
@@ -249,6 +253,23 @@ pub(crate) async fn end(
     // Jobs were claimed all the same, so that it was refused is a part of the answer.
     let (result, jobs) = (ResultOut::new(job.get(), answer), Some(claimed(&app, &jobs)));
     Ok(json::answer(&EndedOut { result, worker: Some(&worker), jobs }))
+}
+
+/// Who has no lease may discard a job that waits, as whoever looks after jobs.
+async fn without_token(
+    app: &App,
+    grant: &Grant,
+    (job, ending): (JobId, Ending),
+    form: &EndForm,
+) -> Result<Response, Problem> {
+    let says_more = [form.result.is_some(), form.error.is_some(), form.claim.is_some()];
+    match ending {
+        Ending::Discard if !says_more.contains(&true) => change::discard(app, grant, job).await,
+        Ending::Complete | Ending::Fail | Ending::Snooze | Ending::Discard | Ending::Release => {
+            Err(Problem::new(Code::Job, "`token` is missing")
+                .hint("take it from the answer to a claim"))
+        }
+    }
 }
 
 /// Ends many leases, each for itself.

@@ -47,6 +47,7 @@ enum PriorityForm {
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(expecting = "an object with a `type`")]
 enum BackoffForm {
     Exponential { first_ms: u64, max_ms: u64 },
     Fixed { ms: u64 },
@@ -54,7 +55,7 @@ enum BackoffForm {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object as `{\"key\":\"k\"}` or `{}`")]
 struct UniqueForm {
     key: Option<String>,
     #[serde(default)]
@@ -99,8 +100,7 @@ pub(crate) struct Incoming<'a> {
 impl<'a> Incoming<'a> {
     /// Reads one JSON object. `now` is what times in it count from.
     pub(super) fn parse(json: &'a [u8], now: Timestamp) -> Result<Self, Problem> {
-        let form: Form<'a> =
-            serde_json::from_slice(json).map_err(|error| json::refusal(Code::Job, &error))?;
+        let form: Form<'a> = json::object(Code::Job, json)?;
         let for_ms = form.unique.as_ref().and_then(|unique| unique.for_ms);
         if form.id.is_some() && (form.delay_ms.is_some() || for_ms.is_some()) {
             let detail =
@@ -124,6 +124,12 @@ impl<'a> Incoming<'a> {
         }
         let plan = plan(&form);
         Ok(Self { form, run_at, until, plan })
+    }
+
+    /// The member that says when it becomes ready, if one does.
+    pub(super) fn time_member(&self) -> Option<&'static str> {
+        let delay = self.form.delay_ms.map(|_ms| "delay_ms");
+        delay.or(self.form.run_at.as_ref().map(|_time| "run_at"))
     }
 
     pub(super) fn queue(&self) -> &str {

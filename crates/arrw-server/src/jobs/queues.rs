@@ -56,14 +56,14 @@ struct LimitsForm {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `count` and `per_ms`")]
 struct RateForm {
     count: u32,
     per_ms: u32,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `for_ms` and `count`")]
 struct KeepForm {
     for_ms: u64,
     count: u32,

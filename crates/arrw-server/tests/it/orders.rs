@@ -136,7 +136,8 @@ fn what_is_wrong_with_an_order_is_named() {
         schedule(json!({"every": "1h", "job": job})).refused(400, "ARW0051", part);
     };
     of_job("id", json!("a"), "`id`");
-    of_job("delay_ms", json!(1), "run_at");
+    of_job("delay_ms", json!(1), "`delay_ms`");
+    of_job("run_at", json!("2026-01-31T23:59:59Z"), "`run_at`");
     of_job("unique", json!({"for_ms": 1}), "unique key");
     of_job("kin", json!(1), "`job`: unknown field `kin`");
     let name = "a".repeat(129);

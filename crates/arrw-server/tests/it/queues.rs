@@ -109,6 +109,42 @@ fn jobs_are_cancelled_retried_and_deleted() {
 }
 
 #[test]
+fn a_job_that_waits_is_discarded_without_a_token() {
+    let server = Running::new();
+    let job = server.enqueue(r#"{"queue":"q","kind":"k"}"#);
+    let discard = |body: &str| server.post_job(&format!("/v1/jobs/{job}/discard"), body);
+    discard(r#"{"error":"why"}"#).refused(400, "ARW0051", "`token` is missing");
+    server.post_job(&format!("/v1/jobs/{job}/release"), "").refused(400, "ARW0051", "claim");
+    assert_eq!(discard("").fine().json(), json!({"job": job, "state": "dead"}));
+    server.post_job(&format!("/v1/jobs/{job}/retry"), "").fine();
+    server.claim_one("q");
+    discard("{}").refused(409, "ARW0054", "cancel it instead");
+}
+
+#[test]
+fn what_is_to_be_an_object_is_none_of_another_form() {
+    let server = Running::new();
+    let check = |request: &str, body: &str, code: &str, part: &str| {
+        let answer = server.ask(request, &["content-type: application/json"], body.as_bytes());
+        let problem = answer.refused(400, code, part);
+        assert!(!problem["detail"].as_str().unwrap().contains("struct"), "{problem}");
+    };
+    // The members of each could be read of an array as well.
+    check("PUT /v1/queues/q/limits", "[5]", "ARW0034", "no object");
+    check("PUT /v1/queues/q/limits", r#"{"rate":7}"#, "ARW0034", "`per_ms`");
+    let job = r#"{"queue":"q","kind":"k"}"#;
+    let order = format!(r#"[null,null,"1h","skip",{job}]"#);
+    check("PUT /v1/schedules/s", &order, "ARW0034", "`{...}`");
+    check("POST /v1/jobs", "null", "ARW0051", "no object");
+    check("POST /v1/jobs", r#"["q"]"#, "ARW0051", "job 1 of the array: this is JSON");
+    check("POST /v1/jobs", r#"{"queue":"q","kind":"k","unique":true}"#, "ARW0051", "an object as");
+    check("POST /v1/jobs", r#"{"queue":"q","kind":"k","backoff":1}"#, "ARW0051", "an object with");
+    check("POST /v1/batch", &format!("[[],[],[{job}]]"), "ARW0034", "no object");
+    check("POST /v1/jobs", "{", "ARW0001", "not JSON");
+    check("PUT /v1/queues/q/limits", "limits", "ARW0001", "not JSON");
+}
+
+#[test]
 fn many_jobs_are_changed_at_once() {
     let server = Running::new();
     let enqueue = |kind: &str| server.enqueue(&format!(r#"{{"queue":"q","kind":"{kind}"}}"#));

@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::import::Import;
 use super::settings::{self, Settings};
+use super::work::progress::{Lines, Said};
 use super::{publish, tail};
 
 /// Every fuzz function of this crate.
-pub const TARGETS: &[Target] = &[SETTINGS_FILE, SETTING, IMPORT_LINE, TAIL_LINE, HEADER];
+pub const TARGETS: &[Target] = &[SETTINGS_FILE, SETTING, IMPORT_LINE, TAIL_LINE, HEADER, PROGRESS];
 
 const SETTINGS_FILE: Target = Target {
     name: "cli-settings-file",
@@ -224,6 +225,46 @@ fn tail_line(input: &[u8]) -> Outcome {
             Outcome::accepted(&[line.len(), usize::from(line.contains("base64:"))])
         }
         Err(error) => Outcome::refused(&[error.to_string().len()]),
+    }
+}
+
+const PROGRESS: Target = Target {
+    name: "cli-progress",
+    what: "what a program says of how far its job is: the same wherever it is cut, and as it is written",
+    run: progress,
+    seeds: || {
+        seeds(&[
+            "\u{3}3/10 resizing\n\n7\n{\"current\":3,\"total\":null,\"message\":\"m\"}",
+            "\u{1}half\n1/2\tdone\n",
+        ])
+    },
+    words: &["\n", "/", "3/10 ", "{\"current\":", "\"total\":", "18446744073709551615", "\t"],
+};
+
+fn progress(input: &[u8]) -> Outcome {
+    let mut input = Input::new(input);
+    let (size, bytes) = (usize::from(input.byte()).max(1), input.rest());
+    let lines = |size: usize| {
+        let mut lines = Lines::default();
+        let mut all: Vec<String> = bytes.chunks(size).flat_map(|piece| lines.take(piece)).collect();
+        all.extend(lines.end());
+        all
+    };
+    let whole = lines(bytes.len().max(1));
+    assert_eq!(lines(size), whole, "in pieces of {size}");
+    let said: Vec<Said> = whole.iter().filter_map(|line| Said::parse(line)).collect();
+    for Said { current, total, message } in &said {
+        let total = total.map(|total| format!("/{total}")).unwrap_or_default();
+        let again = Said::parse(&format!("{current}{total} {}", message.replace('\n', " ")));
+        let again = again.expect("it is as a program writes it");
+        assert_eq!(
+            (again.current, again.message.trim()),
+            (*current, message.replace('\n', " ").trim())
+        );
+    }
+    match said.len() {
+        0 => Outcome::refused(&[whole.len()]),
+        count => Outcome::accepted(&[count, whole.len()]),
     }
 }
 

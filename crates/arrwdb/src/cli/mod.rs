@@ -6,6 +6,7 @@ mod open_files;
 mod serve;
 mod settings;
 
+mod answer;
 mod backup;
 mod consumer;
 mod export;

@@ -4,6 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+/// Characters of a member's value that are shown: about as much as can be looked at.
+const CELL_CHARS_MAX: usize = 1_000;
+
 /// Rows whose columns stand below each other.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -31,6 +34,7 @@ impl Table {
                 | Value::Array(_)
                 | Value::Object(_) => text_of(&Value::from(value.to_string())),
             };
+            let value = shortened(value);
             if !without.contains(&name.as_str()) {
                 table.row([name.clone(), value]);
             }
@@ -62,8 +66,15 @@ impl Table {
 
 /// A text of an answer, without what would move the cursor.
 pub(super) fn text_of(value: &Value) -> String {
-    let text = value.as_str().unwrap_or("-");
+    let text = value.as_str().unwrap_or("-").replace('\n', "\\n");
     text.chars().map(|char| if char.is_control() { '?' } else { char }).collect()
+}
+
+/// The beginning of a text that would fill the screen.
+fn shortened(text: String) -> String {
+    let Some((end, _)) = text.char_indices().nth(CELL_CHARS_MAX) else { return text };
+    let left = text[end..].chars().count();
+    format!("{}... ({left} more characters; --json has all)", &text[..end])
 }
 
 /// A number of an answer.

@@ -50,14 +50,54 @@ pub(crate) struct Tail {
 
 impl Tail {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        self.run_for(None)
+    }
+
+    /// The same, of what becomes of one job only if one is given.
+    pub(super) fn run_for(self, job: Option<OneJob>) -> anyhow::Result<Exit> {
         let client = self.remote.client()?;
         block_on(async {
-            Following { after: self.after.clone(), left: self.limit, client, tail: &self }
+            Following { after: self.after.clone(), left: self.limit, client, tail: &self, job }
                 .run()
                 .await?;
             Ok(Exit::Fine)
         })
     }
+}
+
+/// A job that is followed to its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OneJob {
+    pub(super) job: u64,
+    /// The seq of its newest event when it was asked for: one that was dead before may have been retried.
+    pub(super) newest: u64,
+}
+
+impl OneJob {
+    /// Whether an event tells of it.
+    fn is_of(self, event: &JobEvent<'_>) -> bool {
+        // The first one is the job.
+        event.seq == self.job || event.data.as_ref().and_then(|data| data.job) == Some(self.job)
+    }
+
+    /// Whether there is no more to tell behind this event of it.
+    fn ends_with(self, event: &JobEvent<'_>) -> bool {
+        let state = event.topic.rsplit('.').next().unwrap_or_default();
+        self.newest <= event.seq && ["completed", "dead", "cancelled"].contains(&state)
+    }
+}
+
+/// What of an event says which job it is about.
+#[derive(Deserialize)]
+struct JobEvent<'a> {
+    seq: u64,
+    topic: &'a str,
+    data: Option<JobData>,
+}
+
+#[derive(Deserialize)]
+struct JobData {
+    job: Option<u64>,
 }
 
 /// How far it has come.
@@ -68,6 +108,8 @@ struct Following<'a> {
     after: String,
     /// Events that are still to be printed.
     left: u64,
+    /// The job that they are about; `None` for all events.
+    job: Option<OneJob>,
 }
 
 impl Following<'_> {
@@ -112,10 +154,10 @@ impl Following<'_> {
 
     fn handle(&mut self, message: &Message) -> anyhow::Result<()> {
         match message.told {
-            Told::Event => {
+            Told::Event if self.is_wanted(&message.data)? => {
                 let line = if self.tail.json { message.data.clone() } else { line(&message.data)? };
                 io::stdout().lock().write_all(format!("{line}\n").as_bytes())?;
-                self.left -= 1;
+                self.left = self.left.saturating_sub(1);
             }
             Told::Gap => {
                 let gap: Gap = serde_json::from_str(&message.data).context("cannot read a gap")?;
@@ -125,10 +167,21 @@ impl Following<'_> {
                 let refusal: Refusal = serde_json::from_str(&message.data)?;
                 return Err(ClientError::Refused(Box::new(refusal)).into());
             }
-            Told::Progress | Told::Other | _ => (),
+            Told::Event | Told::Progress | Told::Other | _ => (),
         }
         self.after.clone_from(&message.position);
         Ok(())
+    }
+
+    /// Whether an event is printed. The last one of a job that is followed leaves room for no other.
+    fn is_wanted(&mut self, json: &str) -> anyhow::Result<bool> {
+        let Some(job) = self.job else { return Ok(true) };
+        let event: JobEvent<'_> = serde_json::from_str(json).context("cannot read an event")?;
+        let is_wanted = job.is_of(&event);
+        if is_wanted && job.ends_with(&event) {
+            self.left = 1;
+        }
+        Ok(is_wanted)
     }
 }
 

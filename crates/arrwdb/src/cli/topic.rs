@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
+use arrw_server::value_of;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::answer::one_line;
 use super::exit::{Advised, Exit};
 use super::remote::{Remote, block_on, escaped};
 use super::report::Report;
@@ -108,12 +110,13 @@ impl Show {
         let mut client = self.remote.client()?;
         block_on(async {
             let target = format!("/v1/topics/{}", escaped(&self.topic));
-            let topic = client.call("GET", &target, None).await?;
+            let json = client.call_text("GET", &target, None).await?;
             let mut out = io::stdout().lock();
             if self.json {
-                writeln!(out, "{topic}")?;
+                writeln!(out, "{}", one_line(&json))?;
                 return Ok(Exit::Fine);
             }
+            let topic = value_of(&json)?;
             writeln!(out, "topic      {}", text_of(&topic["topic"]))?;
             writeln!(out, "kept       {} events", number(&topic["events"]))?;
             writeln!(out, "ever       {} events", number(&topic["last_offset"]))?;

@@ -48,8 +48,12 @@ impl Served {
 }
 
 fn terminate(child: &Child) {
+    signal(child, "-TERM");
+}
+
+fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
 }
 
 /// Waits until a file has a line, and answers it.
@@ -91,6 +95,12 @@ fn a_program_ends_a_job_by_its_exit_code() {
     let told = check("1", "echo no route >&2; exit 3", "dead");
     assert_eq!(told["error"], "exit code 3: no route");
     check("1", "exit 75", "scheduled");
+    let job = server.enqueue(&["--max-attempts", "1"]);
+    server
+        .ask(&["work", "--queue", "q", "--limit", "1", "--exec", "no-such-program"])
+        .ended_with(0);
+    let error = server.job(&job)["history"][0]["error"].to_string();
+    assert!(error.contains("1: no-such-program"), "lines are counted as they were given: {error}");
 
     let exec = "echo $ARRWDB_QUEUE $ARRWDB_KIND $ARRWDB_ATTEMPT";
     let job = server.enqueue(&[]);
@@ -125,6 +135,49 @@ fn a_program_that_takes_too_long_is_ended_with_all_it_started() {
     server.wait_for(&job, "dead");
     assert!(worker.wait().unwrap().success());
     wait_until_gone(&pid);
+}
+
+#[test]
+fn a_job_is_not_over_before_all_that_its_program_started_has_ended() {
+    let server = Served::new();
+    let job = server.enqueue(&[]);
+    // The shell ends by the signal at once, and what it runs takes its time.
+    let inner = "exec >/dev/null 2>&1 3>&-; trap 'sleep 1; echo done > cleaned; exit' TERM; echo $$ > pid; while :; do sleep 0.05; done";
+    let exec = format!("sh -c \"{}\"; true", inner.replace('$', "\\$"));
+    let mut worker = server.work(&exec, &["--lease-ms", "1000", "--limit", "1"]);
+    line_of(&server.folder.path().join("pid"));
+    server.ask(&["job", "cancel", &job]).ended_with(0);
+    server.wait_for(&job, "cancelled");
+    assert!(server.folder.path().join("cleaned").exists());
+    assert!(worker.wait().unwrap().success());
+}
+
+#[test]
+fn an_attempt_that_lost_its_lease_takes_nothing_from_the_next() {
+    let server = Served::new();
+    let folder = server.folder.path();
+    assert!(Command::new("mkfifo").arg(folder.join("go")).status().unwrap().success());
+    let job = server.enqueue(&[]);
+    let exec = "if [ $ARRWDB_ATTEMPT = 1 ]; then echo $$ > first; exec cat go; fi; \
+        trap 'echo told > told; exit' TERM; echo $$ > second; while :; do sleep 0.05; done";
+    let mut worker =
+        server.work(exec, &["--lease-ms", "1000", "--concurrency", "2", "--limit", "2"]);
+    line_of(&folder.join("first"));
+    // It is not heard of for a while, so its job is lost and comes again.
+    server.ask(&["queue", "pause", "q"]).ended_with(0);
+    signal(&worker, "-STOP");
+    server.wait_for(&job, "ready");
+    signal(&worker, "-CONT");
+    server.ask(&["queue", "resume", "q"]).ended_with(0);
+    line_of(&folder.join("second"));
+    std::fs::write(folder.join("go"), "").unwrap();
+    let mut said = String::new();
+    BufReader::new(worker.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("the lease of job"), "{said}");
+    server.ask(&["job", "cancel", &job]).ended_with(0);
+    line_of(&folder.join("told"));
+    server.wait_for(&job, "cancelled");
+    assert!(worker.wait().unwrap().success());
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::jobs::incoming::Incoming;
 use crate::json;
 use crate::keys::Grant;
 use crate::part::Part;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 pub(crate) async fn put_schedule(
     State(app): State<Arc<App>>,
@@ -62,6 +62,10 @@ fn with_job(
     let incoming = Incoming::parse(job.get().as_bytes(), now());
     let incoming = incoming.map_err(|problem| problem.within("`job`"))?;
     grant.check_queue(incoming.queue())?;
+    if let Some(member) = incoming.time_member() {
+        let detail = format!("`job`: `{member}` cannot be: each job that is made is ready at once");
+        return Err(Problem::new(Code::Job, detail).hint("leave it out"));
+    }
     let tags = incoming.tag_refs();
     put(&incoming.new_job(&tags)).map_err(|error| Problem::from(&error))
 }

@@ -10,7 +10,11 @@ use clap::Subcommand;
 
 use super::exit::Exit;
 
-/// Enqueue jobs, list, follow, cancel and retry them
+/// The states of a job.
+pub(super) const STATES: [&str; 7] =
+    ["scheduled", "ready", "leased", "retrying", "completed", "dead", "cancelled"];
+
+/// Enqueue jobs, list and follow them, cancel, retry and delete them
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Enqueue(enqueue::Enqueue),
@@ -19,6 +23,8 @@ pub(crate) enum Command {
     Tail(tail::Tail),
     Cancel(change::Cancel),
     Retry(change::Retry),
+    Discard(change::Discard),
+    Delete(change::Delete),
 }
 
 impl Command {
@@ -30,6 +36,8 @@ impl Command {
             Self::Tail(command) => command.run(),
             Self::Cancel(command) => command.run(),
             Self::Retry(command) => command.run(),
+            Self::Discard(command) => command.run(),
+            Self::Delete(command) => command.run(),
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use std::io::{self, Write};
 
+use arrw_server::value_of;
 use clap::Args;
 use serde_json::Value;
 
+use super::STATES;
+use crate::cli::answer::{Page, one_line};
 use crate::cli::exit::Exit;
 use crate::cli::remote::{Remote, block_on, escaped};
 use crate::cli::table::{Table, number, text_of};
@@ -32,12 +35,13 @@ impl Show {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         let mut client = self.remote.client()?;
         block_on(async {
-            let job = client.call("GET", &format!("/v1/jobs/{}", self.job), None).await?;
+            let json = client.call_text("GET", &format!("/v1/jobs/{}", self.job), None).await?;
             let mut out = io::stdout().lock();
             if self.json {
-                writeln!(out, "{job}")?;
+                writeln!(out, "{}", one_line(&json))?;
                 return Ok(Exit::Fine);
             }
+            let job = value_of(&json)?;
             Table::of_members(&job, &["history", "history_is_whole"]).print(&mut out)?;
             print_history(&job, &mut out)?;
             Ok(Exit::Fine)
@@ -47,12 +51,17 @@ impl Show {
 
 /// Prints what happened to a job, the newest first.
 fn print_history(job: &Value, out: &mut impl Write) -> io::Result<()> {
-    let mut table = Table::new(&["TIME", "STATE", "ATTEMPT", "ERROR"]);
+    let mut table = Table::new(&["TIME", "STATE", "ATTEMPT", "WORKER", "ERROR"]);
     for change in job["history"].as_array().into_iter().flatten() {
         let error = Some(&change["error"]).filter(|it| it.is_string());
-        let error = error.map(text_of).unwrap_or_default();
-        let (time, state) = (text_of(&change["time"]), text_of(&change["state"]));
-        table.row([time, state, number(&change["attempt"]), error]);
+        let cancelling = if change["cancelling"] == true { ", cancelling" } else { "" };
+        table.row([
+            text_of(&change["time"]),
+            format!("{}{cancelling}", text_of(&change["state"])),
+            number(&change["attempt"]),
+            text_of(&change["worker"]),
+            error.map(text_of).unwrap_or_default(),
+        ]);
     }
     writeln!(out)?;
     table.print(out)?;
@@ -74,8 +83,8 @@ Examples:
 pub(crate) struct List {
     /// The queue
     queue: String,
-    /// Only those that are scheduled, ready, leased, retrying, completed, dead or cancelled
-    #[arg(long)]
+    /// Only those in this state
+    #[arg(long, value_parser = STATES)]
     state: Option<String>,
     /// Only those of this kind
     #[arg(long)]
@@ -103,17 +112,18 @@ impl List {
             let (mut left, mut after) = (self.limit, String::new());
             while 0 < left {
                 let target = self.target(left.min(1_000), &after);
-                let page = client.call("GET", &target, None).await?;
-                for job in page["jobs"].as_array().into_iter().flatten() {
+                let json = client.call_text("GET", &target, None).await?;
+                let page = Page::read(&json, "jobs")?;
+                for job in page.items {
                     left = left.saturating_sub(1);
                     if self.json {
-                        writeln!(out, "{job}")?;
+                        writeln!(out, "{}", one_line(job.get()))?;
                     } else {
-                        table.row(row(job));
+                        table.row(row(&value_of(job.get())?));
                     }
                 }
-                match page["next"].as_str() {
-                    Some(next) => next.clone_into(&mut after),
+                match page.next {
+                    Some(next) => after = next,
                     None => break,
                 }
             }

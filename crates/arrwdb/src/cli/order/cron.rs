@@ -1,6 +1,6 @@
 //! `arrwdb cron`: jobs that are enqueued at times.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -99,6 +99,7 @@ impl Command {
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
+    group = ArgGroup::new("times").required(true),
     after_help = "\
 Examples:
   $ arrwdb cron put nightly --cron '30 2 * * *' --zone Europe/Berlin --queue reports nightly '{\"pages\": 2}'
@@ -108,13 +109,13 @@ pub(crate) struct Put {
     /// Its name
     name: String,
     /// Minute, hour, day, month and day of the week, as '30 2 * * MON-FRI'; or @hourly, @daily and the like
-    #[arg(long, value_name = "TIMES", required_unless_present = "every", conflicts_with = "every")]
+    #[arg(long, value_name = "TIMES", group = "times")]
     cron: Option<String>,
     /// Whose clock on the wall, as Europe/Berlin; UTC when it is not given
     #[arg(long, conflicts_with = "every")]
     zone: Option<String>,
     /// Equal steps from now on, as 90s, 10min or 24h
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", group = "times")]
     every: Option<String>,
     /// What becomes of times that were missed because no server ran: nothing, or one job for the newest
     #[arg(long, value_parser = ["skip", "run-once"], default_value = "skip")]

@@ -6,12 +6,14 @@ mod trigger;
 
 use std::io::{self, Write};
 
+use arrw_server::value_of;
 use clap::Args;
 use serde_json::Value;
 
 pub(crate) use cron::Command as CronCommand;
 pub(crate) use trigger::Command as TriggerCommand;
 
+use super::answer::{Page, one_line};
 use super::exit::Exit;
 use super::remote::{Remote, block_on, escaped};
 use super::report::Report;
@@ -107,12 +109,13 @@ impl Of {
     fn show(self, shown: &Shown) -> anyhow::Result<Exit> {
         let mut client = shown.remote.client()?;
         block_on(async {
-            let order = client.call("GET", &self.target(&shown.name), None).await?;
+            let json = client.call_text("GET", &self.target(&shown.name), None).await?;
             let mut out = io::stdout().lock();
             if shown.json {
-                writeln!(out, "{order}")?;
+                writeln!(out, "{}", one_line(&json))?;
                 return Ok(Exit::Fine);
             }
+            let order = value_of(&json)?;
             Table::of_members(&order, &["next_runs"]).print(&mut out)?;
             for (at, slot) in order["next_runs"].as_array().into_iter().flatten().enumerate() {
                 let head = if at == 0 { "\nNEXT RUNS\n" } else { "" };
@@ -137,16 +140,17 @@ impl Of {
             let first = format!("/v1/{name}s?limit=1000");
             let mut target = first.clone();
             loop {
-                let page = client.call("GET", &target, None).await?;
-                for order in page[format!("{name}s")].as_array().into_iter().flatten() {
+                let json = client.call_text("GET", &target, None).await?;
+                let page = Page::read(&json, &format!("{name}s"))?;
+                for order in page.items {
                     if all.json {
-                        writeln!(out, "{order}")?;
+                        writeln!(out, "{}", one_line(order.get()))?;
                     } else {
-                        table.row(row(order));
+                        table.row(row(&value_of(order.get())?));
                     }
                 }
-                match page["next"].as_str() {
-                    Some(next) => target = format!("{first}&after={}", escaped(next)),
+                match page.next {
+                    Some(next) => target = format!("{first}&after={}", escaped(&next)),
                     None => break,
                 }
             }

@@ -4,14 +4,16 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::VARIABLES;
-use super::limits::{ERROR_BYTES_MAX, OUTPUT_TIME_MAX, RESULT_BYTES_MAX, TERM_TIME_MAX};
+use super::limits::{
+    ERROR_BYTES_MAX, GROUP_PERIOD, OUTPUT_TIME_MAX, RESULT_BYTES_MAX, TERM_TIME_MAX,
+};
 use super::progress::Pipe;
 use super::server::Claimed;
 
@@ -49,11 +51,12 @@ impl Program {
             [job.job.to_string(), job.queue.clone(), job.kind.clone(), job.attempt.to_string()];
         let mut shell = Command::new("/bin/sh");
         let progress = Pipe::new()?;
-        let opening = progress.as_ref().map(Pipe::opening).unwrap_or_default();
-        shell
-            .arg("-c")
-            .arg(format!("{opening}\n{command}"))
-            .envs(VARIABLES.into_iter().zip(values));
+        shell.arg("-c");
+        if let Some(pipe) = &progress {
+            // A shell of its own opens it, so that the command is read as it was given.
+            shell.arg(format!("{}; exec /bin/sh -c \"$0\"", pipe.opening()));
+        }
+        shell.arg(command).envs(VARIABLES.into_iter().zip(values));
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // In a group of its own, so that a Ctrl-C is for us, and all that it starts can be ended with it.
         let mut child = shell.process_group(0).kill_on_drop(true).spawn()?;
@@ -80,14 +83,23 @@ impl Program {
         self.child.wait().await
     }
 
-    /// Ends it, by force when it takes too long.
+    /// Ends it and all that it started, by force when that takes too long.
     pub(super) async fn end(&mut self) -> io::Result<ExitStatus> {
         self.signal(Signal::TERM);
-        if let Ok(status) = timeout(TERM_TIME_MAX, self.child.wait()).await {
+        if let Ok(status) = timeout(TERM_TIME_MAX, self.gone()).await {
             return status;
         }
         self.signal(Signal::KILL);
         self.child.wait().await
+    }
+
+    /// Waits until nothing of its group is left: a shell ends by the signal at once, and what it runs may not.
+    async fn gone(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        while self.group.is_some_and(|group| test_kill_process_group(group).is_ok()) {
+            sleep(GROUP_PERIOD).await;
+        }
+        status
     }
 
     fn signal(&self, signal: Signal) {

@@ -17,6 +17,9 @@ pub(super) const ERROR_BYTES_MAX: usize = 4 * 1024;
 /// How long a program may take to end after a SIGTERM. Then it gets a SIGKILL.
 pub(super) const TERM_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// How long to wait before looking again whether something is left of a program that got a SIGTERM: nobody tells.
+pub(super) const GROUP_PERIOD: Duration = Duration::from_millis(50);
+
 /// How long the output of a program is waited for when it has ended: others that it started may hold it open.
 pub(super) const OUTPUT_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -28,6 +31,9 @@ pub(super) const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
 
 /// How long the server may take to hear the last of it. Then the end of the job is told all the same.
 pub(super) const PROGRESS_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How long a job may run on that is cancelled, because its worker has not asked yet. With shorter leases it asks sooner.
+pub(super) const CANCEL_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Milliseconds for which a job is put off whose program asked for it.
 pub(super) const SNOOZE_MS: u64 = 60_000;

@@ -3,7 +3,7 @@
 mod attempt;
 mod child;
 mod limits;
-mod progress;
+pub(super) mod progress;
 mod server;
 
 use std::collections::BTreeMap;
@@ -34,8 +34,9 @@ pub(crate) const VARIABLES: [&str; 4] =
 /// again in a minute, and the attempt is not counted. With any other code it has failed, and the end of what it wrote
 /// to the standard error says why. A line on its descriptor 3 says how far it is (on Linux): `3/10 resizing`, or
 /// {"current": 3, "total": 10, "message": "resizing"}. The server is told at most once a second, and of the last one before
-/// the job ends. When the job is cancelled or takes too long it gets a SIGTERM, and ten seconds later
-/// a SIGKILL.
+/// the job ends. When the job is cancelled (it is heard of within five seconds) or takes too long, the program and all
+/// that it started get a SIGTERM, and what is left of them ten seconds later a SIGKILL. The shell ends by the SIGTERM at
+/// once; with `exec` before the program its own exit code counts.
 ///
 /// Ends in order on SIGINT and SIGTERM: it takes no more jobs, waits for those that run, and gives back those that
 /// run still when --drain-ms are over.
@@ -192,9 +193,15 @@ impl Worker {
         let give_back = self.give_back.subscribe();
         self.running.spawn(async move {
             let number = job.job;
+            let own = Arc::clone(&cancel);
             let attempt = Attempt { job, shared: Arc::clone(&shared), cancel, give_back };
             let ended = attempt.run().await;
-            shared.cancels().remove(&number);
+            let mut cancels = shared.cancels();
+            // When the lease was lost meanwhile, the job may be here again, as another attempt.
+            if cancels.get(&number).is_some_and(|there| Arc::ptr_eq(there, &own)) {
+                cancels.remove(&number);
+            }
+            drop(cancels);
             ended
         });
     }

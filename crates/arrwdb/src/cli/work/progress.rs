@@ -45,11 +45,11 @@ impl Pipe {
 
 /// How far a job is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-struct Said {
-    current: u64,
-    total: Option<u64>,
+pub(in crate::cli) struct Said {
+    pub(in crate::cli) current: u64,
+    pub(in crate::cli) total: Option<u64>,
     #[serde(default)]
-    message: String,
+    pub(in crate::cli) message: String,
 }
 
 /// The same as the server takes it.
@@ -63,7 +63,7 @@ struct SaidIn<'a> {
 
 impl Said {
     /// Reads `3/10 resizing`, `3 resizing`, or an object of JSON; `None` when it is none of these.
-    fn parse(line: &str) -> Option<Self> {
+    pub(in crate::cli) fn parse(line: &str) -> Option<Self> {
         let line = line.trim();
         if line.starts_with('{') {
             return serde_json::from_str(line).ok();
@@ -80,14 +80,14 @@ impl Said {
 
 /// The whole lines of what came, as far as they are not too long.
 #[derive(Debug, Default)]
-struct Lines {
+pub(in crate::cli) struct Lines {
     begun: Vec<u8>,
     is_too_long: bool,
 }
 
 impl Lines {
     /// Takes what came, and answers the lines that it ends.
-    fn take(&mut self, bytes: &[u8]) -> Vec<String> {
+    pub(in crate::cli) fn take(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut ended = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = part.strip_suffix(b"\n").unwrap_or(part);
@@ -103,7 +103,7 @@ impl Lines {
     }
 
     /// The line that has begun, which is its last when nothing more comes.
-    fn end(&mut self) -> Option<String> {
+    pub(in crate::cli) fn end(&mut self) -> Option<String> {
         let line = mem::take(&mut self.begun);
         let is_whole = !mem::take(&mut self.is_too_long) && !line.is_empty();
         is_whole.then(|| String::from_utf8_lossy(&line).into_owned())

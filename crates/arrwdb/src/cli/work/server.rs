@@ -8,10 +8,10 @@ use arrw_server::{Client, ClientError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Shared;
-use super::limits::AGAIN_AFTER;
+use super::limits::{AGAIN_AFTER, CANCEL_TIME_MAX};
 use crate::cli::remote::{Remote, escaped};
 
 /// A job that is leased to this worker.
@@ -92,16 +92,26 @@ fn may_pass(error: &ClientError) -> bool {
     }
 }
 
-/// Lets the server hear of the worker and which jobs it has, three times a lease, and tells attempts that are to be
-/// cancelled.
+/// Lets the server hear of the worker, and tells attempts that are to be cancelled. Three times a lease it says which
+/// jobs it has.
 pub(super) async fn beat(shared: Arc<Shared>) {
     let Ok(mut client) = shared.work.remote.client() else { return };
     let target = format!("/v1/workers/{}/heartbeat", escaped(&shared.worker));
     let lease_ms = shared.work.lease_ms;
+    let third = Duration::from_millis(lease_ms / 3);
+    let mut naming = Instant::now() + third;
     loop {
-        sleep(Duration::from_millis(lease_ms / 3)).await;
+        sleep(CANCEL_TIME_MAX.min(third)).await;
         let jobs: Vec<u64> = shared.cancels().keys().copied().collect();
-        let body = json!({ "lease_ms": lease_ms, "jobs": jobs }).to_string();
+        let mut body = json!({ "lease_ms": lease_ms });
+        // Not sooner: the answer that brings a job may be on its way, and what is not named twice is lost.
+        if naming <= Instant::now() {
+            naming += third;
+            body["jobs"] = json!(jobs);
+        } else if jobs.is_empty() {
+            continue;
+        }
+        let body = body.to_string();
         // One that is lost is made up for by the next.
         let Ok(answer) = client.call("POST", &target, Some(body)).await else { continue };
         let cancels = shared.cancels();
