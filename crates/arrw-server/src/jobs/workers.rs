@@ -1,5 +1,6 @@
 //! `/v1/workers`: workers that are known, and that say that they are alive.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrw::{JobId, WorkerStatus, jobs_limits};
@@ -69,6 +70,15 @@ struct HeartbeatForm {
     jobs: Option<Vec<u64>>,
 }
 
+#[derive(Debug, Serialize)]
+struct HeartbeatOut {
+    /// Those that are to be cancelled.
+    cancel: Vec<u64>,
+    /// Those that it named and does not have, if it named any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<Vec<u64>>,
+}
+
 /// A worker is alive: all its leases are good for as long as it may be silent again. Those that it does not name twice,
 /// if it names any, are lost.
 pub(crate) async fn heartbeat(
@@ -82,18 +92,21 @@ pub(crate) async fn heartbeat(
     let lease_ms = form.lease_ms.unwrap_or(jobs_limits::LEASE_MS_DEFAULT);
     let is_covered =
         |job: &JobId| app.jobs.get(*job).is_some_and(|status| grant.covers_queue(&status.queue));
+    let mut lost = None;
     let cancelling = match form.jobs {
         None => app.jobs.heartbeat(&worker, lease_ms),
         Some(jobs) => {
             let mut holds: Vec<JobId> = jobs.into_iter().map(JobId::from_number).collect();
+            let held: BTreeSet<JobId> = app.jobs.held_by(&worker).into_iter().collect();
+            let over = holds.iter().filter(|job| !held.contains(job));
+            lost = Some(over.map(|job| job.get()).collect());
             if !grant.covers_all() {
                 // Of what it may not touch it says nothing.
-                let held = app.jobs.held_by(&worker).into_iter();
-                holds.extend(held.filter(|job| !is_covered(job)));
+                holds.extend(held.into_iter().filter(|job| !is_covered(job)));
             }
             app.jobs.heartbeat_holding(&worker, lease_ms, &holds)
         }
     };
-    let seen: Vec<u64> = cancelling.into_iter().filter(is_covered).map(JobId::get).collect();
-    Ok(json::answer(&serde_json::json!({ "cancel": seen })))
+    let cancel = cancelling.into_iter().filter(is_covered).map(JobId::get).collect();
+    Ok(json::answer(&HeartbeatOut { cancel, lost }))
 }

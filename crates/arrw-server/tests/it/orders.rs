@@ -210,8 +210,9 @@ fn workers_are_listed_and_say_which_jobs_they_have() {
 
     // What a worker does not name twice it has lost.
     let beat = |body: Value| server.post_job("/v1/workers/w/heartbeat", &body.to_string()).fine();
-    beat(json!({"jobs": [jobs[0]]}));
-    beat(json!({"jobs": []}));
+    let told = beat(json!({"jobs": [jobs[0], 9_999]})).json();
+    assert_eq!(told, json!({"cancel": [], "lost": [9_999]}));
+    assert_eq!(beat(json!({"jobs": []})).json(), json!({"cancel": [], "lost": []}));
     let shown = server.get(&format!("/v1/jobs/{}", jobs[0])).fine().json();
     assert_eq!(shown["state"], "leased", "once is no proof");
     beat(json!({"jobs": []}));

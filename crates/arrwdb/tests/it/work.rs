@@ -153,12 +153,29 @@ fn a_job_is_not_over_before_all_that_its_program_started_has_ended() {
 }
 
 #[test]
+fn a_program_whose_lease_is_lost_is_ended() {
+    let server = Served::new();
+    let job = server.enqueue(&[]);
+    let mut worker = server
+        .work("echo $$ > pid; exec tail -f /dev/null", &["--lease-ms", "1000", "--limit", "1"]);
+    let pid = line_of(&server.folder.path().join("pid"));
+    server.ask(&["queue", "pause", "q"]).ended_with(0);
+    signal(&worker, "-STOP");
+    server.wait_for(&job, "ready");
+    signal(&worker, "-CONT");
+    wait_until_gone(&pid);
+    assert!(worker.wait().unwrap().success());
+    let shown = server.job(&job);
+    assert_eq!((&shown["state"], &shown["attempt"]), (&"ready".into(), &1.into()));
+}
+
+#[test]
 fn an_attempt_that_lost_its_lease_takes_nothing_from_the_next() {
     let server = Served::new();
     let folder = server.folder.path();
     assert!(Command::new("mkfifo").arg(folder.join("go")).status().unwrap().success());
     let job = server.enqueue(&[]);
-    let exec = "if [ $ARRWDB_ATTEMPT = 1 ]; then echo $$ > first; exec cat go; fi; \
+    let exec = "if [ $ARRWDB_ATTEMPT = 1 ]; then trap '' TERM; echo $$ > first; exec cat go; fi; \
         trap 'echo told > told; exit' TERM; echo $$ > second; while :; do sleep 0.05; done";
     let mut worker =
         server.work(exec, &["--lease-ms", "1000", "--concurrency", "2", "--limit", "2"]);

@@ -92,7 +92,7 @@ fn may_pass(error: &ClientError) -> bool {
     }
 }
 
-/// Lets the server hear of the worker, and tells attempts that are to be cancelled. Three times a lease it says which
+/// Lets the server hear of the worker, and tells attempts that are to be cancelled, or whose lease is lost. Three times a lease it says which
 /// jobs it has.
 pub(super) async fn beat(shared: Arc<Shared>) {
     let Ok(mut client) = shared.work.remote.client() else { return };
@@ -115,7 +115,9 @@ pub(super) async fn beat(shared: Arc<Shared>) {
         // One that is lost is made up for by the next.
         let Ok(answer) = client.call("POST", &target, Some(body)).await else { continue };
         let cancels = shared.cancels();
-        for job in answer["cancel"].as_array().into_iter().flatten().filter_map(Value::as_u64) {
+        // Nobody waits any more for what comes of a job that is lost.
+        let named = [&answer["cancel"], &answer["lost"]].into_iter().filter_map(Value::as_array);
+        for job in named.flatten().filter_map(Value::as_u64) {
             if let Some(cancel) = cancels.get(&job) {
                 cancel.notify_one();
             }
