@@ -22,7 +22,7 @@ fn a_job_is_enqueued_listed_and_cancelled() {
     let (members, history) = shown.split_once("\n\n").unwrap();
     assert!(!members.contains("history"), "{shown}");
     let mut lines = history.lines();
-    let head = ["TIME", "STATE", "ATTEMPT", "WORKER", "ERROR"];
+    let head = ["TIME", "STATE", "ATTEMPT", "WORKER", "ERROR", "OR", "PROGRESS"];
     assert!(lines.next().unwrap().split_whitespace().eq(head));
     let change: Vec<&str> = lines.next().unwrap().split_whitespace().skip(1).collect();
     assert_eq!((change, lines.next()), (vec!["scheduled", "0", "-"], None), "{shown}");

@@ -251,6 +251,8 @@ fn a_program_says_how_far_its_job_is() {
     let shown = server.job(&job);
     assert_eq!(shown["state"], "completed");
     assert_eq!(shown["history"][0]["progress"]["current"], 10, "{shown}");
+    let told = server.ask(&["job", "show", &job]).ended_with(0).out;
+    assert!(told.contains("ERROR OR PROGRESS\n") && told.contains(" 10\n"), "{told}");
     let mut said = String::new();
     BufReader::new(worker.stderr.take().unwrap()).read_line(&mut said).unwrap();
     assert!(said.starts_with(&format!("note: job {job} wrote on descriptor 3")), "{said}");

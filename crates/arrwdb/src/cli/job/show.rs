@@ -51,16 +51,15 @@ impl Show {
 
 /// Prints what happened to a job, the newest first.
 fn print_history(job: &Value, out: &mut impl Write) -> io::Result<()> {
-    let mut table = Table::new(&["TIME", "STATE", "ATTEMPT", "WORKER", "ERROR"]);
+    let mut table = Table::new(&["TIME", "STATE", "ATTEMPT", "WORKER", "ERROR OR PROGRESS"]);
     for change in job["history"].as_array().into_iter().flatten() {
-        let error = Some(&change["error"]).filter(|it| it.is_string());
         let cancelling = if change["cancelling"] == true { ", cancelling" } else { "" };
         table.row([
             text_of(&change["time"]),
             format!("{}{cancelling}", text_of(&change["state"])),
             number(&change["attempt"]),
             text_of(&change["worker"]),
-            error.map(text_of).unwrap_or_default(),
+            told(change),
         ]);
     }
     writeln!(out)?;
@@ -69,6 +68,20 @@ fn print_history(job: &Value, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "(older changes are not told)")?;
     }
     Ok(())
+}
+
+/// The error of an attempt; else how far it was, if it said so.
+fn told(change: &Value) -> String {
+    let progress = &change["progress"];
+    match (&change["error"], progress["current"].as_u64()) {
+        (error @ Value::String(_), _) => text_of(error),
+        (_, Some(current)) => {
+            let total = progress["total"].as_u64().map(|total| format!("/{total}"));
+            let message = progress["message"].as_str().unwrap_or_default();
+            format!("{current}{} {message}", total.unwrap_or_default()).trim_end().to_owned()
+        }
+        (_, None) => String::new(),
+    }
 }
 
 /// List the jobs of a queue
