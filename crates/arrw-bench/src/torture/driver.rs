@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::Torture;
 use super::consumer::Consuming;
-use super::jobs::Crew;
+use super::jobs::{Crew, FOLLOWED};
 use super::limits::{ENDING_TIME_MAX, FROZEN_MS_MAX, SEGMENT_BYTES, START_CUT_MS_MAX, TICK};
 use super::lives::{Ground, Lives, Phase, Watch};
 use super::reader::{Reader, Way};
@@ -57,7 +57,7 @@ pub(super) fn demand(torture: &Torture) -> Demand {
 /// What must have been seen of jobs.
 pub(super) fn job_demand(torture: &Torture) -> JobDemand {
     let Torture { rounds, .. } = *torture;
-    JobDemand { jobs: rounds * JOBS_MIN, refused: rounds, lost: 1 }
+    JobDemand { jobs: rounds * JOBS_MIN, refused: rounds, lost: 1, made: 1 }
 }
 
 /// What all clients saw.
@@ -154,8 +154,10 @@ impl<'a> Driver<'a> {
         self.join_readers();
         self.join_crew();
         let Self { streams, consumers, rounds, crew, .. } = self;
+        let followed = log.events.iter().filter(|(_, event)| event.writer == FOLLOWED);
+        let followed = followed.map(|(seq, _)| *seq).collect();
         let events = History { writes, streams, consumers, log, rounds };
-        Ok(Seen { events, jobs: crew.into_history(), fault: self.ground.fault() })
+        Ok(Seen { events, jobs: crew.into_history(followed), fault: self.ground.fault() })
     }
 
     fn all_rounds(&mut self, progress: &mut dyn Write) -> anyhow::Result<()> {
@@ -205,6 +207,7 @@ impl<'a> Driver<'a> {
         let enqueuers = self.crew.take_enqueuers();
         let enqueued = self.join(enqueuers);
         self.crew.add_enqueued(enqueued);
+        self.join_planner();
         if self.ground.fault().is_some() {
             return;
         }
@@ -289,7 +292,11 @@ impl<'a> Driver<'a> {
         let readers = WAYS.len() as u64 + CONSUMERS;
         let has_jobs =
             JOBS_MIN <= events.enqueued && JOBS_MIN <= events.completed && 0 < events.late;
-        readers <= events.seen_by && 0 < events.met && 0 < events.unmet && has_jobs
+        readers <= events.seen_by
+            && 0 < events.met
+            && 0 < events.unmet
+            && has_jobs
+            && 0 < events.planned
     }
 
     fn freeze(&mut self, server: &Server) -> anyhow::Result<()> {
@@ -315,7 +322,14 @@ impl<'a> Driver<'a> {
         self.consumers.extend(self.join(tasks));
     }
 
+    fn join_planner(&mut self) {
+        let planner = self.crew.take_planner();
+        let planned = self.join(planner);
+        self.crew.add_planned(planned);
+    }
+
     fn join_crew(&mut self) {
+        self.join_planner();
         let enqueuers = self.crew.take_enqueuers();
         let enqueued = self.join(enqueuers);
         self.crew.add_enqueued(enqueued);

@@ -21,6 +21,7 @@ use crate::jobs::limits::{
     LOOK_MS_MAX, TRIGGER_IDLE_BYTES, TRIPPED_AT_ONCE, TRIPPED_BYTES_MAX, TRIPS_READ_BYTES_MAX,
 };
 use crate::jobs::rules::Core;
+use crate::planted::{Bug, is_planted};
 
 const UNPOISONED: &str = "no holder of this lock panics";
 
@@ -204,7 +205,10 @@ impl Follower {
         let filter = Filter::parse(filter_of(order)).ok()?;
         let subscriber = Arc::new(Subscriber::new(filter));
         let id = self.dispatch.add(&subscriber)?;
-        let from = order.cursor().next().max(self.log.first());
+        let from = match is_planted(Bug::FollowFromTheEnd) {
+            true => self.log.tail(),
+            false => order.cursor().next().max(self.log.first()),
+        };
         match self.log.reader(Start::At(from)) {
             Ok(reader) => Some(Following {
                 filter: filter_of(order).to_owned(),
