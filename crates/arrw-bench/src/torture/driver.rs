@@ -38,6 +38,8 @@ const CONSUMERS: u64 = 2;
 const LAST_WRITER: u32 = 1_000;
 /// Calls that enqueue jobs, and jobs completed, in each round.
 const JOBS_MIN: u64 = 5;
+/// How many times its acknowledged writes a round waits for the rest of what it must have.
+const PATIENCE: u64 = 8;
 /// Rounds between two lines of progress.
 const TOLD_EVERY: u64 = 10;
 
@@ -260,7 +262,9 @@ impl<'a> Driver<'a> {
         let mut server = self.start(Phase::Torture)?;
         let begun = Instant::now();
         let acknowledged = |driver: &Self| driver.ground.acknowledged() - before;
+        // What has not come by then does not come: the check says what is wrong, or what there was too little of.
         while !(enough <= acknowledged(self) && self.has_all())
+            && acknowledged(self) < PATIENCE * enough
             && begun.elapsed() < self.torture.round_time_max
         {
             if self.ground.fault().is_some() {
