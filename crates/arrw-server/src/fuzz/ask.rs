@@ -152,7 +152,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A body that comes in pieces.
-struct Pieces(Vec<Bytes>);
+pub(super) struct Pieces(Vec<Bytes>);
 
 impl hyper::body::Body for Pieces {
     type Data = Bytes;
@@ -168,13 +168,19 @@ impl hyper::body::Body for Pieces {
 
 /// What a server answered.
 #[derive(Debug, PartialEq)]
-struct Answer {
-    status: u16,
-    json: Value,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) json: Value,
+}
+
+impl Answer {
+    pub(super) fn is_fine(&self) -> bool {
+        self.status < 300
+    }
 }
 
 /// Asks a server, and checks what holds for every answer.
-async fn ask(
+pub(super) async fn ask(
     app: &Arc<App>,
     line: (&str, &str),
     content_type: &str,
@@ -211,7 +217,7 @@ pub(super) fn check_answer(status: u16, headers: &HeaderMap, body: &[u8]) {
     }
 }
 
-fn outcome(answers: &[&Answer]) -> Outcome {
+pub(super) fn outcome(answers: &[&Answer]) -> Outcome {
     let statuses: Vec<u8> = answers.iter().flat_map(|it| it.status.to_le_bytes()).collect();
     let code = answers.last().and_then(|it| it.json["code"].as_str()).unwrap_or_default();
     let way =
@@ -221,8 +227,22 @@ fn outcome(answers: &[&Answer]) -> Outcome {
     if is_fine { Outcome::Accepted(way ^ code << 32) } else { Outcome::Refused(way ^ code << 32) }
 }
 
-fn whole(body: &[u8]) -> Pieces {
+/// The outcome of one answer, told apart by something else as well: at most 999.
+pub(super) fn outcome_of(answer: &Answer, feature: usize) -> Outcome {
+    // No status is so high, so it counts as no success.
+    let status = 1_000 + u16::try_from(feature.min(999)).unwrap_or_default();
+    outcome(&[&Answer { status, json: Value::Null }, answer])
+}
+
+pub(super) fn whole(body: &[u8]) -> Pieces {
     Pieces(vec![Bytes::copy_from_slice(body)])
+}
+
+/// A body in pieces of a size.
+pub(super) fn cut(body: &[u8], size: usize) -> Pieces {
+    let mut pieces: Vec<Bytes> = body.chunks(size).map(Bytes::copy_from_slice).collect();
+    pieces.reverse();
+    Pieces(pieces)
 }
 
 /// All events of a server, as a page.
@@ -236,11 +256,9 @@ fn ndjson(input: &[u8]) -> Outcome {
     let (flags, size) = (input.byte(), usize::from(input.byte()).max(1));
     let body = input.rest();
     let target = if flags & 1 == 1 { "/v1/events?on_error=continue" } else { "/v1/events" };
-    let mut pieces: Vec<Bytes> = body.chunks(size).map(Bytes::copy_from_slice).collect();
-    pieces.reverse();
     block_on(async {
         let mut both = Vec::new();
-        for pieces in [whole(body), Pieces(pieces)] {
+        for pieces in [whole(body), cut(body, size)] {
             let app = app();
             let answer = ask(&app, ("POST", target), "application/x-ndjson", pieces).await;
             both.push((answer.expect("it is a request"), events(&app).await));
@@ -300,6 +318,6 @@ fn control(input: &[u8]) -> Outcome {
                 Some(answer.json["filter"].clone())
             );
         }
-        outcome(&[&answer, &Answer { status: u16::from(route), json: answer.json.clone() }])
+        outcome_of(&answer, usize::from(route))
     })
 }

@@ -2,7 +2,9 @@
 
 mod ask;
 mod http;
+mod jobs;
 mod keys;
+mod orders;
 mod text;
 
 pub use arrw::fuzz::{Input, Outcome, REFUSAL_BYTES_MAX, Target, checked, seeds, text_of};
@@ -30,6 +32,10 @@ pub const TARGETS: &[Target] = &[
     ask::BATCH,
     ask::CONTROL,
     http::HTTP,
+    jobs::ENQUEUE,
+    jobs::FINISH,
+    jobs::LIST,
+    orders::ORDERS,
 ];
 
 /// A character may take six bytes in JSON.
