@@ -40,11 +40,7 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
     (30, "ends a lease by an old token", "the_clients_of_a_server_that_is_killed_agree"),
     (31, "enqueues again what has an id", "the_clients_of_a_server_that_is_killed_agree"),
     (32, "gives back what it says is completed", "the_clients_of_a_server_that_is_killed_agree"),
-    (
-        33,
-        "follows triggers from the end of the log",
-        "the_clients_of_a_server_that_is_killed_agree",
-    ),
+    (33, "leaves out events that trip a trigger", "the_clients_of_a_server_that_is_killed_agree"),
     (
         34,
         "forgets which slots and events have their jobs",
