@@ -40,6 +40,28 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
     (30, "ends a lease by an old token", "the_clients_of_a_server_that_is_killed_agree"),
     (31, "enqueues again what has an id", "the_clients_of_a_server_that_is_killed_agree"),
     (32, "gives back what it says is completed", "the_clients_of_a_server_that_is_killed_agree"),
+    (33, "leaves out events that trip a trigger", "the_clients_of_a_server_that_is_killed_agree"),
+    (
+        34,
+        "forgets which slots and events have their jobs",
+        "the_clients_of_a_server_that_is_killed_agree",
+    ),
+    (
+        35,
+        "forgets over a restart that a queue is paused",
+        "the_clients_of_a_server_that_is_killed_agree",
+    ),
+    (
+        36,
+        "holds a key only until somebody has the job",
+        "the_clients_of_a_server_that_is_killed_agree",
+    ),
+    (
+        37,
+        "forgets over a restart how urgent jobs are",
+        "the_clients_of_a_server_that_is_killed_agree",
+    ),
+    (38, "counts an attempt that was put off", "the_clients_of_a_server_that_is_killed_agree"),
 ];
 
 /// What nextest answers when a test failed, as opposed to a build or a filter.

@@ -15,6 +15,16 @@ pub(crate) enum Bug {
     ForgetTheDigest = 27,
     /// A job is handed out without a record.
     LeaseUnlogged = 29,
+    /// What made a job is not known after a restart.
+    ForgetTheOrigin = 34,
+    /// A queue that was paused goes on after a restart.
+    ForgetThePause = 35,
+    /// A job holds its key only until somebody has it.
+    LendTheKey = 36,
+    /// All jobs are as urgent after a restart.
+    ForgetThePriority = 37,
+    /// A job that is put off counts an attempt.
+    CountTheSnooze = 38,
 }
 
 /// True when this fault is switched on. Always false in a product build, and then optimised away.

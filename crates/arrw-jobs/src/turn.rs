@@ -260,6 +260,9 @@ impl<'a> Turn<'a> {
                 let ms = retry_in_ms.unwrap_or_else(|| plan.backoff.delay_ms(*job, attempt));
                 (State::Retrying, attempt, after_ms(ms))
             }
+            Outcome::Snooze { for_ms } if is_planted(Bug::CountTheSnooze) => {
+                (State::Scheduled, attempt, after_ms(for_ms))
+            }
             Outcome::Snooze { for_ms } => (State::Scheduled, uncounted, after_ms(for_ms)),
             Outcome::Release => (State::Ready, uncounted, ready_at),
         };

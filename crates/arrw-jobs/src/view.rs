@@ -12,7 +12,7 @@ use crate::codec::{In, Out};
 use crate::control::{Control, QUEUE};
 use crate::event::{self, Changed, Enqueued, Event, Origin};
 use crate::ids::{IdChange, Ids, Known};
-use crate::job::{JobId, Plan, State, Unique};
+use crate::job::{JobId, Plan, Priority, State, Unique};
 use crate::leases::{Lease, Leases};
 use crate::mix::mix_all;
 use crate::names::Names;
@@ -81,7 +81,11 @@ impl Jobs {
         if let Some((queue, state, event)) = event::of_record(record) {
             self.advance(record.time());
             match event {
-                Event::Enqueued(it) => {
+                Event::Enqueued(mut it) => {
+                    it.origin = it.origin.filter(|_| !is_planted(Bug::ForgetTheOrigin));
+                    if is_planted(Bug::ForgetThePriority) {
+                        it.priority = Priority::Normal;
+                    }
                     self.enqueued(record.seq(), record.time(), (queue, state), &it);
                 }
                 Event::Changed(it) => self.changed(record.seq(), record.time(), state, &it),
@@ -94,8 +98,9 @@ impl Jobs {
         } else if record.kind() == QUEUE
             && let Ok(name) = std::str::from_utf8(record.key())
             && check_queue(name).is_ok()
-            && let Some(control) = Control::decode(record.payload())
+            && let Some(mut control) = Control::decode(record.payload())
         {
+            control.is_paused &= !is_planted(Bug::ForgetThePause);
             self.advance(record.time());
             self.controlled(name, control);
         } else if let Some(kind) = OrderKind::of_record(record.kind())
@@ -379,7 +384,8 @@ impl Jobs {
             image.args_at = Some(seq.get());
         }
         let is_released = image.unique.is_some_and(|it| it.states & state.bit() == 0);
-        if state.is_final() && is_released && !is_planted(Bug::KeepTheKey) {
+        let is_lent = state == State::Leased && is_planted(Bug::LendTheKey);
+        if state.is_final() && is_released && !is_planted(Bug::KeepTheKey) || is_lent {
             image.unique = None;
         }
         self.set_from(id, Some(before), Some(&image));

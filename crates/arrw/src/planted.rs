@@ -5,6 +5,8 @@
 pub(crate) enum Bug {
     /// What jobs were enqueued with goes with the oldest records.
     TrimArgs = 28,
+    /// One event in sixteen trips no trigger.
+    LeaveOutTrips = 33,
 }
 
 /// True when this fault is switched on. Always false in a product build, and then optimised away.

@@ -14,8 +14,8 @@ use std::fmt;
 use serde::Serialize;
 
 pub use jobs::{
-    Ending, Enqueue, Finish, JobDemand, JobFault, JobHistory, JobSummary, Lease, Said, Task,
-    Transition,
+    Ending, Enqueue, Finish, JobDemand, JobFault, JobHistory, JobSummary, Lease, PAUSED, Said,
+    Shown, Standing, Task, Told, Transition,
 };
 
 /// An event by who wrote it and its number there.

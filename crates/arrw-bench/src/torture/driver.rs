@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::Torture;
 use super::consumer::Consuming;
-use super::jobs::Crew;
+use super::jobs::{Crew, FOLLOWED};
 use super::limits::{ENDING_TIME_MAX, FROZEN_MS_MAX, SEGMENT_BYTES, START_CUT_MS_MAX, TICK};
 use super::lives::{Ground, Lives, Phase, Watch};
 use super::reader::{Reader, Way};
@@ -38,6 +38,8 @@ const CONSUMERS: u64 = 2;
 const LAST_WRITER: u32 = 1_000;
 /// Calls that enqueue jobs, and jobs completed, in each round.
 const JOBS_MIN: u64 = 5;
+/// How many times its acknowledged writes a round waits for the rest of what it must have.
+const PATIENCE: u64 = 8;
 /// Rounds between two lines of progress.
 const TOLD_EVERY: u64 = 10;
 
@@ -57,7 +59,7 @@ pub(super) fn demand(torture: &Torture) -> Demand {
 /// What must have been seen of jobs.
 pub(super) fn job_demand(torture: &Torture) -> JobDemand {
     let Torture { rounds, .. } = *torture;
-    JobDemand { jobs: rounds * JOBS_MIN, refused: rounds, lost: 1 }
+    JobDemand { jobs: rounds * JOBS_MIN, refused: rounds, lost: 1, made: 1 }
 }
 
 /// What all clients saw.
@@ -154,8 +156,10 @@ impl<'a> Driver<'a> {
         self.join_readers();
         self.join_crew();
         let Self { streams, consumers, rounds, crew, .. } = self;
+        let followed = log.events.iter().filter(|(_, event)| event.writer == FOLLOWED);
+        let followed = followed.map(|(seq, _)| *seq).collect();
         let events = History { writes, streams, consumers, log, rounds };
-        Ok(Seen { events, jobs: crew.into_history(), fault: self.ground.fault() })
+        Ok(Seen { events, jobs: crew.into_history(followed), fault: self.ground.fault() })
     }
 
     fn all_rounds(&mut self, progress: &mut dyn Write) -> anyhow::Result<()> {
@@ -205,6 +209,7 @@ impl<'a> Driver<'a> {
         let enqueuers = self.crew.take_enqueuers();
         let enqueued = self.join(enqueuers);
         self.crew.add_enqueued(enqueued);
+        self.join_planner();
         if self.ground.fault().is_some() {
             return;
         }
@@ -257,7 +262,9 @@ impl<'a> Driver<'a> {
         let mut server = self.start(Phase::Torture)?;
         let begun = Instant::now();
         let acknowledged = |driver: &Self| driver.ground.acknowledged() - before;
+        // What has not come by then does not come: the check says what is wrong, or what there was too little of.
         while !(enough <= acknowledged(self) && self.has_all())
+            && acknowledged(self) < PATIENCE * enough
             && begun.elapsed() < self.torture.round_time_max
         {
             if self.ground.fault().is_some() {
@@ -289,7 +296,11 @@ impl<'a> Driver<'a> {
         let readers = WAYS.len() as u64 + CONSUMERS;
         let has_jobs =
             JOBS_MIN <= events.enqueued && JOBS_MIN <= events.completed && 0 < events.late;
-        readers <= events.seen_by && 0 < events.met && 0 < events.unmet && has_jobs
+        readers <= events.seen_by
+            && 0 < events.met
+            && 0 < events.unmet
+            && has_jobs
+            && 0 < events.planned
     }
 
     fn freeze(&mut self, server: &Server) -> anyhow::Result<()> {
@@ -315,7 +326,14 @@ impl<'a> Driver<'a> {
         self.consumers.extend(self.join(tasks));
     }
 
+    fn join_planner(&mut self) {
+        let planner = self.crew.take_planner();
+        let planned = self.join(planner);
+        self.crew.add_planned(planned);
+    }
+
     fn join_crew(&mut self) {
+        self.join_planner();
         let enqueuers = self.crew.take_enqueuers();
         let enqueued = self.join(enqueuers);
         self.crew.add_enqueued(enqueued);

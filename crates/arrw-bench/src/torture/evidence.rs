@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::history::{
-    Enqueue, Finish, History, JobHistory, Lease, Sent, Session, Task, Transition, Written,
+    Enqueue, Finish, History, JobHistory, Lease, Sent, Session, Standing, Task, Told, Transition,
+    Written,
 };
 
 /// A line of the file.
@@ -21,7 +22,9 @@ enum Line<'a> {
     Enqueue(&'a Enqueue),
     Lease(&'a Lease),
     Finish(&'a Finish),
-    Job { job: u64, state: &'a str, seq: u64, task: Option<Task> },
+    Job { job: u64, state: &'a str, seq: u64, time: u64, told: Told, task: Option<Task> },
+    Standing(&'a Standing),
+    Cancel { job: u64, acknowledged: bool },
 }
 
 /// Writes all that was seen as lines of JSON: first what was tortured, then a line for each write, for each
@@ -67,9 +70,15 @@ fn write_jobs(out: &mut impl Write, jobs: &JobHistory) -> io::Result<()> {
     for finish in &jobs.finishes {
         line(out, &Line::Finish(finish))?;
     }
-    for Transition { seq, job, state, task } in &jobs.log {
+    if let Some(standing) = &jobs.standing {
+        line(out, &Line::Standing(standing))?;
+    }
+    for (job, acknowledged) in &jobs.cancels {
+        line(out, &Line::Cancel { job: *job, acknowledged: *acknowledged })?;
+    }
+    for Transition { seq, job, state, task, time, told, .. } in &jobs.log {
         let (seq, job, state, task) = (*seq, *job, state.name(), *task);
-        line(out, &Line::Job { job, state, seq, task })?;
+        line(out, &Line::Job { job, state, seq, time: *time, told: *told, task })?;
     }
     Ok(())
 }

@@ -63,6 +63,18 @@ pub const LEASE_MS_MAX: u64 = 3_000;
 /// Milliseconds for which a job is put off at most: it comes back in the same life.
 pub const DELAY_MS_MAX: u64 = 50;
 
+/// Milliseconds for which a job is put off at most that is to come back in another life.
+pub const LONG_DELAY_MS_MAX: u64 = 1_500;
+
+/// Unique keys that clients enqueue with: so few that they are held often.
+pub const KEYS: u64 = 4;
+
+/// Seconds between two slots of the schedule: the least that the server allows.
+pub const SCHEDULE_STEP_S: u64 = 1;
+
+/// Jobs that the schedule must have made: fewer are waited for at the end, also when the rounds were few.
+pub const SLOTS_MIN: u64 = 2;
+
 /// Tokens of leases that have ended which a worker keeps, to come too late with; older ones are forgotten.
 pub const TOKENS_KEPT: usize = 32;
 

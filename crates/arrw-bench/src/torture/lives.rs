@@ -128,6 +128,8 @@ pub(super) struct Events {
     pub(super) enqueued: u64,
     pub(super) completed: u64,
     pub(super) late: u64,
+    /// 1 once the schedule, the trigger and the paused queue were seen to.
+    pub(super) planned: u64,
 }
 
 /// What all who take part have in common.

@@ -173,6 +173,12 @@ pub(super) struct Answer {
     pub(super) json: Value,
 }
 
+impl Answer {
+    pub(super) fn is_fine(&self) -> bool {
+        self.status < 300
+    }
+}
+
 /// Asks a server, and checks what holds for every answer.
 pub(super) async fn ask(
     app: &Arc<App>,
@@ -221,8 +227,22 @@ pub(super) fn outcome(answers: &[&Answer]) -> Outcome {
     if is_fine { Outcome::Accepted(way ^ code << 32) } else { Outcome::Refused(way ^ code << 32) }
 }
 
+/// The outcome of one answer, told apart by something else as well: at most 999.
+pub(super) fn outcome_of(answer: &Answer, feature: usize) -> Outcome {
+    // No status is so high, so it counts as no success.
+    let status = 1_000 + u16::try_from(feature.min(999)).unwrap_or_default();
+    outcome(&[&Answer { status, json: Value::Null }, answer])
+}
+
 pub(super) fn whole(body: &[u8]) -> Pieces {
     Pieces(vec![Bytes::copy_from_slice(body)])
+}
+
+/// A body in pieces of a size.
+pub(super) fn cut(body: &[u8], size: usize) -> Pieces {
+    let mut pieces: Vec<Bytes> = body.chunks(size).map(Bytes::copy_from_slice).collect();
+    pieces.reverse();
+    Pieces(pieces)
 }
 
 /// All events of a server, as a page.
@@ -236,11 +256,9 @@ fn ndjson(input: &[u8]) -> Outcome {
     let (flags, size) = (input.byte(), usize::from(input.byte()).max(1));
     let body = input.rest();
     let target = if flags & 1 == 1 { "/v1/events?on_error=continue" } else { "/v1/events" };
-    let mut pieces: Vec<Bytes> = body.chunks(size).map(Bytes::copy_from_slice).collect();
-    pieces.reverse();
     block_on(async {
         let mut both = Vec::new();
-        for pieces in [whole(body), Pieces(pieces)] {
+        for pieces in [whole(body), cut(body, size)] {
             let app = app();
             let answer = ask(&app, ("POST", target), "application/x-ndjson", pieces).await;
             both.push((answer.expect("it is a request"), events(&app).await));
@@ -300,6 +318,6 @@ fn control(input: &[u8]) -> Outcome {
                 Some(answer.json["filter"].clone())
             );
         }
-        outcome(&[&answer, &Answer { status: u16::from(route), json: answer.json.clone() }])
+        outcome_of(&answer, usize::from(route))
     })
 }

@@ -2,8 +2,10 @@
 
 mod ask;
 mod http;
+mod job_routes;
 mod jobs;
 mod keys;
+mod orders;
 mod text;
 
 pub use arrw::fuzz::{Input, Outcome, REFUSAL_BYTES_MAX, Target, checked, seeds, text_of};
@@ -30,8 +32,12 @@ pub const TARGETS: &[Target] = &[
     ask::NDJSON,
     ask::BATCH,
     ask::CONTROL,
-    jobs::JOBS,
     http::HTTP,
+    jobs::ENQUEUE,
+    jobs::FINISH,
+    jobs::LIST,
+    job_routes::ROUTES,
+    orders::ORDERS,
 ];
 
 /// A character may take six bytes in JSON.

@@ -21,6 +21,7 @@ use crate::jobs::limits::{
     LOOK_MS_MAX, TRIGGER_IDLE_BYTES, TRIPPED_AT_ONCE, TRIPPED_BYTES_MAX, TRIPS_READ_BYTES_MAX,
 };
 use crate::jobs::rules::Core;
+use crate::planted::{Bug, is_planted};
 
 const UNPOISONED: &str = "no holder of this lock panics";
 
@@ -311,7 +312,9 @@ impl Follower {
                 Some(Told::Carried(_)) | None => 0,
             };
             let Some(event) = Event::of(record) else { continue };
-            if TRIGGER_DEPTH_MAX <= depth {
+            let is_left_out =
+                is_planted(Bug::LeaveOutTrips) && event.seq().get().is_multiple_of(16);
+            if TRIGGER_DEPTH_MAX <= depth || is_left_out {
                 continue;
             }
             let mut json = Vec::new();

@@ -2,15 +2,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{Folder, PROGRAM, SMALL};
+use crate::program::{Folder, Kept, PROGRAM, SMALL};
 
 /// A server whose standard error is read here.
 struct Talking {
-    child: Child,
+    child: Kept,
     address: String,
 }
 
@@ -23,7 +23,7 @@ impl Talking {
     }
 
     fn of(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
+        let mut child = Kept::spawn(command);
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let banner: Vec<String> = (0..5).map(|_| line(&mut output)).collect();
         let address = banner[0].split("http://").nth(1).unwrap().split(',').next().unwrap();

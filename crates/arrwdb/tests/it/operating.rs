@@ -148,7 +148,7 @@ fn a_server_with_keys_asks_for_one() {
     let wrong = folder.run(&["key", "create", "x", "--scope", "admins"]).ended_with(2).err;
     assert!(wrong.contains("did you mean `admin`"), "{wrong}");
 
-    let (mut child, address) = start(&folder, "0.0.0.0:0");
+    let (_server, address) = start(&folder, "0.0.0.0:0");
     let url = format!("http://127.0.0.1:{}", address.rsplit(':').next().unwrap());
     let ask = |arguments: &[&str], key: &str| {
         let arguments = [arguments, &["--server", &url]].concat();
@@ -169,8 +169,6 @@ fn a_server_with_keys_asks_for_one() {
     // The server looks once a second.
     while ask(&["stats"], &reader).0 == Some(0) {}
     assert_eq!(ask(&["stats"], &admin).0, Some(0));
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]

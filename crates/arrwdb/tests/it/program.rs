@@ -1,8 +1,9 @@
 //! Runs the binary in a folder of its own.
 
 use std::io::Write;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where the binary is.
@@ -82,6 +83,37 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _left_behind = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A program that is ended at the end of its test, also when something was not as it should be before.
+#[derive(Debug)]
+pub(crate) struct Kept(Child);
+
+impl Kept {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Deref for Kept {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Kept {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _gone = self.0.wait();
     }
 }
 

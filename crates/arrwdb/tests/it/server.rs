@@ -2,9 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 
-use crate::program::{Folder, PROGRAM, Ran};
+use crate::program::{Folder, Kept, PROGRAM, Ran};
 
 /// Where the 2,000 lines of WordNet are.
 const WORDNET: &str =
@@ -15,9 +15,10 @@ const SMALL: &[&str] = &["--segment-bytes", "4194304"];
 
 /// A server on a free port, in a folder of its own.
 pub(crate) struct Served {
+    // It ends before its folder goes.
+    child: Kept,
     pub(crate) folder: Folder,
     address: String,
-    child: Child,
 }
 
 impl Served {
@@ -63,17 +64,10 @@ impl Served {
     }
 }
 
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
-    }
-}
-
 /// Starts a server, and returns where it listens once it says so.
-pub(crate) fn start(folder: &Folder, listen: &str) -> (Child, String) {
+pub(crate) fn start(folder: &Folder, listen: &str) -> (Kept, String) {
     let arguments = [&["serve", "--data", "data", "--listen", listen], SMALL].concat();
-    let mut child = folder.command(&arguments).stderr(Stdio::inherit()).spawn().unwrap();
+    let mut child = Kept::spawn(folder.command(&arguments).stderr(Stdio::inherit()));
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let first = line(&mut output);
     let address = first.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
@@ -163,7 +157,8 @@ fn an_import_goes_on_when_the_server_is_killed_and_started_again() {
     let mut server = Served::new();
     let url = server.url();
     let arguments = ["import", "-", "--topic", "n", "--producer", "p", "--json", "--server", &url];
-    let mut import = server.folder.command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut command = server.folder.command(&arguments);
+    let mut import = Kept::spawn(command.stdin(Stdio::piped()));
     let mut input = import.stdin.take().unwrap();
     let lines = |from: u32, to: u32| (from..=to).map(|n| format!("{n}\n")).collect::<String>();
     input.write_all(lines(1, 1500).as_bytes()).unwrap();
@@ -186,7 +181,7 @@ fn a_tail_goes_on_behind_a_restart() {
     let mut server = Served::new();
     let url = server.url();
     let arguments = ["tail", "a", "--json", "--after", "earliest", "--server", &url];
-    let mut tail = server.folder.command(&arguments).spawn().unwrap();
+    let mut tail = Kept::spawn(&mut server.folder.command(&arguments));
     let mut output: BufReader<ChildStdout> = BufReader::new(tail.stdout.take().unwrap());
     let mut notes = BufReader::new(tail.stderr.take().unwrap());
     for n in 1..=2_u64 {
@@ -200,8 +195,6 @@ fn a_tail_goes_on_behind_a_restart() {
             assert!(line(&mut notes).contains("the server is back"));
         }
     }
-    tail.kill().unwrap();
-    tail.wait().unwrap();
 }
 
 #[test]
@@ -239,8 +232,8 @@ fn a_failed_write_ends_the_server_with_74() {
                   exec \"$0\" serve --data data --listen 127.0.0.1:0 --segment-bytes 131072";
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", script, PROGRAM]).current_dir(folder.path());
-    let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let first = line(&mut BufReader::new(child.stdout.take().unwrap()));
+    let mut server = Kept::spawn(shell.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let first = line(&mut BufReader::new(server.stdout.take().unwrap()));
     let url =
         format!("http://{}", first.split("http://").nth(1).unwrap().split(',').next().unwrap());
     // Many topics, so that the footer needs more than claims that wait have kept free at the end.
@@ -252,9 +245,9 @@ fn a_failed_write_ends_the_server_with_74() {
     let refused = folder.run_with(&["pub", "t", "--server", &url], lines.as_bytes());
     assert_ne!(refused.code, Some(0), "{refused:?}");
     assert!(refused.out.lines().count() > 100, "too thin a history: {refused:?}");
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(74), "{output:?}");
-    let said = String::from_utf8(output.stderr).unwrap();
+    let mut said = String::new();
+    server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(server.wait().unwrap().code(), Some(74), "{said}");
     assert!(said.contains("\nhelp: "), "{said}");
     assert!(said.contains(" ERROR the log has stopped after a failed write cause="), "{said}");
     assert!(said.contains(" INFO stopped reason="), "{said}");

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 
-use crate::program::Folder;
+use crate::program::{Folder, Kept};
 
 /// The row of a setting in what `config show --json` prints.
 fn shown(said: &serde_json::Value, key: &str) -> serde_json::Value {
@@ -114,9 +114,9 @@ fn a_server_is_started_as_its_file_says() {
     let folder = Folder::new();
     let text = "listen = '127.0.0.1:0'\ndata = 'mine'\n[limits]\njson_bytes = '1KiB'\n";
     write(&folder, "arrwdb.toml", text);
-    let mut child = folder.command(&["--segment-bytes", "65536"]).spawn().unwrap();
+    let mut server = Kept::spawn(&mut folder.command(&["--segment-bytes", "65536"]));
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains("data in `mine`"), "{line}");
     let url =
         format!("http://{}", line.split("http://").nth(1).unwrap().split(',').next().unwrap());
@@ -124,6 +124,4 @@ fn a_server_is_started_as_its_file_says() {
     let said = folder.run(&["pub", "a", &large, "--server", &url]).ended_with(1).err;
     assert!(said.contains("1024 bytes"), "{said}");
     folder.run(&["pub", "a", "1", "--server", &url]).ended_with(0);
-    child.kill().unwrap();
-    child.wait().unwrap();
 }

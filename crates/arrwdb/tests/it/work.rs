@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::program::Kept;
 use crate::server::Served;
 
 /// How long anything here may take. A test that waits longer has failed.
@@ -39,11 +40,11 @@ impl Served {
     }
 
     /// Starts a worker that goes on until it is told to end.
-    fn work(&self, exec: &str, more: &[&str]) -> Child {
+    fn work(&self, exec: &str, more: &[&str]) -> Kept {
         let url = self.url();
         let arguments =
             [&["work", "--queue", "q", "--exec", exec, "--server", &url], more].concat();
-        self.folder.command(&arguments).spawn().unwrap()
+        Kept::spawn(&mut self.folder.command(&arguments))
     }
 }
 

@@ -61,12 +61,44 @@ impl Chains {
         (chain[at].state == JobState::Leased).then_some(&chain[at..])
     }
 
+    /// All that happened to a job before the lease with this token.
+    pub(super) fn before(&self, job: u64, token: u64) -> &[Transition] {
+        let chain = self.all(job);
+        let at = chain.partition_point(|it| it.seq < token);
+        &chain[..at]
+    }
+
+    /// All that happened to a job.
+    pub(super) fn all(&self, job: u64) -> &[Transition] {
+        self.jobs.get(&job).map_or(&[], Vec::as_slice)
+    }
+
+    /// How it was enqueued.
+    pub(super) fn enqueued(&self, job: u64) -> Option<&Transition> {
+        self.all(job).first()
+    }
+
+    /// Where a job came to its end, if it did.
+    pub(super) fn end(&self, job: u64) -> Option<u64> {
+        self.all(job).last().filter(|it| it.state.is_final()).map(|it| it.seq)
+    }
+
+    /// How the last lease of a job ended, with its token.
+    pub(super) fn last_end(&self, job: u64) -> Option<(u64, JobState)> {
+        let [.., lease, end] = self.all(job) else { return None };
+        (lease.state == JobState::Leased).then_some((lease.seq, end.state))
+    }
+
+    /// All leases of all jobs that ended, and their ends.
+    pub(super) fn leases(&self) -> impl Iterator<Item = (&Transition, &Transition)> {
+        let pairs = self.jobs.values().flat_map(|chain| chain.windows(2));
+        pairs.map(|pair| (&pair[0], &pair[1])).filter(|(lease, _)| lease.state == JobState::Leased)
+    }
+
     /// All leases of all jobs that ended so that the job is ready again.
     pub(super) fn given_back(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.jobs.values().flat_map(|chain| chain.windows(2)).filter_map(|pair| {
-            let is_back = pair[0].state == JobState::Leased && pair[1].state == JobState::Ready;
-            is_back.then_some((pair[0].job, pair[0].seq))
-        })
+        let back = self.leases().filter(|(_, end)| end.state == JobState::Ready);
+        back.map(|(lease, _)| (lease.job, lease.seq))
     }
 }
 
@@ -82,13 +114,21 @@ fn misplaced(before: Option<&Transition>, next: &Transition) -> Option<&'static 
     match before.state {
         // What becomes ready in time needs no record.
         JobState::Scheduled | JobState::Ready | JobState::Retrying => {
-            (next.state != JobState::Leased).then_some("and nobody had it")
+            let may_be = matches!(next.state, JobState::Leased | JobState::Cancelled);
+            (!may_be).then_some("and nobody had it")
         }
-        JobState::Leased => {
-            (next.state == JobState::Leased).then_some("and somebody had it already")
-        }
+        JobState::Leased => match next.state {
+            JobState::Leased => Some("and somebody had it already"),
+            JobState::Cancelled => Some("and nobody wanted it to end so"),
+            JobState::Scheduled
+            | JobState::Ready
+            | JobState::Retrying
+            | JobState::Completed
+            | JobState::Dead => None,
+        },
         JobState::Completed => Some("and it was completed"),
-        JobState::Dead | JobState::Cancelled => Some("and nobody wanted it to end so"),
+        JobState::Dead => Some("and it was dead"),
+        JobState::Cancelled => Some("and it was cancelled"),
     }
 }
 

@@ -6,7 +6,7 @@ use arrw::JobState;
 
 use super::chains::Chains;
 use super::{Ending, Enqueue, Finish, JobDemand, JobFault, JobHistory, JobSummary, Lease, Said};
-use super::{Task, Transition};
+use super::{Standing, Task, Transition, ends, keys, order};
 
 /// A lease by its job and its token.
 type Key = (u64, u64);
@@ -14,7 +14,10 @@ type Key = (u64, u64);
 impl JobHistory {
     /// Checks that every acknowledged job is there once, as its client was told, and is completed at the end; that nobody
     /// was handed what nobody enqueued, nor what was done; that later leases have greater tokens; that each acknowledged
-    /// end of a lease is the one that the log has, and that nobody who came too late was let in.
+    /// end of a lease is the one that the log has, and that nobody who came too late was let in. Also that jobs came in
+    /// their order and not too early, that attempts were counted and ends are told of, that a completion and what
+    /// came of it are both there, that a unique key had one holder at a time, that nothing came of a paused queue, and that
+    /// each slot of the schedule and each event of the trigger has its one job.
     ///
     /// # Errors
     /// The first fault; [`JobFault::Thin`] only when there is no other.
@@ -30,8 +33,16 @@ impl JobHistory {
             check_lease(lease, &chains)?;
         }
         self.check_finishes(&chains)?;
+        order::check(&self.log)?;
+        ends::check(self, &chains)?;
+        keys::check(self, &chains)?;
+        let mut summary = self.summary(&chains);
+        if let Some(standing) = &self.standing {
+            summary.trips = standing.check_trips(&chains)?;
+            (summary.slots, summary.missed) = standing.check_slots(&chains, &self.log)?;
+            summary.unanswered = summary.unanswered.saturating_sub(summary.trips + summary.slots);
+        }
         self.check_ends(&chains)?;
-        let summary = self.summary(&chains);
         enough(&summary, demand)?;
         Ok(summary)
     }
@@ -99,7 +110,8 @@ impl JobHistory {
         let mut ranges: Vec<(Task, u64)> =
             self.enqueues.iter().map(|it| (it.first, it.count)).collect();
         ranges.sort_unstable();
-        for (task, job) in chains.tasks() {
+        let is_made = |client| self.standing.as_ref().is_some_and(|it| it.makes(client));
+        for (task, job) in chains.tasks().filter(|(task, _)| !is_made(task.client)) {
             let behind = ranges.partition_point(|(first, _)| *first <= task);
             let range = behind.checked_sub(1).map(|at| ranges[at]);
             let is_sent = range.is_some_and(|(first, count)| {
@@ -120,7 +132,12 @@ impl JobHistory {
             let behind = chains.lease(job, token).and_then(|chain| chain.get(1));
             let instead = match (behind, ended.insert((job, token), finish)) {
                 (_, Some(_)) => "ended twice",
-                (Some(behind), None) if behind.state == ending.state() => continue,
+                (Some(behind), None) if behind.state == ending.state() => {
+                    if behind.told != finish.told {
+                        return Err(JobFault::Untold { job, token });
+                    }
+                    continue;
+                }
                 (Some(behind), None) => behind.state.name(),
                 (None, None) => "leased",
             };
@@ -137,12 +154,25 @@ impl JobHistory {
         Ok(())
     }
 
-    /// All jobs are completed, and said to be.
+    /// All jobs are done: completed, or dead or cancelled where somebody wanted that.
     fn check_ends(&self, chains: &Chains) -> Result<(), JobFault> {
-        let ends = chains.last().map(|Transition { job, state, .. }| (*job, *state));
-        for (job, state) in ends.chain(self.shown.iter().copied()) {
-            if state != JobState::Completed {
-                return Err(JobFault::Open { job, state: state.name() });
+        let is_discard = |finish: &&Finish| finish.ending == Ending::Discard;
+        let discards: BTreeSet<Key> =
+            self.finishes.iter().filter(is_discard).map(|it| (it.job, it.token)).collect();
+        let cancels: BTreeMap<u64, bool> = self.cancels.iter().copied().collect();
+        for Transition { job, state, .. } in chains.last() {
+            let is_right = match state {
+                JobState::Completed => cancels.get(job) != Some(&true),
+                JobState::Dead => chains
+                    .last_end(*job)
+                    .is_some_and(|(token, _)| discards.contains(&(*job, token))),
+                JobState::Cancelled => cancels.contains_key(job),
+                JobState::Scheduled | JobState::Ready | JobState::Leased | JobState::Retrying => {
+                    false
+                }
+            };
+            if !is_right {
+                return Err(JobFault::Open { job: *job, state: state.name() });
             }
         }
         Ok(())
@@ -161,6 +191,7 @@ impl JobHistory {
             .filter(|it| it.ending == Ending::Release)
             .map(|it| (it.job, it.token))
             .collect();
+        let follow_ups = self.finishes.iter().filter_map(|it| it.follow_up);
         JobSummary {
             acknowledged,
             unanswered: chains.tasks().count() as u64 - acknowledged,
@@ -168,13 +199,16 @@ impl JobHistory {
             completed: self.finishes.iter().filter(is_completed).count() as u64,
             refused: self.finishes.iter().filter(over).count() as u64,
             lost: chains.given_back().filter(|key| !ended.contains(key)).count() as u64,
+            follow_ups: follow_ups.filter(|task| chains.number(*task).is_some()).count() as u64,
+            held: self.enqueues.iter().filter(|it| it.held_by.is_some()).count() as u64,
+            ..JobSummary::default()
         }
     }
 }
 
 /// The jobs of a call are there as it was answered; without an answer all or none.
 fn check_enqueue(enqueue: &Enqueue, chains: &Chains) -> Result<(), JobFault> {
-    let Enqueue { first, count, answers } = enqueue;
+    let Enqueue { first, count, answers, priority, .. } = enqueue;
     let task = |at: u64| Task { number: first.number + at, ..*first };
     let there = (0..*count).filter(|at| chains.number(task(*at)).is_some()).count() as u64;
     for answer in answers {
@@ -188,6 +222,11 @@ fn check_enqueue(enqueue: &Enqueue, chains: &Chains) -> Result<(), JobFault> {
             }
         }
     }
+    let as_sent = |job: u64| chains.enqueued(job).is_some_and(|it| it.priority == *priority);
+    let jobs = (0..*count).filter_map(|at| chains.number(task(at)));
+    if let Some(job) = jobs.into_iter().find(|job| !as_sent(*job)) {
+        return Err(JobFault::Phantom { job });
+    }
     match (0..*count).map(task).find(|task| chains.number(*task).is_none()) {
         Some(missing) if 0 < there => Err(JobFault::Torn { missing }),
         Some(_) | None => Ok(()),
@@ -197,7 +236,11 @@ fn check_enqueue(enqueue: &Enqueue, chains: &Chains) -> Result<(), JobFault> {
 /// What was handed out is in the log, with the args that it was enqueued with.
 fn check_lease(lease: &Lease, chains: &Chains) -> Result<(), JobFault> {
     let Lease { job, token, task, .. } = *lease;
-    if task.is_none() || chains.task(job) != task {
+    // What a schedule enqueues does not say for which slot.
+    let is_it = |of: Task, task: Task| {
+        of == task || task.number == Standing::ANY && of.client == task.client
+    };
+    if !chains.task(job).zip(task).is_some_and(|(of, task)| is_it(of, task)) {
         return Err(JobFault::Phantom { job });
     }
     match chains.lease(job, token) {
@@ -207,13 +250,28 @@ fn check_lease(lease: &Lease, chains: &Chains) -> Result<(), JobFault> {
 }
 
 fn enough(summary: &JobSummary, demand: &JobDemand) -> Result<(), JobFault> {
-    let JobSummary { acknowledged, leases, completed, refused, lost, .. } = *summary;
+    let JobSummary {
+        acknowledged,
+        leases,
+        completed,
+        refused,
+        lost,
+        follow_ups,
+        held,
+        slots,
+        trips,
+        ..
+    } = *summary;
     let all = [
         ("acknowledged jobs", acknowledged, demand.jobs),
         ("leases of jobs", leases, demand.jobs),
         ("acknowledged completions of jobs", completed, demand.jobs),
         ("refused ends of leases", refused, demand.refused),
         ("lost leases", lost, demand.lost),
+        ("jobs enqueued with a completion", follow_ups, demand.made),
+        ("calls whose unique key was held", held, demand.made),
+        ("jobs of a schedule", slots, demand.made),
+        ("jobs of a trigger", trips, demand.made),
     ];
     match all.into_iter().find(|(_, found, wanted)| found < wanted) {
         Some((what, found, wanted)) => Err(JobFault::Thin { what, found, wanted }),

@@ -5,13 +5,27 @@
 
 mod chains;
 mod check;
+mod ends;
+mod fault;
+mod keys;
+mod order;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-use arrw::JobState;
+use arrw::{JobState, Priority};
 use serde::Serialize;
+
+pub use fault::JobFault;
+pub use standing::Standing;
+
+/// The number of the queue that is paused until the end.
+pub const PAUSED: usize = 2;
+
+/// Changes of a job that are shown at most.
+const HISTORY_MAX: usize = 100;
 
 /// A job by who enqueued it and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -35,9 +49,29 @@ pub struct Enqueue {
     pub first: Task,
     /// How many.
     pub count: u64,
+    /// How urgent each is.
+    #[serde(skip)]
+    pub priority: Priority,
+    /// When the call was made first: nanoseconds since the start.
+    pub sent_at: u64,
+    /// Nanoseconds for which they are put off.
+    pub delay: u64,
+    /// The unique key of the one job.
+    pub key: Option<u64>,
+    /// The job that was said to hold the key already.
+    pub held_by: Option<u64>,
     /// What the server said they are, each time that it answered: the jobs, in their order. Only calls with ids are made
     /// again, and all that are made again have ids.
     pub answers: Vec<Vec<u64>>,
+}
+
+impl Enqueue {
+    /// A call that was not made yet.
+    #[must_use]
+    pub fn new(first: Task, count: u64) -> Self {
+        let (priority, answers) = (Priority::default(), Vec::new());
+        Self { first, count, priority, sent_at: 0, delay: 0, key: None, held_by: None, answers }
+    }
 }
 
 /// A job that a worker got.
@@ -49,6 +83,8 @@ pub struct Lease {
     pub token: u64,
     /// Whose its args say it is; `None` when they are nobody's.
     pub task: Option<Task>,
+    /// Which attempt it is, from 1.
+    pub attempt: u16,
     /// When the call began that brought it: nanoseconds since the start.
     pub asked_at: u64,
     /// When it was answered: nanoseconds since the start.
@@ -67,6 +103,8 @@ pub enum Ending {
     Snooze,
     /// Somebody else, and it was no attempt.
     Release,
+    /// Never again.
+    Discard,
 }
 
 impl Ending {
@@ -78,6 +116,7 @@ impl Ending {
             Self::Fail => "fail",
             Self::Snooze => "snooze",
             Self::Release => "release",
+            Self::Discard => "discard",
         }
     }
 
@@ -89,6 +128,7 @@ impl Ending {
             Self::Fail => JobState::Retrying,
             Self::Snooze => JobState::Scheduled,
             Self::Release => JobState::Ready,
+            Self::Discard => JobState::Dead,
         }
     }
 }
@@ -112,10 +152,29 @@ pub struct Finish {
     pub token: u64,
     /// How.
     pub ending: Ending,
+    /// What is told of it: the number in the result or the error.
+    pub told: Told,
+    /// Nanoseconds for which the job is put off.
+    pub delay: u64,
+    /// The job that is enqueued with it, in one commit.
+    pub follow_up: Option<Task>,
     /// When it was sent: nanoseconds since the start.
     pub sent_at: u64,
     /// When it was answered, and what; `None` when it never was.
     pub answer: Option<(u64, Said)>,
+}
+
+/// What the end of a lease tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A result, by its number; `None` for one that nobody sent.
+    Result(Option<u64>),
+    /// An error, by its number; `None` for one that the server gave.
+    Error(Option<u64>),
 }
 
 /// An event on the topics of jobs.
@@ -129,6 +188,27 @@ pub struct Transition {
     pub state: JobState,
     /// Whose its args say it is, where it has any: when it was enqueued.
     pub task: Option<Task>,
+    /// When, in microseconds of the log's time.
+    pub time: u64,
+    /// In which of the queues.
+    pub queue: usize,
+    /// How urgent it is, when it was enqueued.
+    pub priority: Priority,
+    /// When it becomes ready, in microseconds, if it is put off.
+    pub run_at: Option<u64>,
+    /// What is told of the end of a lease.
+    pub told: Told,
+}
+
+/// What a job was said to be at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Which.
+    pub job: u64,
+    /// What it is.
+    pub state: JobState,
+    /// What it has been through, the newest first: where, what it was from then on, and what was told. At most 100.
+    pub history: Vec<(u64, JobState, Told)>,
 }
 
 /// All that was seen of jobs.
@@ -143,7 +223,15 @@ pub struct JobHistory {
     /// The topics of jobs at the end, in their order.
     pub log: Vec<Transition>,
     /// What some jobs were said to be at the end.
-    pub shown: Vec<(u64, JobState)>,
+    pub shown: Vec<Shown>,
+    /// Microseconds for which every lease lasts at least of which nobody is told.
+    pub lease_min: u64,
+    /// Jobs that somebody wanted to be cancelled, and whether that was acknowledged.
+    pub cancels: Vec<(u64, bool)>,
+    /// When the queue was told to go on that is paused all the time: nanoseconds since the start.
+    pub resumed_at: Option<u64>,
+    /// The schedule and the trigger.
+    pub standing: Option<Standing>,
 }
 
 /// How much must have been seen of jobs to prove anything.
@@ -155,6 +243,8 @@ pub struct JobDemand {
     pub refused: u64,
     /// Leases that were lost as nobody was heard of.
     pub lost: u64,
+    /// Calls whose unique key was held, jobs of the trigger and of the schedule, and jobs enqueued with a completion.
+    pub made: u64,
 }
 
 /// What a sound history holds.
@@ -172,129 +262,14 @@ pub struct JobSummary {
     pub refused: u64,
     /// Leases that were lost, as their worker was not heard of.
     pub lost: u64,
-}
-
-/// Why what was seen of jobs cannot be that of a sound server, or proves nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum JobFault {
-    /// What was acknowledged is not there.
-    #[error("lost: {task} was acknowledged as {job} and is not there")]
-    Lost {
-        /// Which.
-        task: Task,
-        /// Its number in the log.
-        job: u64,
-    },
-    /// A job is there twice.
-    #[error("doubled: {task} is there as {first} and as {second}")]
-    Doubled {
-        /// Which.
-        task: Task,
-        /// Its first number.
-        first: u64,
-        /// Its second number.
-        second: u64,
-    },
-    /// Some jobs of a call are there and others are not.
-    #[error("torn: {missing} is not there, and others of its call are")]
-    Torn {
-        /// One that is not.
-        missing: Task,
-    },
-    /// A job is there, or was handed out, that nobody enqueued so.
-    #[error("phantom: nobody enqueued job {job} as it is")]
-    Phantom {
-        /// Its number.
-        job: u64,
-    },
-    /// A lease was handed out that is not in the log.
-    #[error("unleased: job {job} was handed out with token {token}, and the log has no such lease")]
-    Unleased {
-        /// Of which job.
-        job: u64,
-        /// Its token.
-        token: u64,
-    },
-    /// The token of a later lease is not greater.
-    #[error("overtaken: job {job} was handed out with token {token} behind {before}")]
-    Overtaken {
-        /// The job.
-        job: u64,
-        /// The token of the earlier lease.
-        before: u64,
-        /// That of the later one.
-        token: u64,
-    },
-    /// A job was handed out that was done.
-    #[error(
-        "again: job {job} was handed out with token {token} behind its acknowledged completion"
-    )]
-    Again {
-        /// The job.
-        job: u64,
-        /// The token.
-        token: u64,
-    },
-    /// Whoever came too late was let in.
-    #[error("late: job {job} was ended with token {token}, and {newer} was known")]
-    Late {
-        /// The job.
-        job: u64,
-        /// The token.
-        token: u64,
-        /// That of a newer lease.
-        newer: u64,
-    },
-    /// An acknowledged end of a lease is not there.
-    #[error(
-        "undone: job {job} was told to {ending} with token {token}, and is {instead} behind it"
-    )]
-    Undone {
-        /// The job.
-        job: u64,
-        /// The token.
-        token: u64,
-        /// What was acknowledged.
-        ending: &'static str,
-        /// What is there.
-        instead: &'static str,
-    },
-    /// A lease that lasted was said to be over.
-    #[error("refused: job {job} with token {token} was said to be over before it was")]
-    Refused {
-        /// The job.
-        job: u64,
-        /// The token.
-        token: u64,
-    },
-    /// A job is not done at the end.
-    #[error("open: job {job} is {state} at the end")]
-    Open {
-        /// The job.
-        job: u64,
-        /// What it is.
-        state: &'static str,
-    },
-    /// The topics of jobs have what cannot follow each other.
-    #[error("order: job {job} is {state} at {seq}, {instead}")]
-    Order {
-        /// The job.
-        job: u64,
-        /// What it is.
-        state: &'static str,
-        /// Where.
-        seq: u64,
-        /// What is wrong with it.
-        instead: &'static str,
-    },
-    /// There is too little of something.
-    #[error("too thin: {found} {what}, not {wanted}")]
-    Thin {
-        /// Of what.
-        what: &'static str,
-        /// How many there are.
-        found: u64,
-        /// How many there must be.
-        wanted: u64,
-    },
+    /// Jobs that were enqueued with the completion of another.
+    pub follow_ups: u64,
+    /// Calls that were answered that their unique key is held.
+    pub held: u64,
+    /// Jobs of the schedule.
+    pub slots: u64,
+    /// Slots of it without one, as nobody was there.
+    pub missed: u64,
+    /// Jobs of the trigger.
+    pub trips: u64,
 }

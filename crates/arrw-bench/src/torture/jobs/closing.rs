@@ -1,5 +1,6 @@
 //! The end of a torture with jobs: all are worked off, then what happened to them is read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,16 +9,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use arrw::JobState;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::time::sleep;
 
-use super::args::{FILTER, Given, QUEUES};
+use super::args::{self, FILTER, FOLLOWED, Given, QUEUES};
 use super::enqueuer::enqueue_last;
+use super::planner::{SCHEDULE_PATH, TRIGGER_PATH};
 use super::worker::LAST;
 use crate::connection::{Connection, JSON, get, request};
-use crate::history::{Ending, Enqueue, Finish, Transition};
-use crate::torture::limits::{JOBS_SHOWN_MAX, JOBS_TIME_MAX, RELEASED_AT_ONCE};
+use crate::history::{Ending, Enqueue, Finish, PAUSED, Shown, Told, Transition};
+use crate::torture::limits::{JOBS_SHOWN_MAX, JOBS_TIME_MAX, RELEASED_AT_ONCE, SLOTS_MIN};
 use crate::torture::lives::{Ground, NoAnswer, Watch};
-use crate::torture::page::PageOf;
+use crate::torture::page::{PageOf, seq_of};
 
 /// The client that enqueues the very last jobs.
 const LAST_CLIENT: u32 = 3_000;
@@ -55,9 +58,57 @@ struct Counts {
     retrying: u64,
 }
 
+/// What is told of a job.
 #[derive(Debug, Deserialize)]
-struct Shown {
-    state: String,
+struct JobTold<'a> {
+    state: &'a str,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    history: Vec<Change<'a>>,
+}
+
+/// How it came into a state.
+#[derive(Debug, Deserialize)]
+struct Change<'a> {
+    position: &'a str,
+    state: &'a str,
+    error: Option<Cow<'a, str>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Schedule {
+    made: u64,
+    missed: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Trigger {
+    cursor: String,
+}
+
+/// The last event of a topic.
+#[derive(Debug, Deserialize)]
+struct Newest {
+    events: Vec<Place>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Place {
+    seq: u64,
+}
+
+impl JobTold<'_> {
+    fn shown(&self, job: u64) -> anyhow::Result<Shown> {
+        let state_of = |name: &str| JobState::parse(name).with_context(|| format!("`{name}`?"));
+        let mut history = Vec::with_capacity(self.history.len());
+        for (at, Change { position, state, error }) in self.history.iter().enumerate() {
+            let result = self.result.filter(|_| at == 0);
+            let told = args::told(result, error.as_deref());
+            history.push((seq_of(position)?, state_of(state)?, told));
+        }
+        Ok(Shown { job, state: state_of(self.state)?, history })
+    }
 }
 
 impl Closing {
@@ -77,27 +128,66 @@ impl Closing {
         let last = last.map_err(|error| no_answer(&error))?;
         let given_back = self.give_back().await?;
         let begun = Instant::now();
+        let resume = format!("POST /v1/queues/{}/resume", QUEUES[PAUSED]);
+        self.post(&resume).await?;
+        while !self.has_tripped().await? {
+            in_time(begun, "the trigger did not come to the last event")?;
+            sleep(LOOK_EVERY).await;
+        }
+        self.until_done(begun).await?;
+        while self.schedule().await?.0 < SLOTS_MIN {
+            in_time(begun, "the schedule's slots did not come")?;
+            sleep(LOOK_EVERY).await;
+        }
+        self.post(&format!("POST {SCHEDULE_PATH}/pause")).await?;
+        self.until_done(begun).await?;
+        Ok((last, given_back))
+    }
+
+    /// Waits until all jobs are done that there are.
+    async fn until_done(&mut self, begun: Instant) -> anyhow::Result<()> {
         loop {
             let open = self.open().await?;
             if open == 0 {
-                return Ok((last, given_back));
+                return Ok(());
             }
-            ensure!(begun.elapsed() < JOBS_TIME_MAX, "{open} jobs were not worked off in time");
+            in_time(begun, &format!("{open} jobs were not worked off"))?;
             sleep(LOOK_EVERY).await;
         }
     }
 
+    /// Jobs that the schedule made, and slots that it missed.
+    pub(super) async fn schedule(&mut self) -> anyhow::Result<(u64, u64)> {
+        let body = self.ask(&get(self.address, SCHEDULE_PATH, "")).await?;
+        let Schedule { made, missed } = serde_json::from_slice(body)?;
+        Ok((made, missed))
+    }
+
+    /// Whether the trigger has looked at the last event that it follows.
+    async fn has_tripped(&mut self) -> anyhow::Result<bool> {
+        let target = format!("/v1/topics/torture.{FOLLOWED}/events?order=newest&limit=1");
+        let request = get(self.address, &target, "");
+        let Newest { events } = serde_json::from_slice(self.ask(&request).await?)?;
+        let Some(Place { seq }) = events.first().copied() else { return Ok(true) };
+        let body = self.ask(&get(self.address, TRIGGER_PATH, "")).await?;
+        let Trigger { cursor } = serde_json::from_slice(body)?;
+        Ok(seq <= seq_of(&cursor)?)
+    }
+
+    async fn post(&mut self, line: &str) -> anyhow::Result<()> {
+        self.ask(&request(self.address, line, JSON, b"")).await?;
+        Ok(())
+    }
+
     /// What happened to all jobs, and what the newest of some are said to be.
-    pub(super) async fn look(&mut self) -> anyhow::Result<(Vec<Transition>, Vec<(u64, JobState)>)> {
+    pub(super) async fn look(&mut self) -> anyhow::Result<(Vec<Transition>, Vec<Shown>)> {
         let Read { log, .. } = self.read().await?;
-        let jobs = log.iter().rev().filter(|it| it.state == JobState::Completed);
+        let jobs = log.iter().rev().filter(|it| it.state.is_final());
         let jobs: Vec<u64> = jobs.map(|it| it.job).take(JOBS_SHOWN_MAX).collect();
         let mut shown = Vec::with_capacity(jobs.len());
         for job in jobs {
             let body = self.ask(&get(self.address, &format!("/v1/jobs/{job}"), "")).await?;
-            let Shown { state } = serde_json::from_slice(body)?;
-            let state = JobState::parse(&state).with_context(|| format!("`{state}`?"))?;
-            shown.push((job, state));
+            shown.push(serde_json::from_slice::<JobTold<'_>>(body)?.shown(job)?);
         }
         Ok((log, shown))
     }
@@ -132,6 +222,9 @@ impl Closing {
             job,
             token,
             ending: Ending::Release,
+            told: Told::Nothing,
+            delay: 0,
+            follow_up: None,
             sent_at,
             answer: None,
         });
@@ -187,6 +280,11 @@ impl Closing {
         let answer = self.watch.wait(self.connection.ask(request)).await;
         answer.map_err(|error| no_answer(&error))?.success()
     }
+}
+
+fn in_time(begun: Instant, what: &str) -> anyhow::Result<()> {
+    ensure!(begun.elapsed() < JOBS_TIME_MAX, "{what} in time");
+    Ok(())
 }
 
 fn no_answer(error: &NoAnswer) -> anyhow::Error {

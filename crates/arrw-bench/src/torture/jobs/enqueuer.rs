@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::ensure;
+use arrw::Priority;
 use serde::Deserialize;
 
 use super::args::{self, KIND, QUEUES};
 use crate::connection::{Connection, JSON, request};
 use crate::history::{Enqueue, Task};
 use crate::random::Random;
-use crate::torture::limits::{ARRAY_JOBS_MAX, DELAY_MS_MAX};
+use crate::torture::limits::{ARRAY_JOBS_MAX, DELAY_MS_MAX, KEYS, LONG_DELAY_MS_MAX};
 use crate::torture::lives::{Ground, NoAnswer, Phase, Watch};
 
 /// Who enqueues.
@@ -28,15 +29,15 @@ struct Call {
     queue: &'static str,
     enqueue: Enqueue,
     has_ids: bool,
-    delay_ms: Option<u64>,
+    delay_ms: u64,
     /// How often it is made once it was answered.
     left: u64,
 }
 
 #[derive(Debug, Deserialize)]
-struct One {
-    job: u64,
-    new: bool,
+pub(super) struct One {
+    pub(super) job: u64,
+    pub(super) new: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,13 +96,23 @@ impl Enqueuer {
             _ => 1,
         };
         let first = Task { client: self.number, number };
-        let has_ids = self.random.below(3) == 0;
-        let is_delayed = !has_ids && self.random.below(3) == 0;
+        let key = (count == 1 && self.random.below(3) == 0).then(|| self.random.below(KEYS));
+        let has_ids = key.is_none() && self.random.below(3) == 0;
+        let delay_ms = match self.random.below(9) {
+            _ if has_ids => 0,
+            0 | 1 => self.random.up_to(DELAY_MS_MAX),
+            // It lasts over a kill.
+            2 => self.random.up_to(LONG_DELAY_MS_MAX),
+            _ => 0,
+        };
+        let priority = Priority::ALL[usize::try_from(self.random.below(4)).unwrap_or(0)];
+        let enqueue =
+            Enqueue { key, priority, delay: delay_ms * 1_000_000, ..Enqueue::new(first, count) };
         Call {
             queue: QUEUES[usize::from(self.random.below(2) == 0)],
-            enqueue: Enqueue { first, count, answers: Vec::new() },
+            enqueue,
             has_ids,
-            delay_ms: is_delayed.then(|| self.random.up_to(DELAY_MS_MAX)),
+            delay_ms,
             left: if has_ids { self.random.below(2) } else { 0 },
         }
     }
@@ -115,6 +126,9 @@ impl Enqueuer {
         let body = call.body(self.ground.seed);
         let request = request(address, "POST /v1/jobs", JSON, body.as_bytes());
         let _others = self.ground.beside_others().await;
+        if call.enqueue.sent_at == 0 {
+            call.enqueue.sent_at = self.ground.now();
+        }
         let answer = self.watch.wait(connection.ask(&request)).await?;
         match answer.success().and_then(|body| call.take(body)) {
             Ok(true) => {
@@ -136,20 +150,29 @@ impl Enqueuer {
 
 impl Call {
     fn body(&self, seed: u64) -> String {
-        let Enqueue { first, count, .. } = self.enqueue;
+        let Enqueue { first, count, .. } = &self.enqueue;
         let job = |number: u64| {
-            let task = Task { number, ..first };
+            let task = Task { number, ..*first };
             let args = args::json(seed, task);
             let id = format!(r#","id":"{}-{number}""#, first.client);
             let id = if self.has_ids { id } else { String::new() };
-            let delay = self.delay_ms.map(|ms| format!(r#","delay_ms":{ms}"#)).unwrap_or_default();
-            let queue = self.queue;
+            let delay = match self.delay_ms {
+                0 => String::new(),
+                ms => format!(r#","delay_ms":{ms}"#),
+            };
+            // By both clients: so it may be held by a job of the other.
+            let unique = self
+                .enqueue
+                .key
+                .map(|key| format!(r#","unique":{{"key":"k{key}","across_queues":true}}"#));
+            let unique = unique.unwrap_or_default();
+            let (queue, priority) = (self.queue, self.enqueue.priority.name());
             format!(
-                r#"{{"queue":"{queue}","kind":"{KIND}","args":{args},"max_attempts":1000{id}{delay}}}"#
+                r#"{{"queue":"{queue}","kind":"{KIND}","args":{args},"priority":"{priority}","max_attempts":1000{id}{delay}{unique}}}"#
             )
         };
         let jobs: Vec<String> = (first.number..first.number + count).map(job).collect();
-        if count == 1 { jobs.concat() } else { format!("[{}]", jobs.join(",")) }
+        if *count == 1 { jobs.concat() } else { format!("[{}]", jobs.join(",")) }
     }
 
     /// Takes an answer; true for the first.
@@ -162,6 +185,10 @@ impl Call {
         ensure!(found == count, "was answered with {found} jobs of {count}");
         let is_first = self.enqueue.answers.is_empty();
         ensure!(is_first || !jobs.iter().any(|job| job.new), "was new again");
+        if let ([One { job, new: false }], Some(_)) = (jobs.as_slice(), self.enqueue.key) {
+            self.enqueue.held_by = Some(*job);
+            return Ok(is_first);
+        }
         self.enqueue.answers.push(jobs.iter().map(|job| job.job).collect());
         Ok(is_first)
     }
@@ -179,8 +206,8 @@ pub(super) async fn enqueue_last(
     let mut calls = Vec::new();
     for (queue, at) in QUEUES.into_iter().zip(0..) {
         let first = Task { client: number, number: 1 + at * ARRAY_JOBS_MAX };
-        let enqueue = Enqueue { first, count: ARRAY_JOBS_MAX, answers: Vec::new() };
-        let mut call = Call { queue, enqueue, has_ids: false, delay_ms: None, left: 0 };
+        let enqueue = Enqueue::new(first, ARRAY_JOBS_MAX);
+        let mut call = Call { queue, enqueue, has_ids: false, delay_ms: 0, left: 0 };
         client.ask(connection, address, &mut call).await?;
         calls.push(call.enqueue);
     }

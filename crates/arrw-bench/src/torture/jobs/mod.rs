@@ -3,6 +3,7 @@
 mod args;
 mod closing;
 mod enqueuer;
+mod planner;
 mod worker;
 
 use std::net::SocketAddr;
@@ -12,13 +13,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+use super::limits::{CLAIM_WAIT_MS_MAX, LEASE_MS_MIN};
 use super::lives::{Ground, Lives, Watch};
 use crate::history::{Enqueue, JobHistory};
 use crate::random::Random;
 use closing::Closing;
 use enqueuer::Enqueuer;
+use planner::{Planned, Planner};
 use worker::Worker;
 
+pub(super) use args::FOLLOWED;
 pub(super) use worker::Worked;
 
 /// Clients that enqueue.
@@ -33,6 +37,7 @@ const WORKERS: u32 = 6;
 pub(super) struct Crew {
     enqueuers: Vec<JoinHandle<Vec<Enqueue>>>,
     workers: Vec<JoinHandle<Worked>>,
+    planner: Option<JoinHandle<Planned>>,
     is_over: Arc<AtomicBool>,
     history: JobHistory,
 }
@@ -54,7 +59,15 @@ impl Crew {
             let worker = Worker::new(number, random.fork(), ground, Arc::clone(&crew.is_over));
             crew.workers.push(runtime.spawn(worker.run()));
         }
+        let (random, ground, watch) = (random.fork(), Arc::clone(ground), lives.watch());
+        let planner = Planner { random, ground, watch, planned: Planned::default() };
+        crew.planner = Some(runtime.spawn(planner.run()));
         crew
+    }
+
+    /// The one who plans, which ends when nothing is killed any more.
+    pub(super) fn take_planner(&mut self) -> Vec<JoinHandle<Planned>> {
+        self.planner.take().into_iter().collect()
     }
 
     /// Those who enqueue, which end when nothing is killed any more.
@@ -72,8 +85,17 @@ impl Crew {
         self.history.enqueues.extend(seen.into_iter().flatten());
     }
 
+    pub(super) fn add_planned(&mut self, seen: Vec<Planned>) {
+        for Planned { enqueues, cancels, standing } in seen {
+            self.history.enqueues.extend(enqueues);
+            self.history.cancels.extend(cancels);
+            self.history.standing = standing;
+        }
+    }
+
     pub(super) fn add_worked(&mut self, seen: Vec<Worked>) {
-        for Worked { leases, finishes } in seen {
+        for Worked { leases, finishes, enqueues } in seen {
+            self.history.enqueues.extend(enqueues);
             self.history.leases.extend(leases);
             self.history.finishes.extend(finishes);
         }
@@ -85,15 +107,27 @@ impl Crew {
         ground: (Arc<Ground>, Watch),
         address: SocketAddr,
     ) -> anyhow::Result<()> {
+        let now = ground.0.now();
         let mut closing = Closing::new(ground, address).await?;
+        self.history.resumed_at = Some(now);
+        // A claim that waits is heard of when it begins.
+        self.history.lease_min = (LEASE_MS_MIN - CLAIM_WAIT_MS_MAX) * 1_000;
         let (enqueued, finishes) = closing.work_off().await?;
         self.history.enqueues.extend(enqueued);
         self.history.finishes.extend(finishes);
+        if let Some(standing) = &mut self.history.standing {
+            standing.said = closing.schedule().await?;
+        }
         (self.history.log, self.history.shown) = closing.look().await?;
         Ok(())
     }
 
-    pub(super) fn into_history(self) -> JobHistory {
-        self.history
+    /// What was seen, with the seqs of the events that trip the trigger.
+    pub(super) fn into_history(self, followed: Vec<u64>) -> JobHistory {
+        let mut history = self.history;
+        if let Some(standing) = &mut history.standing {
+            standing.events = followed;
+        }
+        history
     }
 }

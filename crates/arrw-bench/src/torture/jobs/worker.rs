@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::args::{self, QUEUES};
+use super::args::{self, KIND, ON_PURPOSE, QUEUES};
+use super::enqueuer::One;
 use crate::connection::{Connection, JSON, request};
-use crate::history::{Ending, Finish, Lease, Said};
+use crate::history::{Ending, Enqueue, Finish, Lease, Said, Task, Told};
 use crate::random::Random;
 use crate::torture::limits::{
     CLAIM_JOBS_MAX, CLAIM_WAIT_MS_MAX, DELAY_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, TOKENS_KEPT,
@@ -28,7 +29,12 @@ pub(super) const LAST: &str = "-last";
 pub(in crate::torture) struct Worked {
     pub(super) leases: Vec<Lease>,
     pub(super) finishes: Vec<Finish>,
+    /// Jobs that came of others.
+    pub(super) enqueues: Vec<Enqueue>,
 }
+
+/// What the number of a worker becomes that of a client with.
+const FIRST_CLIENT: u32 = 4_000;
 
 /// A lease that it has, or had.
 #[derive(Clone, Debug)]
@@ -66,8 +72,15 @@ struct Claimed<'a> {
 struct Given<'a> {
     job: u64,
     token: String,
+    attempt: u16,
     #[serde(borrow)]
     args: Option<&'a RawValue>,
+}
+
+/// What is answered to a batch.
+#[derive(Debug, Deserialize)]
+struct Committed {
+    jobs: Vec<One>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,8 +155,11 @@ impl Worker {
             self.die();
             return Ok(());
         }
-        if let Some(at) = self.random.below(8).checked_sub(7).and_then(|_| self.draw_old()) {
-            return self.finish_one(connection, address, (at, Ending::Complete)).await;
+        if let Some(old) = self.random.below(8).checked_sub(7).and_then(|_| self.draw_old()) {
+            if self.random.below(4) == 0 && !self.is_ending() {
+                return self.follow_up(connection, address, old).await;
+            }
+            return self.finish_one(connection, address, (old, Ending::Complete)).await;
         }
         match self.held.len() {
             0 => {
@@ -157,6 +173,9 @@ impl Worker {
             1 if self.random.below(2) == 0 => {
                 let (held, ending) = (self.held.remove(0), self.draw_ending());
                 self.held.push(held.clone());
+                if ending == Ending::Complete && !self.is_ending() && self.random.below(4) == 0 {
+                    return self.follow_up(connection, address, held).await;
+                }
                 self.finish_one(connection, address, (held, ending)).await
             }
             _ => self.finish_all(connection, address).await,
@@ -189,6 +208,7 @@ impl Worker {
             0 => Ending::Fail,
             1 => Ending::Snooze,
             2 => Ending::Release,
+            3 if self.random.below(3) == 0 => Ending::Discard,
             _ => Ending::Complete,
         }
     }
@@ -196,10 +216,10 @@ impl Worker {
     /// The members of a claim.
     fn wish(&mut self, lease_ms: u64) -> String {
         let count = self.random.up_to(CLAIM_JOBS_MAX);
-        let [first, second] = QUEUES;
         format!(
-            r#""worker":"{}","count":{count},"lease_ms":{lease_ms},"queues":["{first}","{second}"]"#,
-            self.name()
+            r#""worker":"{}","count":{count},"lease_ms":{lease_ms},"queues":["{}"]"#,
+            self.name(),
+            QUEUES.join("\",\"")
         )
     }
 
@@ -242,21 +262,51 @@ impl Worker {
     /// Notes the jobs that it got.
     fn take(&mut self, jobs: Vec<Given<'_>>, asked_at: u64) -> Result<(), NoAnswer> {
         let got_at = self.ground.now();
-        for Given { job, token, args } in jobs {
+        for Given { job, token, attempt, args } in jobs {
             let seq = seq_of(&token).map_err(|error| self.accuse(&error.to_string()))?;
             let task = args.and_then(|args| args::task(self.ground.seed, args.get()));
-            self.worked.leases.push(Lease { job, token: seq, task, asked_at, got_at });
+            let lease = Lease { job, token: seq, task, attempt, asked_at, got_at };
+            self.worked.leases.push(lease);
             self.held.push(Held { job, token, seq });
         }
         Ok(())
     }
 
-    /// Asks to end a lease, which it may still have; notes that before it is answered.
-    fn begin(&mut self, held: &Held, ending: Ending) -> usize {
+    /// Asks to end a lease, which it may still have; notes that before it is answered. Answers the members that say how.
+    fn begin(&mut self, held: &Held, ending: Ending) -> (usize, String) {
+        let at = self.worked.finishes.len();
+        let number = u64::from(self.number) << 32 | at as u64;
+        let mut delay_ms = 0;
+        let (told, members) = match ending {
+            Ending::Complete => (Told::Result(Some(number)), format!(r#","result":{number}"#)),
+            Ending::Fail => {
+                delay_ms = self.random.below(DELAY_MS_MAX);
+                let error = format!(r#","error":"{ON_PURPOSE}{number}","retry_in_ms":{delay_ms}"#);
+                (Told::Error(Some(number)), error)
+            }
+            Ending::Snooze => {
+                delay_ms = self.random.up_to(DELAY_MS_MAX);
+                (Told::Nothing, format!(r#","for_ms":{delay_ms}"#))
+            }
+            Ending::Discard => {
+                (Told::Error(Some(number)), format!(r#","error":"{ON_PURPOSE}{number}""#))
+            }
+            Ending::Release => (Told::Nothing, String::new()),
+        };
+        let (job, token, delay) = (held.job, held.seq, delay_ms * 1_000_000);
         let sent_at = self.ground.now();
-        let finish = Finish { job: held.job, token: held.seq, ending, sent_at, answer: None };
-        self.worked.finishes.push(finish);
-        self.worked.finishes.len() - 1
+        let (follow_up, answer) = (None, None);
+        self.worked.finishes.push(Finish {
+            job,
+            token,
+            ending,
+            told,
+            delay,
+            follow_up,
+            sent_at,
+            answer,
+        });
+        (at, members)
     }
 
     /// What it is to be.
@@ -287,22 +337,12 @@ impl Worker {
         address: SocketAddr,
         (held, ending): (Held, Ending),
     ) -> Result<(), NoAnswer> {
-        let body = match ending {
-            Ending::Snooze => {
-                let ms = self.random.up_to(DELAY_MS_MAX);
-                format!(r#"{{"token":"{}","for_ms":{ms}}}"#, held.token)
-            }
-            Ending::Fail => {
-                let ms = self.random.below(DELAY_MS_MAX);
-                format!(r#"{{"token":"{}","retry_in_ms":{ms},"error":"on purpose"}}"#, held.token)
-            }
-            Ending::Complete | Ending::Release => format!(r#"{{"token":"{}"}}"#, held.token),
-        };
-        let line = format!("POST /v1/jobs/{}/{}", held.job, ending.name());
-        let request = request(address, &line, JSON, body.as_bytes());
         let ground = Arc::clone(&self.ground);
         let _others = ground.beside_others().await;
-        let at = self.begin(&held, ending);
+        let (at, members) = self.begin(&held, ending);
+        let body = format!(r#"{{"token":"{}"{members}}}"#, held.token);
+        let line = format!("POST /v1/jobs/{}/{}", held.job, ending.name());
+        let request = request(address, &line, JSON, body.as_bytes());
         let answer = self.watch.wait(connection.ask(&request)).await?;
         let said = if answer.is_refused_with(LEASE_OVER) { Said::Over } else { Said::Done };
         if said == Said::Done
@@ -312,6 +352,43 @@ impl Worker {
         }
         self.end(at, said);
         Ok(())
+    }
+
+    /// Completes a job and enqueues another in one commit.
+    async fn follow_up(
+        &mut self,
+        connection: &mut Connection,
+        address: SocketAddr,
+        held: Held,
+    ) -> Result<(), NoAnswer> {
+        let ground = Arc::clone(&self.ground);
+        let _others = ground.beside_others().await;
+        let (at, members) = self.begin(&held, Ending::Complete);
+        let place = self.worked.enqueues.len();
+        let task = Task { client: FIRST_CLIENT + self.number, number: place as u64 + 1 };
+        self.worked.finishes[at].follow_up = Some(task);
+        self.worked.enqueues.push(Enqueue { sent_at: ground.now(), ..Enqueue::new(task, 1) });
+        let (args, queue) = (args::json(ground.seed, task), QUEUES[0]);
+        let (job, token) = (held.job, &held.token);
+        let body = format!(
+            r#"{{"finish":[{{"job":{job},"token":"{token}","outcome":"complete"{members}}}],"jobs":[{{"queue":"{queue}","kind":"{KIND}","args":{args},"max_attempts":1000}}]}}"#
+        );
+        let request = request(address, "POST /v1/batch", JSON, body.as_bytes());
+        let answer = self.watch.wait(connection.ask(&request)).await?;
+        if answer.is_refused_with(LEASE_OVER) {
+            self.end(at, Said::Over);
+            return Ok(());
+        }
+        let committed = answer.success().and_then(|body| Ok(serde_json::from_slice(body)?));
+        match committed {
+            Ok(Committed { jobs }) => {
+                let jobs = jobs.into_iter().map(|it| it.job).collect();
+                self.worked.enqueues[place].answers.push(jobs);
+                self.end(at, Said::Done);
+                Ok(())
+            }
+            Err(error) => Err(self.accuse(&format!("may not complete job {job}: {error}"))),
+        }
     }
 
     /// Ends all that it holds in one call, half the time with the next claim.
@@ -325,14 +402,10 @@ impl Worker {
         let (mut items, mut places) = (Vec::new(), Vec::new());
         for held in self.held.clone() {
             let ending = self.draw_ending();
-            let more = match ending {
-                Ending::Snooze => format!(r#","for_ms":{}"#, self.random.up_to(DELAY_MS_MAX)),
-                Ending::Fail => format!(r#","retry_in_ms":{}"#, self.random.below(DELAY_MS_MAX)),
-                Ending::Complete | Ending::Release => String::new(),
-            };
+            let (at, members) = self.begin(&held, ending);
             let (job, token, name) = (held.job, &held.token, ending.name());
-            items.push(format!(r#"{{"job":{job},"token":"{token}","outcome":"{name}"{more}}}"#));
-            places.push(self.begin(&held, ending));
+            items.push(format!(r#"{{"job":{job},"token":"{token}","outcome":"{name}"{members}}}"#));
+            places.push(at);
         }
         let claim = match self.random.below(2) {
             0 => format!(r#","claim":{{{}}}"#, self.wish(LEASE_MS_MAX)),

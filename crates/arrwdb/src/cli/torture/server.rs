@@ -21,11 +21,15 @@ use crate::cli::report::Report;
 /// Starts this program as a server and lets 10 writers (single events, arrays, lines, numbered lines of a
 /// producer, arrays on condition), 5 readers (streams and pages, each resuming where it was cut off) and 2 named
 /// consumers at it, and at its queues 2 clients that enqueue jobs and 6 that work: claim, complete, fail, snooze,
-/// give back, come too late, and die. At moments from the seed it is frozen (SIGSTOP), killed (SIGKILL), also while it starts, and
+/// discard, give back, complete with a follow-up in one commit, come too late, and die. One more puts a schedule of one
+/// second and a trigger, and pauses a queue in which jobs wait and are cancelled. At moments from the seed it is
+/// frozen (SIGSTOP), killed (SIGKILL), also while it starts, and
 /// started again. At the end all that the clients noted is checked: every acknowledged event is there once,
 /// where its writer was told; all readers saw one order without gap or repeat, which agrees with time; no cursor
 /// went back; nothing is there that was refused or that nobody sent; every acknowledged job is done at the end, and
-/// nobody got one that was done, or ended a lease that somebody else had by then.
+/// nobody got one that was done, or ended a lease that somebody else had by then. Jobs came in their order and none
+/// too early, attempts were counted, results and errors are told; a completion and its follow-up are both there or
+/// neither; a unique key had one holder at a time; each slot of the schedule and each event of the trigger has one job.
 ///
 /// Ends with 65 when something is wrong, and with 2 when too little was seen to prove anything. Then the
 /// folder stays: the server's data, what it said, and history.ndjson, which is all that the clients noted.
@@ -110,10 +114,12 @@ fn sound(torture: &Torture, summary: Summary) -> String {
 }
 
 fn sound_jobs(jobs: JobSummary) -> String {
-    let JobSummary { acknowledged, unanswered, leases, completed, refused, lost } = jobs;
+    let JobSummary { acknowledged, unanswered, leases, completed, refused, lost, .. } = jobs;
+    let JobSummary { follow_ups, held, slots, missed, trips, .. } = jobs;
     format!(
         "\n{acknowledged} jobs acknowledged, {unanswered} more of calls that were never answered; {leases} leases, \
          {completed} completions acknowledged, {refused} ends refused of leases that were over, {lost} leases lost; \
-         all jobs done, none handed out behind its completion, each lease ended once"
+         all jobs done, none handed out behind its completion, each lease ended once; {follow_ups} enqueued with a completion, {held} \
+         calls refused as their key was held, {slots} slots of a schedule and {missed} missed, {trips} events of a trigger"
     )
 }
