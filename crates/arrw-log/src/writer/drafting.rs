@@ -126,7 +126,7 @@ impl Writer {
     ) -> (u32, Vec<Answer>) {
         let mut answers = Vec::with_capacity(chunk.entries.len());
         let mut sheet = Sheet::new(&mut chunk.frame, std::mem::take(&mut self.behind));
-        for entry in &chunk.entries {
+        for entry in &mut chunk.entries {
             let own = sheet.bring(entry);
             let answer = if room.urgency == Urgency::Reserved && entry.urgency == Urgency::Ordinary
             {
@@ -135,6 +135,8 @@ impl Writer {
                 self.decide(entry, own, &mut sheet, moment)
             };
             answers.push(answer);
+            // Who asked has it as well, and gives its memory back where it took it.
+            entry.question = None;
         }
         if room.more > 0 {
             self.add_more(room.more, &mut sheet, moment);

@@ -269,9 +269,13 @@ impl State {
         ready.chain(waited.into_iter().flatten())
     }
 
-    /// True when there is work for somebody who waits.
+    /// True when there is work for somebody who waits and was there in the last turn. Who came later has a turn to come.
     pub(crate) fn has_work_waited_for(&self) -> bool {
-        self.waited_for().any(|queue| self.jobs.has_work(queue))
+        let first = |queue| self.by_queue.get(queue).and_then(BTreeSet::first);
+        self.waited_for().any(|queue| {
+            first(queue).is_some_and(|number| *number < self.unmeasured)
+                && self.jobs.has_work(queue)
+        })
     }
 
     fn insert(&mut self, number: u64, slot: Arc<Slot>) {
