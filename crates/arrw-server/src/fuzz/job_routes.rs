@@ -77,7 +77,8 @@ fn jobs(input: &[u8]) -> Outcome {
         };
         let asked = ask(&app, (method, &target), "application/json", whole(body.as_bytes())).await;
         let Some(answer) = asked else { return Outcome::refused(&[usize::from(route)]) };
-        if answer.status < 300 {
+        // What the server passes on and this cannot hold (`1e400`) is not compared.
+        if answer.status < 300 && !answer.json.is_null() {
             check_done(&app, route, &target, &answer.json).await;
         }
         outcome(&[&answer, &Answer { status: u16::from(route), json: answer.json.clone() }])
