@@ -244,17 +244,20 @@ impl Jobs {
     /// All leases: the job, what proves the lease, and who has it, by job.
     pub fn leases(&self) -> impl Iterator<Item = (JobId, Token, &Arc<str>)> {
         self.leases.iter().filter_map(|(id, lease)| {
-            let job = self.table.get(id)?;
-            Some((JobId::from_number(id), Token::new(Seq::new(job.last)), &lease.worker))
+            let (job, token) = self.proof(id)?;
+            Some((job, token, &lease.worker))
         })
     }
 
     /// The leases of a worker, by job. Looks at no others.
     pub fn leases_of(&self, worker: &str) -> impl Iterator<Item = (JobId, Token)> {
-        self.leases.of(worker).filter_map(|id| {
-            let job = self.table.get(id)?;
-            Some((JobId::from_number(id), Token::new(Seq::new(job.last))))
-        })
+        self.leases.of(worker).filter_map(|id| self.proof(id))
+    }
+
+    /// A leased job, and what proves its lease.
+    fn proof(&self, id: u64) -> Option<(JobId, Token)> {
+        let job = self.table.get(id)?;
+        Some((JobId::from_number(id), Token::new(Seq::new(job.last))))
     }
 
     /// How many leases there are.

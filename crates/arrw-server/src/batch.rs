@@ -17,7 +17,6 @@ use crate::events::{Incoming, Taking, Tally};
 use crate::jobs::{self, EndingForm, EnqueuedOut};
 use crate::json;
 use crate::keys::{Grant, KeyScope};
-use crate::limits::FINISH_JOBS_MAX;
 use crate::problem::{Code, Problem};
 
 /// The fields of a batch.
@@ -78,10 +77,7 @@ fn endings(app: &App, grant: &Grant, finish: Vec<EndingForm>) -> Result<Vec<Comm
         return Err(Problem::new(Code::ScopeMissing, "the key may not finish jobs")
             .hint("use a key with the scopes `publish` and `work`"));
     }
-    if FINISH_JOBS_MAX < finish.len() {
-        let detail = format!("`finish` has {} jobs, and may have {FINISH_JOBS_MAX}", finish.len());
-        return Err(Problem::new(Code::TooLarge, detail));
-    }
+    jobs::check_count(&finish)?;
     let ending = |(at, item)| {
         let part = || format!("end {} of the array", at + 1);
         jobs::of_item(app, grant, item).map_err(|problem: Problem| problem.within(&part()))

@@ -19,7 +19,7 @@ use crate::runs::Spread;
 use crate::server::{self, Server};
 
 pub use floor::answer_prepared;
-pub(crate) use publish::latency;
+pub(crate) use publish::{Told, latency};
 
 /// Characters of the text that each event carries.
 const TEXT_BYTES: usize = 128;

@@ -64,7 +64,7 @@ impl Caller for Publisher {
 }
 
 /// A run as it is told.
-struct Told(Run, &'static str);
+pub(crate) struct Told(pub(crate) Run, pub(crate) &'static str);
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -110,11 +110,7 @@ pub(super) fn measure(
         let run = run_with(plan, &http::runtime()?, server.address())?;
         drop(server);
         disk::remove(&place)?;
-        let Run { records_per_s, p50_us, p99_us } = run;
-        writeln!(
-            out,
-            "jobs.lifecycle.http run {number}: {records_per_s:.0} jobs/s, p50 {p50_us:.0} us, p99 {p99_us:.0} us"
-        )?;
+        writeln!(out, "jobs.lifecycle.http run {number}: {}", http::Told(run, "jobs/s"))?;
         runs.push(run);
     }
     let metric = "8 clients, 100 jobs a call: enqueue, complete and claim; latency of both calls";

@@ -22,12 +22,19 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, status: &QueueStatus) {
-        for (sum, state) in self.jobs.iter_mut().zip(JobState::ALL) {
-            *sum += status.count(state);
+    fn of(status: &QueueStatus) -> Self {
+        let jobs = JobState::ALL.map(|state| status.count(state));
+        Self { jobs, oldest_ready: status.oldest_ready, totals: status.totals }
+    }
+
+    /// Those of both together.
+    fn plus(&self, other: &Self) -> Self {
+        let mut jobs = self.jobs;
+        for (sum, count) in jobs.iter_mut().zip(other.jobs) {
+            *sum += count;
         }
-        self.totals = self.totals.plus(&status.totals);
-        self.oldest_ready = [self.oldest_ready, status.oldest_ready].into_iter().flatten().min();
+        let oldest_ready = [self.oldest_ready, other.oldest_ready].into_iter().flatten().min();
+        Self { jobs, oldest_ready, totals: self.totals.plus(&other.totals) }
     }
 
     /// How many jobs there are in each state.
@@ -100,11 +107,9 @@ impl Figures {
             for status in &found {
                 figures.queues += 1;
                 if figures.named.len() < METRIC_QUEUES_MAX && grant.covers_queue(&status.name) {
-                    let mut counts = Counts::default();
-                    counts.add(status);
-                    figures.named.push((status.name.to_string(), counts));
+                    figures.named.push((status.name.to_string(), Counts::of(status)));
                 } else {
-                    figures.others.add(status);
+                    figures.others = figures.others.plus(&Counts::of(status));
                 }
             }
             match found.last() {
@@ -163,15 +168,10 @@ impl From<&Totals> for TotalsOut {
 
 impl From<&Figures> for JobsOut {
     fn from(figures: &Figures) -> Self {
-        let all = || figures.named.iter().map(|(_, counts)| counts).chain([&figures.others]);
-        let totals = all().fold(Totals::default(), |sum, counts| sum.plus(&counts.totals));
-        let mut sums = [0; 7];
-        for counts in all() {
-            for (sum, (_, count)) in sums.iter_mut().zip(counts.jobs()) {
-                *sum += count;
-            }
-        }
-        let [scheduled, ready, leased, retrying, completed, dead, cancelled] = sums;
+        let named = figures.named.iter().map(|(_, counts)| counts);
+        let all = named.fold(figures.others, |sum, counts| sum.plus(counts));
+        let [scheduled, ready, leased, retrying, completed, dead, cancelled] =
+            all.jobs.map(|count| count as u64);
         Self {
             queues: figures.queues,
             scheduled,
@@ -181,13 +181,13 @@ impl From<&Figures> for JobsOut {
             completed,
             dead,
             cancelled,
-            oldest_ready_ms: all().filter_map(Counts::oldest_ready_ms).max(),
+            oldest_ready_ms: all.oldest_ready_ms(),
             schedules: figures.schedules.count,
             triggers: figures.triggers.count,
             workers: figures.load.workers as u64,
             wanted: figures.load.wanted as u64,
             utilisation: figures.load.utilisation(),
-            totals: TotalsOut::from(&totals),
+            totals: TotalsOut::from(&all.totals),
             leases_lost: figures.leases.lost,
             stale_refused: figures.leases.stale,
         }

@@ -280,11 +280,7 @@ pub(crate) async fn finish(
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let form: FinishForm = json::read_large(&app, &head.headers, body).await?;
-    if FINISH_JOBS_MAX < form.finish.len() {
-        let detail =
-            format!("`finish` has {} jobs, and may have {FINISH_JOBS_MAX}", form.finish.len());
-        return Err(Problem::new(Code::TooLarge, detail).hint("send them in several requests"));
-    }
+    check_count(&form.finish).map_err(|problem| problem.hint("send them in several requests"))?;
     let wish = form.claim.as_ref().map(|claim| claim.check(&grant)).transpose()?;
     let (mut results, mut commands, mut places) = (Vec::new(), Vec::new(), Vec::new());
     for (at, item) in form.finish.into_iter().enumerate() {
@@ -311,6 +307,15 @@ pub(crate) async fn finish(
     }
     let jobs_out = worker.is_some().then(|| claimed(&app, &jobs));
     Ok(json::answer(&FinishedOut { results, worker: worker.as_deref(), jobs: jobs_out }))
+}
+
+/// Refuses more ends of leases than a request may have.
+pub(crate) fn check_count(finish: &[EndingForm]) -> Result<(), Problem> {
+    if finish.len() <= FINISH_JOBS_MAX {
+        return Ok(());
+    }
+    let detail = format!("`finish` has {} jobs, and may have {FINISH_JOBS_MAX}", finish.len());
+    Err(Problem::new(Code::TooLarge, detail))
 }
 
 /// The command that ends a lease of a queue that the key covers.

@@ -19,7 +19,7 @@ pub(crate) use change::{bulk, cancel, delete, retry};
 pub(crate) use claim::claim;
 pub(crate) use enqueue::{EnqueuedOut, enqueue, nth, take};
 pub(crate) use figures::{Figures, JobsOut};
-pub(crate) use finish::{EndingForm, end, extend, finish, of_item};
+pub(crate) use finish::{EndingForm, check_count, end, extend, finish, of_item};
 pub(crate) use list::list;
 pub(crate) use show::{progress, show};
 

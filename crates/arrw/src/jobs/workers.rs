@@ -31,12 +31,6 @@ impl Jobs {
         self.shared.log.between_commits(|_| status_of(&self.shared.jobs.core.lock(), after, limit))
     }
 
-    /// How many workers are known now.
-    #[must_use]
-    pub fn count_workers(&self) -> usize {
-        self.shared.jobs.core.lock().workers.len()
-    }
-
     /// The jobs that a worker has.
     #[must_use]
     pub fn held_by(&self, worker: &str) -> Vec<JobId> {
