@@ -177,7 +177,7 @@ fn an_attempt_that_lost_its_lease_takes_nothing_from_the_next() {
     assert!(Command::new("mkfifo").arg(folder.join("go")).status().unwrap().success());
     let job = server.enqueue(&[]);
     let exec = "if [ $ARRWDB_ATTEMPT = 1 ]; then trap '' TERM; echo $$ > first; exec cat go; fi; \
-        trap 'echo told > told; exit' TERM; echo $$ > second; while :; do sleep 0.05; done";
+        trap 'echo told > told; exit 3' TERM; echo $$ > second; while :; do sleep 0.05; done";
     let mut worker =
         server.work(exec, &["--lease-ms", "1000", "--concurrency", "2", "--limit", "2"]);
     line_of(&folder.join("first"));
