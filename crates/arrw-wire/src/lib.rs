@@ -3,3 +3,5 @@
 //! Nothing here reads a socket, a clock or an engine, and no bytes make it panic or take more memory than its limits say.
 
 #![forbid(unsafe_code)]
+
+pub mod websocket;
