@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("arrw-sim", &["arrw", "arrw-log"]),
     // `arrw-jobs` for what its view costs alone.
     ("arrw-bench", &["arrw", "arrw-jobs", "arrw-log", "arrw-wire"]),
-    ("arrw-fuzz", &["arrw-log", "arrw-bus", "arrw-jobs", "arrw-server", "arrwdb"]),
+    ("arrw-fuzz", &["arrw-log", "arrw-bus", "arrw-jobs", "arrw-wire", "arrw-server", "arrwdb"]),
     ("xtask", &[]),
 ];
 

@@ -16,6 +16,7 @@ mod mutate;
 mod pool;
 mod rng;
 mod shrink;
+mod websocket;
 
 pub use arrw_log::fuzz::{Outcome, Target};
 pub use execution::{Fault, Measure, keep_panics};
@@ -31,6 +32,7 @@ pub fn targets() -> Vec<&'static Target> {
         arrw_jobs::fuzz::TARGETS,
         arrw_server::fuzz::TARGETS,
         arrwdb::fuzz::TARGETS,
+        websocket::TARGETS,
     ];
     all.into_iter().flatten().collect()
 }

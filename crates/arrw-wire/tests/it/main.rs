@@ -1,0 +1,3 @@
+//! The codec against others that speak the same.
+
+mod tungstenite;
