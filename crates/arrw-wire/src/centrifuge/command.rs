@@ -142,7 +142,8 @@ impl<'a> Commands<'a> {
         let mut draft = Draft::default();
         match &mut self.rest {
             Rest::Json(rest) => {
-                let (line, after) = rest.split_once('\n').unwrap_or((*rest, ""));
+                let text = *rest;
+                let (line, after) = text.split_once('\n').unwrap_or((text, ""));
                 *rest = after.trim_ascii_start();
                 json::Reader::new(line, COMMAND_ITEMS_MAX).whole(|from| draft.read(from))?;
             }

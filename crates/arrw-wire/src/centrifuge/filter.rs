@@ -94,10 +94,12 @@ impl Filter {
     /// # Errors
     /// When it cannot be read, is too large or too deep, or has an operation that does not exist or lacks something.
     pub fn read(encoding: Encoding, tf: &[u8]) -> Result<Option<Self>, FilterError> {
+        let is_null = encoding == Encoding::Json && tf == b"null";
+        if tf.is_empty() || is_null {
+            return Ok(None);
+        }
         let mut sent = Sent::default();
         match encoding {
-            _ if tf.is_empty() => return Ok(None),
-            Encoding::Json if tf == b"null" => return Ok(None),
             Encoding::Json => {
                 let text = std::str::from_utf8(tf).or(Err(Malformed::Utf8))?;
                 json::Reader::new(text, FILTER_ITEMS_MAX).whole(|from| sent.read(from))?;

@@ -45,6 +45,8 @@ mod client;
 mod json;
 mod protobuf;
 
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;
 

@@ -216,7 +216,7 @@ impl AsMut<Self> for Scanner<'_> {
 fn unescape<'a>(escaped: &'a str, text: &mut String) -> Option<&'a str> {
     let mut chars = escaped.chars();
     let letter = chars.next()?;
-    text.push(match letter {
+    let meant = match letter {
         'b' => '\u{8}',
         'f' => '\u{C}',
         'n' => '\n',
@@ -224,7 +224,8 @@ fn unescape<'a>(escaped: &'a str, text: &mut String) -> Option<&'a str> {
         't' => '\t',
         'u' => return unescape_unit(chars.as_str(), text),
         itself => itself,
-    });
+    };
+    text.push(meant);
     Some(chars.as_str())
 }
 

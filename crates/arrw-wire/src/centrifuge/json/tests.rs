@@ -92,7 +92,7 @@ fn nearly_json() -> impl Strategy<Value = String> {
         "null", "true", "false", "\\", "\\u", "00e9", "d83d", "\\ude00", " ", "\t", "\n", "\u{e9}",
         "\u{1}",
     ];
-    prop::collection::vec(prop::sample::select(&pieces[..]), 0..12).prop_map(|it| it.concat())
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..12).prop_map(|it| it.concat())
 }
 
 proptest! {

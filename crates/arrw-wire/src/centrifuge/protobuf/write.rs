@@ -9,16 +9,7 @@ pub(crate) struct Writer<'o>(&'o mut Vec<u8>);
 
 /// Appends a message behind its length; `write` writes its fields.
 pub(crate) fn append_delimited(out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
-    // Most messages are shorter than 128 bytes, so their length takes one byte. Longer ones are moved.
-    let from = out.len() + 1;
-    out.push(0);
-    write(&mut Writer(out));
-    let len = out.len() - from;
-    let (digits, count) = varint(len as u64);
-    out[from - 1] = digits[0];
-    if 1 < count {
-        out.splice(from..from, digits[1..count].iter().copied());
-    }
+    Writer(out).delimited(write);
 }
 
 /// A number as bytes: seven bits a byte, the lowest first; and how many there are.
@@ -34,6 +25,19 @@ fn varint(mut number: u64) -> ([u8; 10], usize) {
 }
 
 impl Writer<'_> {
+    fn delimited(&mut self, write: impl FnOnce(&mut Self)) {
+        // Most messages are shorter than 128 bytes, so their length takes one byte. Longer ones are moved.
+        let from = self.0.len() + 1;
+        self.0.push(0);
+        write(self);
+        let len = self.0.len() - from;
+        let (digits, count) = varint(len as u64);
+        self.0[from - 1] = digits[0];
+        if 1 < count {
+            self.0.splice(from..from, digits[1..count].iter().copied());
+        }
+    }
+
     fn number(&mut self, number: u64) {
         let (digits, count) = varint(number);
         self.0.extend_from_slice(&digits[..count]);
@@ -84,7 +88,7 @@ impl Write for Writer<'_> {
 
     fn inside(&mut self, field: Field, write: impl FnOnce(&mut Self)) {
         self.tag(field, DELIMITED);
-        append_delimited(self.0, |inner| write(&mut Writer(inner.0)));
+        self.delimited(write);
     }
 
     fn messages<'a, M: Message<'a>>(&mut self, field: Field, values: &[M]) {

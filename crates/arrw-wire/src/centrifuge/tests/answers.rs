@@ -8,8 +8,8 @@ use proptest::collection::{hash_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::*;
 use super::values::payload;
+use super::*;
 
 prop_compose! {
     fn info(encoding: Encoding)(

@@ -2,10 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::limits::{
-    COMMAND_ITEMS_MAX, COMMANDS_MAX, DEPTH_MAX, FRAME_BYTES_MAX, REPLY_ITEMS_MAX,
-};
-use super::super::*;
+use super::limits::{COMMAND_ITEMS_MAX, COMMANDS_MAX, DEPTH_MAX, FRAME_BYTES_MAX, REPLY_ITEMS_MAX};
+use super::*;
 use crate::code;
 
 const ENCODINGS: [Encoding; 2] = [Encoding::Json, Encoding::Protobuf];

@@ -1,6 +1,6 @@
 //! Each command in both encodings, by bytes that were written by hand from the schema.
 
-use super::super::*;
+use super::*;
 
 /// That a command is written as these bytes and read from them.
 fn check(command: &Command<'_>, in_json: &str, in_protobuf: &[u8]) {

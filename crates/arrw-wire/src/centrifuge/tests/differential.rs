@@ -5,9 +5,9 @@ use centrifuge_client_core::codec::{self, Protocol};
 use centrifuge_client_core::proto;
 use proptest::prelude::*;
 
-use super::super::*;
 use super::answers::{reply, reply_of};
 use super::values::{command, command_of, filter};
+use super::*;
 
 const fn protocol(encoding: Encoding) -> Protocol {
     match encoding {

@@ -6,3 +6,5 @@ mod commands;
 mod differential;
 mod replies;
 mod values;
+
+use super::*;

@@ -1,6 +1,6 @@
 //! Each reply and push in both encodings, by bytes that were written by hand from the schema.
 
-use super::super::*;
+use super::*;
 use crate::code;
 
 /// That a reply is written as these bytes and read from them.

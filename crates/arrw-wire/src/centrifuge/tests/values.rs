@@ -6,7 +6,7 @@ use proptest::collection::{hash_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::*;
+use super::*;
 
 /// A payload: any bytes in Protobuf, a value without line ends in JSON.
 pub(super) fn payload(encoding: Encoding) -> BoxedStrategy<Bytes> {
@@ -84,7 +84,7 @@ prop_compose! {
 
 /// A command with an id and one request. What stands for the channel is short or long.
 pub(super) fn command(encoding: Encoding) -> impl Strategy<Value = proto::Command> {
-    let of = |id, fill: fn(&mut proto::Command, String, Bytes)| {
+    let of = |id: std::ops::Range<u32>, fill: fn(&mut proto::Command, String, Bytes)| {
         (id, any::<String>(), payload(encoding)).prop_map(move |(id, text, data)| {
             let mut command = proto::Command { id, ..proto::Command::default() };
             fill(&mut command, text, data);
