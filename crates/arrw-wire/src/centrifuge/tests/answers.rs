@@ -189,7 +189,7 @@ fn connected_of(it: &proto::ConnectResult) -> ConnectResult<'_> {
     }
 }
 
-const fn payload_of(data: &Bytes) -> Payload<'_> {
+fn payload_of(data: &Bytes) -> Payload<'_> {
     Payload { data }
 }
 
