@@ -22,7 +22,6 @@ pub struct Command<'a> {
 
 /// What a command is about. A command with several has the first of them, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 #[non_exhaustive]
 pub enum Request<'a> {
     /// A connection.

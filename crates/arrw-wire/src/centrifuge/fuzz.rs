@@ -39,8 +39,9 @@ const FILTERS: &[&str] = &[
 pub fn command_seeds(encoding: Encoding) -> Vec<Vec<u8>> {
     let frame = |json: &&str| {
         let mut frame = Vec::new();
-        for command in Commands::new(Encoding::Json, json.as_bytes()).into_iter().flatten() {
-            command.expect("a seed is valid").append(encoding, &mut frame);
+        let commands = Commands::new(Encoding::Json, json.as_bytes());
+        for command in commands.into_iter().flatten().flatten() {
+            command.append(encoding, &mut frame);
         }
         frame
     };
@@ -52,8 +53,8 @@ pub fn command_seeds(encoding: Encoding) -> Vec<Vec<u8>> {
 pub fn reply_seeds(encoding: Encoding) -> Vec<Vec<u8>> {
     let frame = |json: &&str| {
         let mut frame = Vec::new();
-        for reply in Replies::new(Encoding::Json, json.as_bytes()) {
-            reply.expect("a seed is valid").append(encoding, &mut frame);
+        for reply in Replies::new(Encoding::Json, json.as_bytes()).flatten() {
+            reply.append(encoding, &mut frame);
         }
         frame
     };

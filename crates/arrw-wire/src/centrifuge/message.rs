@@ -100,7 +100,11 @@ pub(super) trait Read<'a>: Sized {
 }
 
 /// Writes the fields of one message. What is zero, empty or absent is left out.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "all kinds have one shape")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ref_option,
+    reason = "all kinds have one shape"
+)]
 pub(super) trait Write: Sized {
     fn text(&mut self, field: Field, value: &str);
     fn texts(&mut self, field: Field, values: &[Text<'_>]);

@@ -37,7 +37,6 @@ mod push;
 
 mod reply;
 
-mod decimal;
 mod filter;
 
 mod client;

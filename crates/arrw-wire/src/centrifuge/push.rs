@@ -19,7 +19,6 @@ pub struct Push<'a> {
 
 /// What a push says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 #[non_exhaustive]
 pub enum News<'a> {
     /// Nothing: where clients send nothing, this is the ping.

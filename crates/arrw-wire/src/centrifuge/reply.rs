@@ -21,7 +21,6 @@ pub struct Reply<'a> {
 
 /// What a reply says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 #[non_exhaustive]
 pub enum Answer<'a> {
     /// Nothing: the server asks whether the client is there.

@@ -37,7 +37,7 @@ impl<'o> Writer<'o> {
         self.out.push(b':');
     }
 
-    fn number(&mut self, (_, name): Field, value: impl std::fmt::Display) {
+    fn number(&mut self, (_, name): Field, value: &impl std::fmt::Display) {
         self.name(name);
         let written = write!(self.out, "{value}");
         debug_assert!(written.is_ok(), "a vector takes all bytes");

@@ -1,10 +1,12 @@
 //! Filters on the tags of publications: which of them a subscriber gets.
 
+mod decimal;
+
 use std::cmp::Ordering;
 
 use thiserror::Error;
 
-use super::decimal::Decimal;
+use self::decimal::Decimal;
 use super::limits::{FILTER_DEPTH_MAX, FILTER_ITEMS_MAX};
 use super::message::{Malformed, Message, Text, message};
 use super::{Encoding, json, protobuf};
