@@ -9,6 +9,7 @@
 
 pub mod limits;
 
+mod centrifuge;
 mod execution;
 mod kept;
 mod looping;
@@ -30,6 +31,7 @@ pub fn targets() -> Vec<&'static Target> {
         arrw_log::fuzz::TARGETS,
         arrw_bus::fuzz::TARGETS,
         arrw_jobs::fuzz::TARGETS,
+        centrifuge::TARGETS,
         arrw_server::fuzz::TARGETS,
         arrwdb::fuzz::TARGETS,
         websocket::TARGETS,

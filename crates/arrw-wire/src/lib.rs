@@ -4,4 +4,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod centrifuge;
+pub mod code;
 pub mod websocket;
