@@ -65,6 +65,7 @@ mod nearest;
 mod problem;
 mod query;
 mod rfc3339;
+mod sockets;
 mod stats;
 mod topics;
 
@@ -79,4 +80,7 @@ pub use nearest::nearest;
 pub use problem::{Code, Retry};
 pub use rfc3339::rfc3339;
 pub use server::{BindError, Options, ServeError, Server};
+pub use sockets::{
+    Audience, ChannelOptions, ChannelSettings, Class, JoinLeave, Offer, RecoveryMode, SlowPolicy,
+};
 pub use tls::{TlsError, TlsFiles};

@@ -273,3 +273,14 @@ pub const KEY_PATTERNS_MAX: usize = 64;
 
 /// How often an open stream looks whether its key has ended, when the keys do not change.
 pub const KEY_LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Publications that history and recovery look back to, unless a namespace says otherwise. Older ones cannot be
+/// recovered, as long as the log may keep them.
+pub const HISTORY_SIZE_DEFAULT: usize = 10_000;
+
+/// How old publications may be that history and recovery look back to, unless a namespace says otherwise.
+pub const HISTORY_TTL_DEFAULT: Duration = Duration::from_secs(24 * 3600);
+
+/// How long publications gather under load, unless a namespace says otherwise: so many milliseconds more delay save
+/// most of the writes.
+pub const COALESCE_DEFAULT: Duration = Duration::from_millis(5);

@@ -1,0 +1,3 @@
+//! Channels: what a name means, what may be set of them.
+
+pub(crate) mod options;
