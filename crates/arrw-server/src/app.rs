@@ -55,6 +55,7 @@ pub(crate) struct App {
 }
 
 impl App {
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn new(db: Db, sites: Sites, keys: Keys, limits: Limits) -> Self {
         Self::with_sockets(db, (sites, keys), limits, SocketOptions::default())
     }

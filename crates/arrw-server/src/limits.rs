@@ -364,3 +364,18 @@ pub const READ_BYTES: usize = 64 * 1024;
 
 /// Bytes of the head of a request for a WebSocket. A longer one is answered as any other, with 431.
 pub const SOCKET_HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Connections that wait to be accepted. The system may have room for fewer (`net.core.somaxconn`).
+pub const LISTEN_BACKLOG: u32 = 4_096;
+
+/// Connections a second that are told to connect again when the server stops: as many as come back at once elsewhere.
+pub const DRAIN_RATE: u32 = 4_000;
+
+/// Calls of one `/api/batch`. More are refused.
+pub const API_COMMANDS_MAX: usize = 1_000;
+
+/// Channels of one `/api/broadcast`: with its data they must fit one frame of the log. More are refused.
+pub const BROADCAST_CHANNELS_MAX: usize = 10_000;
+
+/// Channels that `/api/channels` lists. More are left out: ask by a pattern.
+pub const API_CHANNELS_MAX: usize = 10_000;

@@ -3,8 +3,12 @@
 //! A channel is the topic of the same name: what is published in one is on the bus, and what is on the bus can be followed
 //! by whoever may.
 
+pub(crate) mod api;
 pub(crate) mod driver;
+pub(crate) mod inspect;
 pub(crate) mod link;
+pub(crate) mod listen;
+pub(crate) mod metrics;
 
 mod channel;
 mod connection;

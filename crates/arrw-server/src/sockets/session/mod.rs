@@ -12,6 +12,7 @@
 //! ```
 
 mod connect;
+pub(crate) mod own;
 mod permit;
 mod publish;
 mod query;
@@ -166,6 +167,9 @@ impl Turn<'_> {
             match taken {
                 Ok(()) => (),
                 Err((0, Fault::Error(_))) => (),
+                Err((_, Fault::Error(_))) if self.connection.form.is_one_way() => {
+                    return Some(code::DISCONNECT_INVALID_TOKEN);
+                }
                 Err((id, Fault::Error(code))) => self.refuse(id, code),
                 Err((_, Fault::Disconnect(code))) => return Some(code),
             }
