@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod asking;
+mod channels;
 mod cloud;
 mod consumers;
 mod encodings;
@@ -15,6 +16,7 @@ mod pages;
 mod publish;
 mod queues;
 mod request_ids;
+mod socket;
 mod stopping;
 mod streams;
 mod tls;
