@@ -71,7 +71,7 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
         Problem::new(Code::KeyWrong, "the key is none of this server's, was revoked, or has ended")
             .hint("send `authorization: Bearer <key>`; `arrwdb key list` shows which there are")
     };
-    let text = key.ok_or_else(wrong)?;
+    let text = key.map_err(|_by_its_form| wrong())?;
     let grant = app.keys.grant(text, now()).ok_or_else(wrong)?;
     if !grant.has(needed) {
         let detail = format!("the key is not good for `{}`", scope.name());
@@ -96,14 +96,19 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
     Ok(grant)
 }
 
-/// The key of a request, `None` in it when it is none by its form: `authorization: Bearer <key>`, or as back ends of Centrifugo
+/// The key of a request, if one is given: `authorization: Bearer <key>`, or as back ends of Centrifugo
 /// send it, `x-api-key: <key>` or `authorization: apikey <key>`.
-fn key_of(headers: &HeaderMap) -> Option<Option<&str>> {
+fn key_of(headers: &HeaderMap) -> Option<Result<&str, NoKey>> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        return Some(value.to_str().ok().and_then(|text| bearer(text).or_else(|| apikey(text))));
+        let text = value.to_str().ok();
+        return Some(text.and_then(|text| bearer(text).or_else(|| apikey(text))).ok_or(NoKey));
     }
-    headers.get("x-api-key").map(|value| value.to_str().ok())
+    headers.get("x-api-key").map(|value| value.to_str().map_err(|_not_text| NoKey))
 }
+
+/// What stands where a key should is none by its form.
+#[derive(Clone, Copy, Debug)]
+struct NoKey;
 
 fn apikey(text: &str) -> Option<&str> {
     let (scheme, key) = text.split_once(' ')?;

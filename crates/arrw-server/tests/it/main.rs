@@ -8,6 +8,7 @@ mod cloud;
 mod consumers;
 mod encodings;
 mod guard;
+mod hostile_sockets;
 mod jobs;
 mod limits;
 mod lines;
