@@ -39,6 +39,7 @@ use crate::patient::Patient;
 use crate::request_id::{self, RequestIds};
 use crate::routes;
 use crate::seldom::Seldom;
+use crate::sockets::{ChannelSettings, ClientSettings, TokenKeysError, Tokens};
 use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// Settings of a server.
@@ -59,6 +60,10 @@ pub struct Options {
     pub files: PathBuf,
     /// With what connections are encrypted, if they are.
     pub tls: Option<TlsFiles>,
+    /// What may be done in which channels of WebSockets.
+    pub channels: ChannelSettings,
+    /// Who may connect by WebSocket, and as whom.
+    pub clients: ClientSettings,
     /// Its bounds.
     pub limits: Limits,
 }
@@ -75,6 +80,8 @@ impl Options {
             backups: "./arrwdb-backups".into(),
             files: "./arrwdb-files".into(),
             tls: None,
+            channels: ChannelSettings::default(),
+            clients: ClientSettings::default(),
             limits: Limits::default(),
         }
     }
@@ -99,9 +106,20 @@ pub enum BindError {
         /// Where it should listen.
         listen: SocketAddr,
     },
+    /// Others could reach it, and its WebSockets would need no tokens.
+    #[error(
+        "`{listen}` can be reached by others, and `client.insecure` lets everybody do anything"
+    )]
+    Insecure {
+        /// Where it should listen.
+        listen: SocketAddr,
+    },
     /// The file of keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// No token can be verified with its keys.
+    #[error(transparent)]
+    Tokens(#[from] TokenKeysError),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -135,13 +153,17 @@ impl Server {
     /// # Errors
     /// [`BindError`].
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts, origins, keys, backups, files, tls, limits } = options;
+        let Options { listen, hosts, origins, keys, backups, files, tls, limits, .. } = options;
         let failed = |source| BindError::Listen { listen, source };
         let keys = Keys::open(keys)?;
         let tls = tls.map(Tls::open).transpose()?;
         if !keys.are_needed() && !listen.ip().is_loopback() {
             return Err(BindError::NoKeys { listen });
         }
+        if options.clients.insecure && !listen.ip().is_loopback() {
+            return Err(BindError::Insecure { listen });
+        }
+        let _tokens = Tokens::new(&options.clients.tokens)?;
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let app = App::new(db, Sites::new(address, hosts, origins), keys, limits);

@@ -4,7 +4,21 @@
 //! by whoever may.
 
 mod channel;
+mod clients;
+#[cfg_attr(
+    not(any(test, feature = "fuzz")),
+    expect(dead_code, reason = "connections that bring tokens come with the sessions")
+)]
+mod tokens;
 
 pub use channel::options::{
     Audience, ChannelOptions, ChannelSettings, Class, JoinLeave, Offer, RecoveryMode, SlowPolicy,
+};
+pub use clients::ClientSettings;
+pub(crate) use tokens::Tokens;
+#[cfg(feature = "fuzz")]
+pub(crate) use tokens::fuzz;
+pub use tokens::{
+    KeyError, KeyFamily, NewToken, PublicKey, Revocation, RevocationFile, RevocationsError,
+    Revoked, Secret, SignError, TokenKeysError, TokenSettings,
 };
