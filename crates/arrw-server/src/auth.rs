@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrw::{Clock, Filter, SystemClock, Timestamp};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -63,7 +63,7 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
     if !app.keys.are_needed() {
         return Ok(Grant::all());
     }
-    let key = request.headers().get(header::AUTHORIZATION).ok_or_else(|| {
+    let key = key_of(request.headers()).ok_or_else(|| {
         Problem::new(Code::KeyMissing, "this server asks for a key")
             .hint("send `authorization: Bearer <key>`; `arrwdb key create` makes one")
     })?;
@@ -71,7 +71,7 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
         Problem::new(Code::KeyWrong, "the key is none of this server's, was revoked, or has ended")
             .hint("send `authorization: Bearer <key>`; `arrwdb key list` shows which there are")
     };
-    let text = key.to_str().ok().and_then(bearer).ok_or_else(wrong)?;
+    let text = key.ok_or_else(wrong)?;
     let grant = app.keys.grant(text, now()).ok_or_else(wrong)?;
     if !grant.has(needed) {
         let detail = format!("the key is not good for `{}`", scope.name());
@@ -94,6 +94,20 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
         .hint("ask less often, or send many events at once (an array, or lines of NDJSON)")
     })?;
     Ok(grant)
+}
+
+/// The key of a request, `None` in it when it is none by its form: `authorization: Bearer <key>`, or as back ends of Centrifugo
+/// send it, `x-api-key: <key>` or `authorization: apikey <key>`.
+fn key_of(headers: &HeaderMap) -> Option<Option<&str>> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        return Some(value.to_str().ok().and_then(|text| bearer(text).or_else(|| apikey(text))));
+    }
+    headers.get("x-api-key").map(|value| value.to_str().ok())
+}
+
+fn apikey(text: &str) -> Option<&str> {
+    let (scheme, key) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("apikey").then(|| key.trim())
 }
 
 pub(crate) fn bearer(text: &str) -> Option<&str> {

@@ -84,6 +84,7 @@ pub use server::{BindError, Options, ServeError, Server};
 pub use sockets::{
     Audience, ChannelOptions, ChannelSettings, Class, ClientSettings, JoinLeave, KeyError,
     KeyFamily, NewToken, Offer, PublicKey, RecoveryMode, Revocation, RevocationFile,
-    RevocationsError, Revoked, Secret, SignError, SlowPolicy, TokenKeysError, TokenSettings,
+    RevocationsError, Revoked, Secret, SignError, SlowPolicy, SocketLimits, SocketOptions,
+    TokenKeysError, TokenSettings,
 };
 pub use tls::{TlsError, TlsFiles};

@@ -85,6 +85,9 @@ pub enum Code {
     NoSuchQueue,
     Schedule,
     NoSuchOrder,
+    Handshake,
+    UpgradeRequired,
+    NoSuchConnection,
 }
 
 /// What is declared about a code.
@@ -279,6 +282,21 @@ const FACTS: &[Facts] = &[
         Never,
         "no such schedule or trigger",
     ),
+    facts(
+        Code::Handshake,
+        "ARW0060",
+        StatusCode::BAD_REQUEST,
+        Never,
+        "not a request for a WebSocket",
+    ),
+    facts(
+        Code::UpgradeRequired,
+        "ARW0061",
+        StatusCode::UPGRADE_REQUIRED,
+        Never,
+        "only for WebSockets",
+    ),
+    facts(Code::NoSuchConnection, "ARW0062", StatusCode::NOT_FOUND, Never, "no such connection"),
 ];
 
 const fn facts(

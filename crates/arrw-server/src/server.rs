@@ -20,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tower::{Service, ServiceExt};
 
@@ -32,14 +32,16 @@ use crate::counters::Limit;
 use crate::guard::Sites;
 use crate::keys::{Keys, KeysError};
 use crate::limits::{
-    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits, OWN_WORK_PAUSE,
-    UNSENT_BYTES_MAX,
+    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, LISTEN_BACKLOG, Limits,
+    OWN_WORK_PAUSE, UNSENT_BYTES_MAX,
 };
 use crate::patient::Patient;
 use crate::request_id::{self, RequestIds};
 use crate::routes;
 use crate::seldom::Seldom;
-use crate::sockets::{ChannelSettings, ClientSettings, TokenKeysError, Tokens};
+use crate::sockets::driver::{self, Begun, Encrypted, Head, Tcp};
+use crate::sockets::link::Link;
+use crate::sockets::{SocketOptions, TokenKeysError, Tokens};
 use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// Settings of a server.
@@ -60,10 +62,8 @@ pub struct Options {
     pub files: PathBuf,
     /// With what connections are encrypted, if they are.
     pub tls: Option<TlsFiles>,
-    /// What may be done in which channels of WebSockets.
-    pub channels: ChannelSettings,
-    /// Who may connect by WebSocket, and as whom.
-    pub clients: ClientSettings,
+    /// Connections that follow channels.
+    pub sockets: SocketOptions,
     /// Its bounds.
     pub limits: Limits,
 }
@@ -80,8 +80,7 @@ impl Options {
             backups: "./arrwdb-backups".into(),
             files: "./arrwdb-files".into(),
             tls: None,
-            channels: ChannelSettings::default(),
-            clients: ClientSettings::default(),
+            sockets: SocketOptions::default(),
             limits: Limits::default(),
         }
     }
@@ -153,20 +152,23 @@ impl Server {
     /// # Errors
     /// [`BindError`].
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts, origins, keys, backups, files, tls, limits, .. } = options;
+        let Options { listen, hosts, origins, keys, backups, files, tls, sockets, limits } =
+            options;
         let failed = |source| BindError::Listen { listen, source };
         let keys = Keys::open(keys)?;
         let tls = tls.map(Tls::open).transpose()?;
         if !keys.are_needed() && !listen.ip().is_loopback() {
             return Err(BindError::NoKeys { listen });
         }
-        if options.clients.insecure && !listen.ip().is_loopback() {
+        let clients = &sockets.clients;
+        if clients.insecure && !listen.ip().is_loopback() {
             return Err(BindError::Insecure { listen });
         }
-        let _tokens = Tokens::new(&options.clients.tokens)?;
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let _tokens = Tokens::new(&clients.tokens)?;
+        let listener = open(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let app = App::new(db, Sites::new(address, hosts, origins), keys, limits);
+        let sites = Sites::new(address, hosts, origins);
+        let app = App::with_sockets(db, (sites, keys), limits, sockets);
         let own = builtin::worker(&app.db, files).map_err(BindError::Worker)?;
         let app = Arc::new(app.with_tls(tls).with_backups(backups));
         Ok(Self { listener, address, app, own })
@@ -186,6 +188,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
         let Self { listener, app, own, .. } = self;
         let working = tokio::spawn(work(own.clone()));
+        app.hub.start();
         let named = from_fn_with_state(Arc::<RequestIds>::default(), request_id::name);
         let router = routes::router(Arc::clone(&app)).layer(named);
         let ended = {
@@ -198,6 +201,7 @@ impl Server {
         };
         drop(listener);
         app.close();
+        app.hub.drain(app.limits.drain / 2).await;
         own.stop(Duration::ZERO);
         // Whoever is not done by then is cut off when the runtime ends.
         if timeout(app.limits.drain, app.admission.all_gone()).await.is_err() {
@@ -207,11 +211,22 @@ impl Server {
                 "cut off connections that were not done in `limits.drain_ms`"
             );
         }
+        app.hub.close();
         if timeout(app.limits.drain, working).await.is_err() {
             tracing::warn!("cut off the server's own work");
         }
         ended
     }
+}
+
+/// Begins to listen. Connections that come together wait in a queue that has room for a crowd: when it is full the system
+/// leaves out their first packets, and clients try again a second later.
+fn open(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// Does the server's own work until it is stopped. When the log refuses it is tried again: a full disk may have room later.
@@ -313,30 +328,62 @@ fn hold_little(stream: &TcpStream) {
     let _unlimited = (stream, UNSENT_BYTES_MAX);
 }
 
-/// Answers one connection's requests until it ends.
+/// Answers one connection's requests until it ends, or makes a WebSocket of it.
 async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Place) {
     app.counters.connected();
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
     hold_little(&stream);
-    let stream = Patient::new(stream, app.limits.write_stall);
-    let visitor = Arc::new(place.visitor());
-    let router = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Arc::clone(&visitor));
-        request
-    });
     match &app.tls {
-        None => answer(stream, &app, router).await,
+        None => {
+            let into_link = |stream| -> Box<dyn Link> { Box::new(Tcp(stream)) };
+            begin(stream, &app, router, place, into_link).await;
+        }
         Some(tls) => {
             // Who does not greet in time, or not in TLS, is let go without a word.
             match timeout(app.limits.head, tls.acceptor().accept(stream)).await {
-                Ok(Ok(stream)) => answer(stream, &app, router).await,
+                Ok(Ok(stream)) => {
+                    let into_link = |stream| -> Box<dyn Link> { Box::new(Encrypted::new(stream)) };
+                    begin(stream, &app, router, place, into_link).await;
+                }
                 Ok(Err(_not_tls)) => (),
                 Err(_too_late) => app.counters.reached(Limit::HeadMs),
             }
         }
     }
-    drop(place);
+}
+
+/// Looks what a connection is for.
+async fn begin<S>(
+    mut stream: S,
+    app: &Arc<App>,
+    router: Router,
+    place: Place,
+    into_link: impl FnOnce(S) -> Box<dyn Link>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let head = tokio::select! {
+        head = driver::begin(&mut stream) => head,
+        () = sleep(app.limits.head) => return app.counters.reached(Limit::HeadMs),
+        () = app.closing() => return,
+    };
+    match head {
+        Err(_gone) => (),
+        Ok(Head::Socket { head, behind }) => {
+            driver::upgrade(stream, (&head, behind), app, place, into_link).await;
+        }
+        Ok(Head::Other(received)) => {
+            let visitor = Arc::new(place.visitor());
+            let router = router.map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(Arc::clone(&visitor));
+                request
+            });
+            let stream = Patient::new(Begun::new(stream, received), app.limits.write_stall);
+            answer(stream, app, router).await;
+            drop(place);
+        }
+    }
 }
 
 pub(crate) async fn answer<S, R>(stream: S, app: &App, router: R)

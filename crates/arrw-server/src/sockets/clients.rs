@@ -5,8 +5,9 @@ use super::TokenSettings;
 /// Who may connect, and as whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientSettings {
-    /// Whether clients need no tokens and may do anything, for trying things out. Default no. A server that others can
-    /// reach does not start with it.
+    /// Whether clients need no tokens and may do anything, for trying things out. Default no; yes where requests need no
+    /// API key and no token can be verified, which is on loopback alone. A server that others can reach does not start with
+    /// it.
     pub insecure: bool,
     /// By what users are known.
     pub tokens: TokenSettings,

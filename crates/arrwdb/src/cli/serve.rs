@@ -97,8 +97,8 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut options = arrw_server::Options::on(config.listen);
-    options.channels = config.channels();
-    options.clients = config.clients;
+    options.sockets.channels = config.channels();
+    options.sockets.clients = config.clients;
     options.hosts = config.hosts;
     options.origins = config.origins;
     options.keys = Some(config.keys);
@@ -115,7 +115,7 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
             .into());
         }
     };
-    let has_short_secret = options.clients.tokens.has_short_secret();
+    let has_short_secret = options.sockets.clients.tokens.has_short_secret();
     let connections = config.limits.connections;
     options.limits = config.limits;
     let records = db.position().seq.get();

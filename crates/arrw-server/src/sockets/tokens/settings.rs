@@ -57,6 +57,12 @@ pub enum TokenKeysError {
 }
 
 impl TokenSettings {
+    /// True when there is a key, so that tokens can be verified.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.secrets().next().is_some() || self.public_keys().next().is_some()
+    }
+
     /// True when a secret is there that has fewer than 32 bytes and so can be guessed from a token.
     #[must_use]
     pub fn has_short_secret(&self) -> bool {
