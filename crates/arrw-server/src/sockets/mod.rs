@@ -18,7 +18,7 @@ mod hub;
 mod limits;
 mod session;
 #[cfg_attr(
-    not(any(test, feature = "fuzz")),
+    not(test),
     expect(dead_code, reason = "connections that bring tokens come with the sessions")
 )]
 mod tokens;

@@ -134,13 +134,17 @@ impl RevocationFile {
         if REVOCATIONS_MAX < list.count() {
             return Err(RevocationsError::Full);
         }
-        let mut json = serde_json::to_vec_pretty(&list).expect("texts and numbers are always JSON");
+        self.write(&list)?;
+        self.list = list;
+        Ok(())
+    }
+
+    fn write(&self, list: &List) -> Result<(), RevocationsError> {
+        let mut json = serde_json::to_vec_pretty(list).expect("texts and numbers are always JSON");
         json.push(b'\n');
         let file = || self.path.display().to_string();
         anew::write(&self.path, &json)
-            .map_err(|source| RevocationsError::Io { file: file(), source })?;
-        self.list = list;
-        Ok(())
+            .map_err(|source| RevocationsError::Io { file: file(), source })
     }
 }
 

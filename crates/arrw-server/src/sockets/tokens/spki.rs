@@ -32,7 +32,7 @@ const UNCOMPRESSED: u8 = 0x04;
 
 /// The kind of a key and its bytes.
 pub(crate) fn read(der: &[u8]) -> Result<(Kind, &[u8]), KeyError> {
-    let (algorithm, curve, key) = parts(der).ok_or(KeyError::Damaged)?;
+    let Info { algorithm, curve, key } = info(der).ok_or(KeyError::Damaged)?;
     let kind = match (algorithm, curve) {
         (RSA, None) => Kind::Rsa,
         (EC, Some(P256)) => Kind::P256,
@@ -56,22 +56,28 @@ pub(crate) fn read(der: &[u8]) -> Result<(Kind, &[u8]), KeyError> {
     if is_whole { Ok((kind, key)) } else { Err(KeyError::Damaged) }
 }
 
-/// The names of the algorithm and of its curve, and the key.
-fn parts(der: &[u8]) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
+/// What is known of a key before it is looked at.
+struct Info<'a> {
+    algorithm: &'a [u8],
+    curve: Option<&'a [u8]>,
+    key: &'a [u8],
+}
+
+fn info(der: &[u8]) -> Option<Info<'_>> {
     let mut whole = Der(der);
     let mut info = Der(whole.take(SEQUENCE)?);
-    let mut algorithm = Der(info.take(SEQUENCE)?);
+    let mut names = Der(info.take(SEQUENCE)?);
     let bits = info.take(BIT_STRING)?;
-    let name = algorithm.take(OID)?;
-    let curve = match algorithm.0.first() {
+    let algorithm = names.take(OID)?;
+    let curve = match names.0.first() {
         None => None,
-        Some(&NULL) => algorithm.take(NULL)?.is_empty().then_some(None)?,
-        Some(_) => Some(algorithm.take(OID)?),
+        Some(&NULL) => names.take(NULL)?.is_empty().then_some(None)?,
+        Some(_) => Some(names.take(OID)?),
     };
     // No bits are unused.
     let key = bits.strip_prefix(&[0])?;
-    let is_end = whole.0.is_empty() && info.0.is_empty() && algorithm.0.is_empty();
-    is_end.then_some((name, curve, key))
+    let is_end = whole.0.is_empty() && info.0.is_empty() && names.0.is_empty();
+    is_end.then_some(Info { algorithm, curve, key })
 }
 
 /// Bits of the modulus of a key of RSA.

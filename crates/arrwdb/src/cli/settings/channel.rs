@@ -35,13 +35,13 @@ pub(crate) struct ChannelConfig {
 
 impl Default for ChannelConfig {
     fn default() -> Self {
-        Self::of(ChannelOptions::default())
+        Self::of(&ChannelOptions::default())
     }
 }
 
 impl ChannelConfig {
     /// As the server's options would be written.
-    fn of(options: ChannelOptions) -> Self {
+    fn of(options: &ChannelOptions) -> Self {
         let is_allowed = |offer| !matches!(offer, Offer::No);
         let is_forced = |offer| matches!(offer, Offer::Forced);
         Self {
@@ -302,7 +302,7 @@ mod tests {
                 for positioning in [Offer::No, Offer::Asked, Offer::Forced] {
                     let options =
                         ChannelOptions { join_leave, recovery, positioning, ..Default::default() };
-                    assert_eq!(ChannelConfig::of(options.clone()).options(), options);
+                    assert_eq!(ChannelConfig::of(&options).options(), options);
                 }
             }
         }
