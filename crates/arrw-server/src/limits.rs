@@ -379,3 +379,20 @@ pub const BROADCAST_CHANNELS_MAX: usize = 10_000;
 
 /// Channels that `/api/channels` lists. More are left out: ask by a pattern.
 pub const API_CHANNELS_MAX: usize = 10_000;
+
+/// Bytes of a token. It comes with the first message of a client that nobody knows yet; a longer one is refused unread.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes of a key that tokens are verified with: four times the largest of RSA in PEM. A longer one is refused.
+pub const TOKEN_KEY_BYTES_MAX: usize = 8 * 1024;
+
+/// Revocations of tokens that are in force at once, about 200 bytes each. One more cannot be made: revoke all of a user,
+/// or all, instead of each.
+pub const REVOCATIONS_MAX: usize = 100_000;
+
+/// Namespaces of channels. One more is refused when the settings are read.
+pub const NAMESPACES_MAX: usize = 256;
+
+/// Bytes of the name of a namespace, so that the names of channels, which begin with it, have room. A longer one is
+/// refused when the settings are read.
+pub const NAMESPACE_NAME_BYTES_MAX: usize = 64;

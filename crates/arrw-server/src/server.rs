@@ -39,9 +39,9 @@ use crate::patient::Patient;
 use crate::request_id::{self, RequestIds};
 use crate::routes;
 use crate::seldom::Seldom;
-use crate::sockets::SocketOptions;
 use crate::sockets::driver::{self, Begun, Encrypted, Head, Tcp};
 use crate::sockets::link::Link;
+use crate::sockets::{SocketOptions, TokenKeysError, Tokens};
 use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// Settings of a server.
@@ -105,9 +105,20 @@ pub enum BindError {
         /// Where it should listen.
         listen: SocketAddr,
     },
+    /// Others could reach it, and its WebSockets would need no tokens.
+    #[error(
+        "`{listen}` can be reached by others, and `client.insecure` lets everybody do anything"
+    )]
+    Insecure {
+        /// Where it should listen.
+        listen: SocketAddr,
+    },
     /// The file of keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// No token can be verified with its keys.
+    #[error(transparent)]
+    Tokens(#[from] TokenKeysError),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -150,6 +161,11 @@ impl Server {
         if !keys.are_needed() && !listen.ip().is_loopback() {
             return Err(BindError::NoKeys { listen });
         }
+        let clients = &sockets.clients;
+        if clients.insecure && !listen.ip().is_loopback() {
+            return Err(BindError::Insecure { listen });
+        }
+        let _tokens = Tokens::new(&clients.tokens)?;
         let listener = open(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let sites = Sites::new(address, hosts, origins);
