@@ -331,3 +331,41 @@ fn a_user_has_so_many_connections_and_a_back_end_rules_over_them() {
     call("refresh", json!({ "user": "43", "expired": true }));
     assert_eq!(other.closed(), Some(3005));
 }
+
+#[test]
+fn calls_reach_the_engine() {
+    let server = plain();
+    let caps = json!([{ "channels": ["jobs.mail"], "allow": ["pub", "sub"] },
+        { "channels": ["jobs.look"], "allow": ["sub"] },
+        { "channels": ["news"], "allow": ["sub", "pub"] }]);
+    let (mut socket, _) = server.connect(&json!({ "sub": "42", "caps": caps }));
+    let call = |method: &str, data: Value| json!({ "rpc": { "method": method, "data": data } });
+    let enqueued = socket.ask(call("enqueue", json!({ "queue": "mail", "kind": "welcome" })));
+    let job = enqueued["rpc"]["data"]["job"].clone();
+    assert_eq!(enqueued["rpc"]["data"]["new"], true, "{enqueued}");
+    let shown = socket.ask(call("job", json!({ "job": job })))["rpc"]["data"].clone();
+    assert_eq!((&shown["state"], &shown["kind"]), (&"ready".into(), &"welcome".into()));
+    let cancelled = socket.ask(call("cancel", json!({ "job": job })))["rpc"]["data"].clone();
+    assert_eq!(cancelled["state"], "cancelled");
+    assert_eq!(socket.fails(call("enqueue", json!({ "queue": "look", "kind": "k" }))), 103);
+    assert_eq!(socket.fails(call("enqueue", json!({ "queue": "other", "kind": "k" }))), 103);
+    assert_eq!(socket.fails(call("enqueue", json!({ "queue": "mail" }))), 107);
+    assert_eq!(socket.fails(call("job", json!({ "job": 999 }))), 107);
+    assert_eq!(socket.fails(call("job", json!([1]))), 107);
+    let other = arrw::NewJob::new("other", "k", "1");
+    let other = server.db.jobs().enqueue(&other).unwrap().wait().unwrap()[0].job.get();
+    for method in ["job", "cancel"] {
+        assert_eq!(socket.fails(call(method, json!({ "job": other }))), 103);
+    }
+    socket.subscribe("news");
+    let publish =
+        call("publish", json!({ "channel": "news", "data": { "a": 1 }, "tags": { "x": "y" } }));
+    assert_eq!(socket.ask(publish)["rpc"]["data"]["offset"], 1);
+    let push = socket.push();
+    assert_eq!(
+        (&push["pub"]["data"], &push["pub"]["tags"]["x"]),
+        (&json!({ "a": 1 }), &"y".into())
+    );
+    let publish = call("publish", json!({ "channel": "other", "data": 1 }));
+    assert_eq!(socket.fails(publish), 103);
+}

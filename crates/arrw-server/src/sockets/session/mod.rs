@@ -16,6 +16,7 @@ pub(crate) mod own;
 mod permit;
 mod publish;
 mod query;
+mod rpc;
 mod subscribe;
 mod timed;
 

@@ -66,7 +66,7 @@ impl Session {
 }
 
 /// What a client is told of an event that cannot be published.
-fn code_of(error: &PublishError) -> Code {
+pub(super) fn code_of(error: &PublishError) -> Code {
     if let PublishError::Event(_) | PublishError::Volatile { .. } = error {
         return code::BAD_REQUEST;
     }
