@@ -151,6 +151,7 @@ impl Server {
     ///
     /// # Errors
     /// [`BindError`].
+    #[expect(clippy::unused_async, reason = "it must be called on a runtime, and may wait one day")]
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
         let Options { listen, hosts, origins, keys, backups, files, tls, sockets, limits } =
             options;

@@ -75,7 +75,7 @@ impl Call<'_> {
         Ok(self.app.hub.connections().into_iter().filter(is_meant).collect())
     }
 
-    pub(super) fn subscribe(&self, form: SubscribeForm) -> Result<Value, Fault> {
+    pub(super) fn subscribe(&self, form: &SubscribeForm) -> Result<Value, Fault> {
         self.app.hub.namespaces.of(&form.channel)?;
         for connection in self.connections(&form.whom)? {
             own::subscribe(&self.app.hub, &connection, &form.channel)?;
@@ -88,7 +88,8 @@ impl Call<'_> {
         for connection in self.connections(&form.whom)? {
             let mut state = connection.lock();
             if let Some(slot) = state.slot(&form.channel) {
-                connection.end_subscription(hub, &mut state, slot, code::UNSUBSCRIBE_SERVER, now);
+                let code = code::UNSUBSCRIBE_SERVER;
+                connection.end_subscription(hub, &mut state, (slot, code), now);
             }
         }
         Ok(json!({}))

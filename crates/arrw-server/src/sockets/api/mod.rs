@@ -116,7 +116,7 @@ impl Call<'_> {
         match method {
             "publish" => self.publish(parse(params)?).await,
             "broadcast" => self.broadcast(parse(params)?).await,
-            "subscribe" => self.subscribe(parse(params)?),
+            "subscribe" => self.subscribe(&parse(params)?),
             "unsubscribe" => self.unsubscribe(&parse(params)?),
             "disconnect" => self.disconnect(&parse(params)?),
             "refresh" => self.refresh(&parse(params)?),

@@ -68,7 +68,7 @@ fn client_info(info: &Info) -> Value {
 
 impl Call<'_> {
     /// The options and the topic of a channel that the key may read.
-    fn to_read(&self, channel: &str) -> Result<(Arc<ChannelOptions>, String), Fault> {
+    fn readable(&self, channel: &str) -> Result<(Arc<ChannelOptions>, String), Fault> {
         let options = Arc::clone(self.app.hub.namespaces.of(channel)?);
         let topic = topic(channel, options.class).into_owned();
         self.check(KeyScope::Read, Some(&topic))?;
@@ -76,7 +76,7 @@ impl Call<'_> {
     }
 
     fn with_presence(&self, channel: &str) -> Result<(), Fault> {
-        let (options, _) = self.to_read(channel)?;
+        let (options, _) = self.readable(channel)?;
         if options.presence { Ok(()) } else { Err(code::NOT_AVAILABLE.into()) }
     }
 
@@ -99,7 +99,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn history(&self, form: HistoryForm) -> Result<Value, Fault> {
-        let (options, topic) = self.to_read(&form.channel)?;
+        let (options, topic) = self.readable(&form.channel)?;
         if !options.has_history() {
             return Err(code::NOT_AVAILABLE.into());
         }

@@ -136,8 +136,8 @@ impl Channel {
     }
 
     /// Takes a change of the presence into the ring; false when there is none to tell.
-    pub(crate) fn tell(&self, inner: &mut Inner, change: Change, now_us: u64) -> bool {
-        let what = match &change {
+    pub(crate) fn tell(&self, inner: &mut Inner, change: &Change, now_us: u64) -> bool {
+        let what = match change {
             Change::Nothing => return false,
             Change::Joined(info) => News::Join(Member { info: Some(info.shown()) }),
             Change::Left(info) => News::Leave(Member { info: Some(info.shown()) }),

@@ -335,7 +335,7 @@ impl Hub {
                 return;
             }
             let change = inner.presence.leave(connection.number);
-            self.tell_change(channel, &mut inner, change);
+            self.tell_change(channel, &mut inner, &change);
         }
         let is_over = inner.end_if_empty();
         drop(inner);
@@ -348,14 +348,14 @@ impl Hub {
     pub(crate) fn present(&self, connection: &Connection, channel: &Arc<Channel>, info: Arc<Info>) {
         let mut inner = channel.lock();
         let change = inner.presence.enter(connection.number, info);
-        self.tell_change(channel, &mut inner, change);
+        self.tell_change(channel, &mut inner, &change);
     }
 
     fn tell_change(
         &self,
         channel: &Arc<Channel>,
         inner: &mut super::channel::Inner,
-        change: Change,
+        change: &Change,
     ) {
         let is_told = channel.options.join_leave != super::JoinLeave::Off;
         if is_told && channel.tell(inner, change, self.now_us()) {
@@ -384,7 +384,7 @@ impl Hub {
         for channel in due {
             let mut inner = channel.lock();
             while let Some(change) = inner.presence.expire(now.ticks) {
-                self.tell_change(&channel, &mut inner, change);
+                self.tell_change(&channel, &mut inner, &change);
             }
             let is_over = inner.end_if_empty();
             drop(inner);

@@ -25,13 +25,13 @@ pub(crate) struct Identity {
 }
 
 impl Turn<'_> {
-    pub(super) fn connect(&mut self, id: u32, request: ConnectRequest<'_>) -> Result<(), Fault> {
+    pub(super) fn connect(&mut self, id: u32, request: &ConnectRequest<'_>) -> Result<(), Fault> {
         let Phase::Fresh { .. } = self.state.session.phase else {
             return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
         };
         // Whoever is refused may do nothing more.
         self.state.session.phase = Phase::Refused;
-        let identity = self.identify(&request)?;
+        let identity = self.identify(request)?;
         self.state.session.user = identity.user.into();
         self.state.session.info = identity.info;
         self.state.session.expires_at = identity.expires_at;
@@ -42,7 +42,7 @@ impl Turn<'_> {
             opened.push(self.open_server_side(&channel, request)?);
         }
         if self.connection.form.is_one_way() {
-            self.open_asked(&request, &mut opened)?;
+            self.open_asked(request, &mut opened)?;
         }
         self.hub.figures.connected();
         if opened.iter().all(|opened| opened.check.is_none()) {

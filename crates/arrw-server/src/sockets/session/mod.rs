@@ -182,7 +182,7 @@ impl Turn<'_> {
             return self.pong();
         }
         if let Request::Connect(request) = request {
-            return self.connect(id, request);
+            return self.connect(id, &request);
         }
         if self.state.session.phase != Phase::Connected {
             return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
