@@ -210,6 +210,10 @@ fn who_is_gone_leaves_nothing_behind() {
         })
         .collect();
     assert_eq!(count(), (50, 51, 100));
+    let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = files();
     drop(sockets);
     while count() != (0, 0, 0) {}
+    // The ends of both sides are closed.
+    while before - 100 < files() {}
 }

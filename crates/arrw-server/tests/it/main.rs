@@ -9,6 +9,7 @@
 
 mod asking;
 mod channels;
+mod chaos;
 mod cloud;
 mod consumers;
 mod encodings;

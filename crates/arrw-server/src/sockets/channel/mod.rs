@@ -9,7 +9,7 @@ pub(crate) mod ring;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrw::{Event, Seq};
+use arrw::{Event, Position, Seq};
 use arrw_wire::centrifuge::{Encoding, Member, News, Push, Reply};
 use bytes::Bytes;
 
@@ -48,6 +48,8 @@ pub(crate) struct Inner {
 /// Where a topic ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct End {
+    /// Where the log was before this was looked up: what is not in the topic yet comes behind that.
+    pub(crate) seen: Position,
     pub(crate) born: Seq,
     pub(crate) last_offset: u64,
 }
@@ -108,8 +110,15 @@ impl Channel {
 
     /// Takes an event into the ring; false when it was there before.
     pub(crate) fn publish(&self, event: &Event<'_>) -> bool {
-        let entry = self.entry(event, self.shapes.load(Ordering::Relaxed));
-        self.lock().ring.push(Arc::new(entry))
+        loop {
+            let shapes = self.shapes.load(Ordering::SeqCst);
+            let entry = Arc::new(self.entry(event, shapes));
+            let mut inner = self.lock();
+            // Whoever wants another shape says so before it looks where the ring is: it must not find this behind its place.
+            if self.shapes.load(Ordering::SeqCst) == shapes {
+                return inner.ring.push(entry);
+            }
+        }
     }
 
     /// An event as an entry, in the shapes whose bits are set.

@@ -10,22 +10,24 @@ const EMPTY: char = 'e';
 impl Hub {
     /// The life of a topic, for a client to say when it comes back. That of one without publications begins with its first one
     /// behind the position that it names.
+    #[expect(clippy::unused_self, reason = "it reads as whose topic it is")]
     pub(crate) fn epoch(&self, end: End) -> String {
-        let position = self.db.position();
-        match end.born.get() {
-            0 => format!("{}.{EMPTY}{}", position.epoch, position.seq),
-            born => format!("{}.{born}", position.epoch),
+        let End { seen, born, .. } = end;
+        match born.get() {
+            0 => format!("{}.{EMPTY}{}", seen.epoch, seen.seq),
+            born => format!("{}.{born}", seen.epoch),
         }
     }
 
     /// Whether a client that names a life of a topic, or none, means the one that it has, and can have seen the publication `offset`
     /// of it.
+    #[expect(clippy::unused_self, reason = "it reads as whose topic it is")]
     pub(crate) fn is_same_life(&self, known: &str, end: End, offset: u64) -> bool {
         if known.is_empty() {
             return true;
         }
         let Some((epoch, born)) = known.split_once('.') else { return false };
-        if self.db.position().epoch.to_string() != epoch {
+        if end.seen.epoch.to_string() != epoch {
             return false;
         }
         match born.strip_prefix(EMPTY) {

@@ -336,11 +336,12 @@ impl Hub {
 
     /// Where a topic ends. A volatile one has no end.
     pub(crate) fn end(&self, topic: &str) -> End {
+        let seen = self.db.position();
         let query = HistoryQuery { since: None, limit: 0, order: Order::NewestFirst };
         let history =
             if name::is_volatile(topic) { None } else { self.bus.history(topic, query).ok() };
-        let nothing = End { born: arrw::Seq::ZERO, last_offset: 0 };
-        history.map_or(nothing, |it| End { born: it.born, last_offset: it.last_offset })
+        let nothing = End { seen, born: arrw::Seq::ZERO, last_offset: 0 };
+        history.map_or(nothing, |it| End { seen, born: it.born, last_offset: it.last_offset })
     }
 
     /// Reads the page of a channel that has the publication behind an offset.

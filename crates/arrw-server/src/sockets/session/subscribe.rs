@@ -206,7 +206,6 @@ impl Turn<'_> {
         let channel = self.hub.enter(name, options)?;
         channel.add_audience(self.connection.form.shape(), self.connection.worker);
         let wants = given(options, ask.wants, ask.overrides);
-        // The topic's life is looked at before its end: a first publication between the two makes a place behind which it stands.
         let end = self.hub.end(&channel.topic);
         let (next, top) = {
             let inner = channel.lock();
@@ -263,7 +262,9 @@ impl Turn<'_> {
     /// Looks whether a subscription can go on from an offset.
     fn recover(&self, opened: &mut Opened, (offset, top): (u64, u64)) {
         let options = &opened.channel.options;
-        if offset == top {
+        // By a read of the log a client may have seen more than is in the ring by now.
+        let is_ahead = top < offset && offset <= self.hub.end(&opened.channel.topic).last_offset;
+        if offset == top || is_ahead {
             opened.from = Some(offset);
             return;
         }
@@ -390,8 +391,8 @@ pub(super) fn settle(
         if from < subscription.offset {
             // Its place in the ring, or in the log, is found by the offset.
             subscription.next = 0;
-            subscription.offset = from;
         }
+        subscription.offset = from;
         result.recovered = true;
         result.offset = from;
     }
