@@ -175,8 +175,8 @@ fn a_namespace_that_cannot_be_is_refused_where_it_stands() {
     let help = Some("write `name = \"chat\"` below `[[channel.namespaces]]`");
     check("ns-none", "presence = true", none, help);
     let near = Some("did you mean `presence`?");
-    let unknown = "option `presense` of a namespace, which";
-    check("ns-near", "name = 'a'\npresense = true", unknown, near);
+    let unknown = "option `presences` of a namespace, which";
+    check("ns-near", "name = 'a'\npresences = true", unknown, near);
     let line = "`channel.namespaces.a.history_size` in `";
     check("ns-value", "name = 'a'\nhistory_size = -1", line, None);
     let word = "is `fast`, and must be `durable` or `volatile`";

@@ -129,7 +129,7 @@ fn a_file_that_cannot_be_read_changes_nothing() {
     let file = File::new("wrong");
     file.revoke(user("1", 50), None, 10);
     let known = tokens(&file.settings());
-    for wrong in ["", "[]", r#"{"users":{"1":{"befor":1}}}"#, r#"{"users":{"1":{"before":-1}}}"#] {
+    for wrong in ["", "[]", r#"{"users":{"1":{"when":1}}}"#, r#"{"users":{"1":{"before":-1}}}"#] {
         file.put(wrong);
         let error = known.revocations().refresh(NOW).unwrap_err();
         assert!(error.to_string().contains("is not a file of revoked tokens: "), "{error}");

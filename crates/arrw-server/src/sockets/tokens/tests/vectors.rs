@@ -62,8 +62,7 @@ fn rfc_7515_a_5_none_is_no_algorithm() {
 fn rfc_8037_a_4_eddsa() {
     let key = PublicKey::parse(include_str!("../testdata/rfc8037-a.pem")).unwrap();
     let settings = TokenSettings { ed25519_public_key: Some(key), ..TokenSettings::default() };
-    let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6d\
-                 WbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let token = token("RFC-8037-A.4");
     let parts = parts::split(token).unwrap();
     assert_eq!(parts.algorithm(), Ok(Algorithm::EdDsa));
     let keys = KeyRing::new(&settings).unwrap();
