@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::Exit;
 use super::remote::{Remote, block_on, escaped};
+use super::report::Report;
 use super::table::{Table, number, text_of};
 
 /// List connections that follow channels, show and end them
@@ -95,7 +96,8 @@ impl List {
     verbatim_doc_comment,
     after_help = "\
 Examples:
-  $ arrwdb connections show f8a18550-50a7-48a1-ac9c-da732ab69365"
+  $ arrwdb connections show f8a18550-50a7-48a1-ac9c-da732ab69365
+  $ arrwdb connections show f8a18550-50a7-48a1-ac9c-da732ab69365 --json"
 )]
 pub(crate) struct Show {
     /// The id that its client was told
@@ -140,11 +142,14 @@ impl Show {
     verbatim_doc_comment,
     after_help = "\
 Examples:
-  $ arrwdb connections kick f8a18550-50a7-48a1-ac9c-da732ab69365"
+  $ arrwdb connections kick f8a18550-50a7-48a1-ac9c-da732ab69365
+  $ arrwdb connections kick f8a18550-50a7-48a1-ac9c-da732ab69365 --json"
 )]
 pub(crate) struct Kick {
     /// The id that its client was told
     client: String,
+    #[command(flatten)]
+    report: Report,
     #[command(flatten)]
     remote: Remote,
 }
@@ -154,8 +159,8 @@ impl Kick {
         let mut client = self.remote.client()?;
         block_on(async {
             client.call("DELETE", &target(&self.client), None).await?;
-            writeln!(io::stdout().lock(), "ended {}", self.client)?;
-            Ok(Exit::Fine)
+            let json = serde_json::json!({ "ended": self.client });
+            self.report.say(&format!("ended {}", self.client), &json)
         })
     }
 }
