@@ -156,18 +156,26 @@ impl Caller {
 
 /// Says that there is no room, if that can be said at once.
 pub(crate) fn turn_away(stream: &TcpStream, problem: &Problem) {
+    // It fits any socket's buffer; when not even that takes it, the closed connection says the same.
+    drop(stream.try_write(&answer_once(problem)));
+}
+
+/// The answer of a connection that is closed then.
+pub(crate) fn answer_once(problem: &Problem) -> Vec<u8> {
     let body = problem.to_json();
     let mut answer = format!(
         "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\n\
-         connection: close\r\nretry-after: {}\r\ncontent-length: {}\r\n\r\n",
+         connection: close\r\ncontent-length: {}\r\n",
         problem.code().status_code(),
-        problem.retry_after().unwrap_or(1),
         body.len()
-    )
-    .into_bytes();
+    );
+    if let Some(seconds) = problem.retry_after() {
+        answer.push_str(&format!("retry-after: {seconds}\r\n"));
+    }
+    answer.push_str("\r\n");
+    let mut answer = answer.into_bytes();
     answer.extend_from_slice(&body);
-    // It fits any socket's buffer; when not even that takes it, the closed connection says the same.
-    drop(stream.try_write(&answer));
+    answer
 }
 
 /// What stands for one client: of IPv6 the first 64 bits, as it may have all addresses behind them.

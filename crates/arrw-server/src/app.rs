@@ -19,6 +19,7 @@ use crate::keys::Keys;
 use crate::limits::{Limits, PAGES_AT_ONCE_MAX};
 use crate::problem::{Code, Problem};
 use crate::rates::Rate;
+use crate::sockets::{Access, Hub, Namespaces, SocketOptions};
 use crate::tls::Tls;
 
 /// The database, who may ask, and how the server is.
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) bus: Bus,
     pub(crate) jobs: Jobs,
+    pub(crate) hub: Arc<Hub>,
     pub(crate) sites: Sites,
     pub(crate) keys: Keys,
     pub(crate) tls: Option<Tls>,
@@ -54,12 +56,27 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(db: Db, sites: Sites, keys: Keys, limits: Limits) -> Self {
+        Self::with_sockets(db, (sites, keys), limits, SocketOptions::default())
+    }
+
+    /// With connections that follow channels as they are set.
+    pub(crate) fn with_sockets(
+        db: Db,
+        (sites, keys): (Sites, Keys),
+        limits: Limits,
+        sockets: SocketOptions,
+    ) -> Self {
         let (bus, jobs) = (db.bus(), db.jobs());
+        let SocketOptions { channels, limits: bounds, insecure, compression, personal } = sockets;
+        // Where nobody needs a key for anything, nobody needs a token either: both is only so on loopback.
+        let access = Access { is_open: insecure || !keys.are_needed(), has_personal: personal };
+        let hub = Hub::new(db.clone(), Namespaces::new(channels), access, (bounds, compression));
         let streams = Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS)));
         Self {
             db,
             bus,
             jobs,
+            hub,
             sites,
             keys,
             tls: None,

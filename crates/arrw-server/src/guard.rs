@@ -62,6 +62,11 @@ fn check_host(sites: &Sites, request: &Request) -> Result<(), Problem> {
         (None, _) => request.uri().authority().map(Authority::as_str),
         (Some(_), Some(_)) => None,
     };
+    check_name(sites, host)
+}
+
+/// Refuses a name that is not ours.
+pub(crate) fn check_name(sites: &Sites, host: Option<&str>) -> Result<(), Problem> {
     match host {
         Some(host) if sites.allow(host) => Ok(()),
         Some(host) => {
@@ -75,7 +80,16 @@ fn check_host(sites: &Sites, request: &Request) -> Result<(), Problem> {
 
 fn check_site(sites: &Sites, headers: &HeaderMap) -> Result<(), Problem> {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    let origin = headers.get(header::ORIGIN);
+    check_page(sites, site, headers.get(header::ORIGIN))
+}
+
+/// Refuses pages of other sites, but for those that are listed. `site` is what the browser says of the page, `origin` where it
+/// is from.
+pub(crate) fn check_page(
+    sites: &Sites,
+    site: Option<&[u8]>,
+    origin: Option<&HeaderValue>,
+) -> Result<(), Problem> {
     if origin.is_some_and(|origin| sites.origins.allow(origin)) {
         return Ok(());
     }

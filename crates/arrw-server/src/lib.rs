@@ -82,5 +82,6 @@ pub use rfc3339::rfc3339;
 pub use server::{BindError, Options, ServeError, Server};
 pub use sockets::{
     Audience, ChannelOptions, ChannelSettings, Class, JoinLeave, Offer, RecoveryMode, SlowPolicy,
+    SocketLimits, SocketOptions,
 };
 pub use tls::{TlsError, TlsFiles};

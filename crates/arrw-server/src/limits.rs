@@ -284,3 +284,83 @@ pub const HISTORY_TTL_DEFAULT: Duration = Duration::from_secs(24 * 3600);
 /// How long publications gather under load, unless a namespace says otherwise: so many milliseconds more delay save
 /// most of the writes.
 pub const COALESCE_DEFAULT: Duration = Duration::from_millis(5);
+
+/// Bytes of a message that a client sends over a WebSocket, also when it was compressed. A longer one ends the connection
+/// with 1009.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// Channels that one connection may be subscribed to. One more is refused by error 106.
+pub const CHANNELS_MAX: usize = 128;
+
+/// Commands of one connection whose answer is under way. One more is refused by error 111.
+pub const PENDING_COMMANDS_MAX: usize = 256;
+
+/// Commands a second of one connection, with a burst of [`RATE_BURST`]; pongs do not count. One more is refused by error
+/// 111, and a connection that goes on is ended by 3013.
+pub const COMMAND_RATE_MAX: usize = 10_000;
+
+/// Connections of one user. One more is ended by 3504.
+pub const USER_CONNECTIONS_MAX: usize = 1_000_000;
+
+/// Bytes that wait for one client that takes nothing: answers, and the rest of one write. More end its connection with 3008.
+/// Publications are never among them but for that rest.
+pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of the newest publications of all channels that somebody is subscribed to. When there are more, each channel keeps
+/// less, and those that are behind read the log.
+pub const RINGS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How often a client is asked whether it is there.
+pub const PING_EVERY: Duration = Duration::from_secs(25);
+
+/// How long it may take to say so. Then its connection is ended by 3012.
+pub const PONG_TIME_MAX: Duration = Duration::from_secs(8);
+
+/// How long a client may take from the WebSocket's handshake to its connect command. Then its connection is ended by 3502.
+pub const CONNECT_TIME_MAX_CLIENT: Duration = Duration::from_secs(10);
+
+/// How long a member whose connection ended stays in the presence: a client that comes back meanwhile was never away.
+pub const PRESENCE_GRACE: Duration = Duration::from_secs(3);
+
+/// How long a client may take nothing of what it is sent, as long as its channels let it be slow. Then its connection is ended
+/// by 3008.
+pub const STALL_MAX: Duration = Duration::from_secs(600);
+
+/// How long a client whose token has ended may take to bring a new one.
+pub const EXPIRY_GRACE: Duration = Duration::from_secs(25);
+
+/// Entries of one channel that are in memory, ready to be sent. Those that are behind more read the log.
+pub const RING_ENTRIES_MAX: usize = 1_024;
+
+/// Bytes of these. The newest stays however large it is.
+pub const RING_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of publications that are put into one frame. A larger one has a frame of its own.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// Publications of one frame: what a client takes apart at once.
+pub const FRAME_MESSAGES_MAX: usize = 1_024;
+
+/// Bytes from which on a frame is worth being compressed.
+pub const DEFLATE_BYTES_MIN: usize = 128;
+
+/// Publications that are read from the log at once for those that are behind.
+pub const PAGE_PUBLICATIONS: usize = 128;
+
+/// Pages of these that are kept for others who need the same. Each has at most [`PAGE_PUBLICATIONS`] publications.
+pub const PAGES_KEPT: usize = 128;
+
+/// Tasks that tell connections of publications: more than there are cores would be of no use.
+pub const WORKERS_MAX: usize = 16;
+
+/// How long to wait before the bus is followed anew when it could not be.
+pub const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
+
+/// Publications that one call answers from the history of a channel. The answer says where to go on.
+pub const HISTORY_PAGE_MAX: usize = 1_000;
+
+/// Bytes that are read from a WebSocket at once, by all connections of a thread in turn.
+pub const READ_BYTES: usize = 64 * 1024;
+
+/// Bytes of the head of a request for a WebSocket. A longer one is answered as any other, with 431.
+pub const SOCKET_HEAD_BYTES_MAX: usize = 16 * 1024;

@@ -85,6 +85,8 @@ pub enum Code {
     NoSuchQueue,
     Schedule,
     NoSuchOrder,
+    Handshake,
+    UpgradeRequired,
 }
 
 /// What is declared about a code.
@@ -278,6 +280,20 @@ const FACTS: &[Facts] = &[
         StatusCode::NOT_FOUND,
         Never,
         "no such schedule or trigger",
+    ),
+    facts(
+        Code::Handshake,
+        "ARW0060",
+        StatusCode::BAD_REQUEST,
+        Never,
+        "not a request for a WebSocket",
+    ),
+    facts(
+        Code::UpgradeRequired,
+        "ARW0061",
+        StatusCode::UPGRADE_REQUIRED,
+        Never,
+        "only for WebSockets",
     ),
 ];
 

@@ -39,6 +39,9 @@ use crate::patient::Patient;
 use crate::request_id::{self, RequestIds};
 use crate::routes;
 use crate::seldom::Seldom;
+use crate::sockets::SocketOptions;
+use crate::sockets::driver::{self, Begun, Encrypted, Head, Tcp};
+use crate::sockets::link::Link;
 use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// Settings of a server.
@@ -59,6 +62,8 @@ pub struct Options {
     pub files: PathBuf,
     /// With what connections are encrypted, if they are.
     pub tls: Option<TlsFiles>,
+    /// Connections that follow channels.
+    pub sockets: SocketOptions,
     /// Its bounds.
     pub limits: Limits,
 }
@@ -75,6 +80,7 @@ impl Options {
             backups: "./arrwdb-backups".into(),
             files: "./arrwdb-files".into(),
             tls: None,
+            sockets: SocketOptions::default(),
             limits: Limits::default(),
         }
     }
@@ -135,7 +141,8 @@ impl Server {
     /// # Errors
     /// [`BindError`].
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
-        let Options { listen, hosts, origins, keys, backups, files, tls, limits } = options;
+        let Options { listen, hosts, origins, keys, backups, files, tls, sockets, limits } =
+            options;
         let failed = |source| BindError::Listen { listen, source };
         let keys = Keys::open(keys)?;
         let tls = tls.map(Tls::open).transpose()?;
@@ -144,7 +151,8 @@ impl Server {
         }
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let app = App::new(db, Sites::new(address, hosts, origins), keys, limits);
+        let sites = Sites::new(address, hosts, origins);
+        let app = App::with_sockets(db, (sites, keys), limits, sockets);
         let own = builtin::worker(&app.db, files).map_err(BindError::Worker)?;
         let app = Arc::new(app.with_tls(tls).with_backups(backups));
         Ok(Self { listener, address, app, own })
@@ -164,6 +172,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
         let Self { listener, app, own, .. } = self;
         let working = tokio::spawn(work(own.clone()));
+        app.hub.start();
         let named = from_fn_with_state(Arc::<RequestIds>::default(), request_id::name);
         let router = routes::router(Arc::clone(&app)).layer(named);
         let ended = {
@@ -176,6 +185,7 @@ impl Server {
         };
         drop(listener);
         app.close();
+        app.hub.close();
         own.stop(Duration::ZERO);
         // Whoever is not done by then is cut off when the runtime ends.
         if timeout(app.limits.drain, app.admission.all_gone()).await.is_err() {
@@ -291,30 +301,62 @@ fn hold_little(stream: &TcpStream) {
     let _unlimited = (stream, UNSENT_BYTES_MAX);
 }
 
-/// Answers one connection's requests until it ends.
+/// Answers one connection's requests until it ends, or makes a WebSocket of it.
 async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Place) {
     app.counters.connected();
     // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
     drop(stream.set_nodelay(true));
     hold_little(&stream);
-    let stream = Patient::new(stream, app.limits.write_stall);
-    let visitor = Arc::new(place.visitor());
-    let router = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Arc::clone(&visitor));
-        request
-    });
     match &app.tls {
-        None => answer(stream, &app, router).await,
+        None => {
+            let into_link = |stream| -> Box<dyn Link> { Box::new(Tcp(stream)) };
+            begin(stream, &app, router, place, into_link).await;
+        }
         Some(tls) => {
             // Who does not greet in time, or not in TLS, is let go without a word.
             match timeout(app.limits.head, tls.acceptor().accept(stream)).await {
-                Ok(Ok(stream)) => answer(stream, &app, router).await,
+                Ok(Ok(stream)) => {
+                    let into_link = |stream| -> Box<dyn Link> { Box::new(Encrypted::new(stream)) };
+                    begin(stream, &app, router, place, into_link).await;
+                }
                 Ok(Err(_not_tls)) => (),
                 Err(_too_late) => app.counters.reached(Limit::HeadMs),
             }
         }
     }
-    drop(place);
+}
+
+/// Looks what a connection is for.
+async fn begin<S>(
+    mut stream: S,
+    app: &Arc<App>,
+    router: Router,
+    place: Place,
+    into_link: impl FnOnce(S) -> Box<dyn Link>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let head = tokio::select! {
+        head = driver::begin(&mut stream) => head,
+        () = sleep(app.limits.head) => return app.counters.reached(Limit::HeadMs),
+        () = app.closing() => return,
+    };
+    match head {
+        Err(_gone) => (),
+        Ok(Head::Socket { head, behind }) => {
+            driver::upgrade(stream, (&head, behind), app, place, into_link).await;
+        }
+        Ok(Head::Other(received)) => {
+            let visitor = Arc::new(place.visitor());
+            let router = router.map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(Arc::clone(&visitor));
+                request
+            });
+            let stream = Patient::new(Begun::new(stream, received), app.limits.write_stall);
+            answer(stream, app, router).await;
+            drop(place);
+        }
+    }
 }
 
 pub(crate) async fn answer<S, R>(stream: S, app: &App, router: R)

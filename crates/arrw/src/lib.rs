@@ -52,6 +52,7 @@ pub use arrw_log::{
     AppendError, BackupReport, Clock, Drive, Entropy, Environment, Epoch, FileStorage, Hold,
     MemoryStorage, OpenError, OpenReport, Outcome, Position, PositionError, ReadError, RecordError,
     RestoreError, Retention, Seq, Stats as LogStats, Storage, SystemClock, Timestamp, UpkeepError,
+    check_topic,
 };
 
 #[cfg(feature = "fuzz")]

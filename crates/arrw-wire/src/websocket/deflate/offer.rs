@@ -43,6 +43,12 @@ impl Agreed {
         (WINDOW_BITS_MIN <= bits).then_some(Self { server_window_bits: bits, tells_window })
     }
 
+    /// True when the server may use the largest window.
+    #[must_use]
+    pub fn has_full_window(&self) -> bool {
+        self.server_window_bits == WINDOW_BITS_MAX
+    }
+
     /// Reads what a server answered to [`OFFER`]. None when it is not what was offered.
     #[must_use]
     pub fn from_response(response: &str) -> Option<Self> {

@@ -1,0 +1,381 @@
+//! Brings publications from the bus to the connections that follow their channels.
+//!
+//! ```text
+//!  bus --> follow --> ring of each channel --> worker --> connections in step: one write each of shared bytes
+//!  (a task each for      (newest entries,      (woken
+//!   durable, volatile)    ready to send)        once)     connections behind: from the ring, or from pages of the log
+//! ```
+
+pub(crate) mod figures;
+pub(crate) mod follow;
+pub(crate) mod pages;
+mod wheel;
+pub(crate) mod worker;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use arrw::{Bus, Db, HistoryQuery, Jobs, Order};
+use arrw_wire::code::{self, Code};
+use tokio::sync::watch;
+
+use self::figures::Figures;
+use self::follow::Following;
+use self::pages::{Page, Pages};
+use self::worker::{Mailbox, Member, Worker};
+pub(crate) use super::channel::Channel;
+use super::channel::name::{self, Namespaces};
+use super::channel::options::ChannelOptions;
+use super::channel::presence::{Change, Info};
+use super::channel::ring::{Budget, Ring};
+use super::channel::{End, name::topic};
+use super::connection::Connection;
+use super::connection::subscription::{Subscription, Wants};
+use super::form::Shape;
+use super::limits::{SocketLimits, seconds};
+
+/// Something that goes on beside the connection that it is for.
+pub(crate) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The time, as connections need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Now {
+    /// Seconds since the start, which never go back.
+    pub(crate) ticks: u32,
+    /// Seconds since 1970.
+    pub(crate) unix: u64,
+}
+
+/// All channels and connections of a server.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) db: Db,
+    pub(crate) bus: Bus,
+    pub(crate) jobs: Jobs,
+    pub(crate) namespaces: Namespaces,
+    pub(crate) access: Access,
+    pub(crate) limits: SocketLimits,
+    pub(crate) has_compression: bool,
+    pub(crate) figures: Figures,
+    pub(crate) mailboxes: Vec<Arc<Mailbox>>,
+    channels: RwLock<HashMap<Box<str>, Arc<Channel>>>,
+    connections: Mutex<HashMap<u64, Arc<Connection>>>,
+    /// Channels of which members leave, and from which second on each is to be looked at.
+    leaving: Mutex<Vec<(u32, Arc<Channel>)>>,
+    durable: Following,
+    volatile: Following,
+    pages: Pages,
+    rings: Arc<Budget>,
+    next_number: AtomicU64,
+    started: Instant,
+    closing: watch::Sender<bool>,
+}
+
+/// Who is let in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Access {
+    /// Everybody, and to do everything.
+    pub(crate) is_open: bool,
+    /// A user is subscribed to a channel of its own.
+    pub(crate) has_personal: bool,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        db: Db,
+        namespaces: Namespaces,
+        access: Access,
+        (limits, has_compression): (SocketLimits, bool),
+    ) -> Arc<Self> {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = workers.min(crate::limits::WORKERS_MAX);
+        let rings = Arc::new(Budget::new(limits.rings_bytes as u64));
+        Arc::new(Self {
+            bus: db.bus(),
+            jobs: db.jobs(),
+            db,
+            namespaces,
+            access,
+            limits,
+            has_compression,
+            figures: Figures::default(),
+            mailboxes: (0..workers).map(|_| Arc::default()).collect(),
+            channels: RwLock::default(),
+            connections: Mutex::default(),
+            leaving: Mutex::default(),
+            durable: Following::default(),
+            volatile: Following::default(),
+            pages: Pages::default(),
+            rings,
+            next_number: AtomicU64::new(1),
+            started: Instant::now(),
+            closing: watch::Sender::default(),
+        })
+    }
+
+    /// Starts what goes on beside the connections, on the runtime that this is called on.
+    pub(crate) fn start(self: &Arc<Self>) {
+        for is_volatile in [false, true] {
+            drop(tokio::spawn(Arc::clone(self).follow(is_volatile)));
+        }
+        for number in 0..self.mailboxes.len() {
+            let worker = Worker::new(number, self.now().ticks);
+            drop(tokio::spawn(worker.run(Arc::clone(self))));
+        }
+    }
+
+    /// Ends what [`start`](Self::start) began.
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    pub(crate) async fn closed(&self) {
+        drop(self.closing.subscribe().wait_for(|is| *is).await);
+    }
+
+    /// Has work done beside the connections.
+    #[expect(clippy::unused_self, reason = "it reads as whose work it is")]
+    pub(crate) fn spawn(&self, work: Work) {
+        drop(tokio::spawn(work));
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let ticks = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
+        Now { ticks, unix: self.now_us() / 1_000_000 }
+    }
+
+    /// Microseconds since 1970.
+    #[expect(clippy::unused_self, reason = "a test may have a clock of its own")]
+    pub(crate) fn now_us(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn following(&self, is_volatile: bool) -> &Following {
+        if is_volatile { &self.volatile } else { &self.durable }
+    }
+
+    pub(crate) fn channels(&self) -> RwLockReadGuard<'_, HashMap<Box<str>, Arc<Channel>>> {
+        self.channels.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all_connections(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number for a new connection, and its worker.
+    pub(crate) fn next_connection(&self) -> (u64, usize) {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let worker = usize::try_from(number).unwrap_or(0) % self.mailboxes.len();
+        (number, worker)
+    }
+
+    /// A connection begins.
+    pub(crate) fn add(&self, connection: &Arc<Connection>) {
+        self.all_connections().insert(connection.number, Arc::clone(connection));
+    }
+
+    /// A connection has ended: nothing of it stays, but for its place in presences for a while.
+    pub(crate) fn remove(&self, connection: &Arc<Connection>) {
+        self.all_connections().remove(&connection.number);
+        let now = self.now();
+        let gone: Vec<Subscription> = {
+            let mut state = connection.lock();
+            std::mem::take(&mut state.subscriptions).into_iter().flatten().collect()
+        };
+        for subscription in gone {
+            self.part(connection, &subscription, Some(seconds(self.limits.presence_grace)), now);
+        }
+    }
+
+    /// The connections there are, in no order.
+    pub(crate) fn connections(&self) -> Vec<Arc<Connection>> {
+        self.all_connections().values().cloned().collect()
+    }
+
+    pub(crate) fn connection(&self, number: u64) -> Option<Arc<Connection>> {
+        self.all_connections().get(&number).cloned()
+    }
+
+    pub(crate) fn count_connections(&self) -> usize {
+        self.all_connections().len()
+    }
+
+    /// A channel that somebody is subscribed to.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Channel>> {
+        self.channels().get(name).cloned()
+    }
+
+    /// The channel for one more subscriber, which must [part](Self::part) with it.
+    ///
+    /// # Errors
+    /// [`code::INTERNAL`] when the bus cannot be followed.
+    pub(crate) fn enter(
+        &self,
+        name: &str,
+        options: &Arc<ChannelOptions>,
+    ) -> Result<Arc<Channel>, Code> {
+        let topic = topic(name, options.class);
+        let following = self.following(name::is_volatile(&topic));
+        following.begin(&self.bus, name::is_volatile(&topic)).map_err(|error| {
+            tracing::error!(%error, "cannot follow the bus for channels");
+            code::INTERNAL
+        })?;
+        loop {
+            let channel = match self.find(name) {
+                Some(channel) => channel,
+                None => self.make(name, &topic, options),
+            };
+            let mut inner = channel.lock();
+            if !inner.is_over {
+                inner.subscribers += 1;
+                drop(inner);
+                return Ok(channel);
+            }
+            drop(inner);
+            self.forget(&channel);
+        }
+    }
+
+    fn make(&self, name: &str, topic: &str, options: &Arc<ChannelOptions>) -> Arc<Channel> {
+        let mut all = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(channel) = all.get(name) {
+            return Arc::clone(channel);
+        }
+        let id = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let ring = Ring::new(Arc::clone(&self.rings));
+        let channel = Arc::new(Channel::new((id, name, topic), options, ring));
+        // It must be known before it looks where the topic ends: so nothing is between.
+        let mut inner = channel.lock();
+        all.insert(name.into(), Arc::clone(&channel));
+        drop(all);
+        inner.ring.begin(self.end(topic).last_offset);
+        drop(inner);
+        channel
+    }
+
+    /// Where a topic ends. A volatile one has no end.
+    pub(crate) fn end(&self, topic: &str) -> End {
+        let query = HistoryQuery { since: None, limit: 0, order: Order::NewestFirst };
+        let history =
+            if name::is_volatile(topic) { None } else { self.bus.history(topic, query).ok() };
+        let nothing = End { born: arrw::Seq::ZERO, last_offset: 0 };
+        history.map_or(nothing, |it| End { born: it.born, last_offset: it.last_offset })
+    }
+
+    /// Reads the page of a channel that has the publication behind an offset.
+    pub(crate) async fn page(&self, channel: &Arc<Channel>, shape: Shape, after: u64) -> Arc<Page> {
+        self.pages.get(&self.bus, channel, shape, after).await
+    }
+
+    /// From now on a subscription is told of what is new.
+    pub(crate) fn join(
+        &self,
+        connection: &Arc<Connection>,
+        subscription: (&Arc<Channel>, usize, u32),
+    ) {
+        let (channel, slot, serial) = subscription;
+        channel.add_audience(connection.form.shape(), connection.worker);
+        let member = Member { connection: Arc::clone(connection), slot, serial };
+        self.mailboxes[connection.worker].join(channel, member);
+        self.figures.subscribed();
+    }
+
+    /// A client unsubscribed, or was unsubscribed.
+    pub(crate) fn leave(
+        &self,
+        connection: &Arc<Connection>,
+        subscription: &Subscription,
+        now: Now,
+    ) {
+        self.part(connection, subscription, None, now);
+    }
+
+    /// A subscriber goes; it stays in the presence for so many seconds.
+    fn part(
+        &self,
+        connection: &Arc<Connection>,
+        subscription: &Subscription,
+        grace: Option<u32>,
+        now: Now,
+    ) {
+        let channel = &subscription.channel;
+        let mut inner = channel.lock();
+        inner.subscribers -= 1;
+        if subscription.wants.has(Wants::PRESENT) {
+            if let Some(grace) = grace.filter(|grace| 0 < *grace) {
+                let second = now.ticks + grace;
+                inner.presence.leave_at(connection.number, second);
+                drop(inner);
+                let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+                leaving.push((second, Arc::clone(channel)));
+                return;
+            }
+            let change = inner.presence.leave(connection.number);
+            self.tell_change(channel, &mut inner, change);
+        }
+        let is_over = inner.end_if_empty();
+        drop(inner);
+        if is_over {
+            self.forget(channel);
+        }
+    }
+
+    /// A subscriber is in the presence from now on.
+    pub(crate) fn present(&self, connection: &Connection, channel: &Arc<Channel>, info: Arc<Info>) {
+        let mut inner = channel.lock();
+        let change = inner.presence.enter(connection.number, info);
+        self.tell_change(channel, &mut inner, change);
+    }
+
+    fn tell_change(
+        &self,
+        channel: &Arc<Channel>,
+        inner: &mut super::channel::Inner,
+        change: Change,
+    ) {
+        let is_told = channel.options.join_leave != super::JoinLeave::Off;
+        if is_told && channel.tell(inner, change, self.now_us()) {
+            let wake = self.tell(channel);
+            self.wake(wake);
+        }
+    }
+
+    /// Forgets a channel that is over: the next one of its name is another.
+    fn forget(&self, channel: &Arc<Channel>) {
+        // The lock of the table comes before that of a channel, so this is called without the latter.
+        let mut all = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        if all.get(&*channel.name).is_some_and(|it| Arc::ptr_eq(it, channel)) {
+            all.remove(&*channel.name);
+        }
+    }
+
+    /// Removes from presences whoever has been away for too long.
+    pub(crate) fn expire_presence(&self, now: Now) {
+        let due: Vec<Arc<Channel>> = {
+            let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+            let (due, left) = leaving.drain(..).partition(|(second, _)| *second <= now.ticks);
+            *leaving = left;
+            due.into_iter().map(|(_, channel): (u32, Arc<Channel>)| channel).collect()
+        };
+        for channel in due {
+            let mut inner = channel.lock();
+            while let Some(change) = inner.presence.expire(now.ticks) {
+                self.tell_change(&channel, &mut inner, change);
+            }
+            let is_over = inner.end_if_empty();
+            drop(inner);
+            if is_over {
+                self.forget(&channel);
+            }
+        }
+    }
+}

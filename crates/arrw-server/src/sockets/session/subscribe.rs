@@ -1,0 +1,360 @@
+//! Subscriptions: where each begins, what of it was missed, how it ends.
+
+use std::sync::Arc;
+
+use arrw::{HistoryQuery, Order};
+use arrw_wire::centrifuge::{Answer, Filter, Reply, SubscribeRequest, SubscribeResult};
+use arrw_wire::code::{self, Code};
+
+use super::{Fault, Turn};
+use crate::sockets::channel::options::{ChannelOptions, JoinLeave, Offer, RecoveryMode};
+use crate::sockets::channel::presence::Info;
+use crate::sockets::channel::{Channel, End};
+use crate::sockets::connection::State;
+use crate::sockets::connection::subscription::{Pace, Subscription, Wants};
+use crate::sockets::hub::Hub;
+
+/// Bit of the flag of a request that wants an error where it cannot go on.
+const REJECT_UNRECOVERED: i64 = 2;
+
+/// What a subscription is to be.
+#[derive(Debug, Default)]
+pub(super) struct Ask {
+    pub(super) recover: bool,
+    pub(super) epoch: String,
+    pub(super) offset: u64,
+    /// What it asks for; the options of its channel say what it gets.
+    pub(super) wants: Wants,
+    pub(super) filter: Option<Box<Filter>>,
+    pub(super) chan_info: Box<[u8]>,
+    pub(super) expires_at: u64,
+    pub(super) rejects_unrecovered: bool,
+}
+
+/// A subscription that is there and was not answered.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) slot: usize,
+    serial: u32,
+    channel: Arc<Channel>,
+    result: SubscribeResult<'static>,
+    /// The offset to go on from, when that can be.
+    from: Option<u64>,
+    /// Only the log knows whether the publication behind `from` is there.
+    pub(super) check: Option<Check>,
+    rejects_unrecovered: bool,
+}
+
+/// What only the log knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Check {
+    after: u64,
+    /// Microseconds since 1970 from which on a publication may be recovered.
+    since_us: u64,
+}
+
+impl Turn<'_> {
+    pub(super) fn subscribe(
+        &mut self,
+        id: u32,
+        request: &SubscribeRequest<'_>,
+    ) -> Result<(), Fault> {
+        let channel = &*request.channel;
+        if channel.is_empty() {
+            return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
+        }
+        if self.state.slot(channel).is_some() {
+            return Err(Fault::Error(code::ALREADY_SUBSCRIBED));
+        }
+        if self.hub.limits.channels <= self.state.count() {
+            return Err(Fault::Error(code::LIMIT_EXCEEDED));
+        }
+        let options = self.options(channel)?;
+        if request.kind != 0 {
+            return Err(Fault::Error(code::NOT_AVAILABLE));
+        }
+        self.permit_subscribe(channel, &options)?;
+        let filter = self.filter(request, &options)?;
+        let ask = Ask {
+            recover: request.recover,
+            epoch: request.epoch.clone().into_owned(),
+            offset: request.offset,
+            wants: Wants::default()
+                .with(Wants::POSITIONED, request.positioned)
+                .with(Wants::RECOVERABLE, request.recoverable)
+                .with(Wants::MEMBERS, request.join_leave),
+            filter,
+            rejects_unrecovered: request.flag & REJECT_UNRECOVERED != 0,
+            ..Ask::default()
+        };
+        let mut opened = self.open(channel, &options, ask)?;
+        if opened.check.is_none() {
+            self.answer_subscribe(id, opened);
+            return Ok(());
+        }
+        let (hub, connection) = (Arc::clone(self.hub), Arc::clone(self.connection));
+        let slot = opened.slot;
+        let begun = self.begin(Box::pin(async move {
+            opened.run_check(&hub).await;
+            let now = hub.now();
+            let mut state = connection.lock();
+            state.pending = state.pending.saturating_sub(1);
+            if state.ended.is_some() {
+                return;
+            }
+            let state = &mut *state;
+            let (hub, connection) = (&hub, &connection);
+            let (replies, begun, work) = (Vec::new(), Vec::new(), Vec::new());
+            let mut turn = Turn { hub, connection, state, now, replies, begun, work };
+            turn.answer_subscribe(id, opened);
+            for work in turn.finish(None) {
+                hub.spawn(work);
+            }
+        }));
+        if begun.is_err() {
+            self.abandon(slot);
+        }
+        begun
+    }
+
+    fn filter(
+        &self,
+        request: &SubscribeRequest<'_>,
+        options: &ChannelOptions,
+    ) -> Result<Option<Box<Filter>>, Code> {
+        let filter =
+            Filter::read(self.encoding(), request.tf).map_err(|_none| code::BAD_REQUEST)?;
+        match filter {
+            Some(_) if !options.tags_filter => Err(code::NOT_AVAILABLE),
+            filter => Ok(filter.map(Box::new)),
+        }
+    }
+
+    /// Adds a subscription. It gets nothing before it is answered.
+    pub(super) fn open(
+        &mut self,
+        name: &str,
+        options: &Arc<ChannelOptions>,
+        ask: Ask,
+    ) -> Result<Opened, Code> {
+        let channel = self.hub.enter(name, options)?;
+        channel.add_audience(self.connection.form.shape(), self.connection.worker);
+        let wants = given(options, ask.wants);
+        // The topic's life is looked at before its end: a first publication between the two makes a place behind which it stands.
+        let end = self.hub.end(&channel.topic);
+        let (next, top) = {
+            let inner = channel.lock();
+            (inner.ring.next(), inner.ring.last_offset())
+        };
+        let (slot, serial) = self.state.add(|serial| Subscription {
+            channel: Arc::clone(&channel),
+            serial,
+            next,
+            offset: top,
+            pace: Pace::Asked,
+            wants,
+            filter: ask.filter,
+            expires_at: ask.expires_at,
+        });
+        if wants.has(Wants::PRESENT) {
+            let session = &self.state.session;
+            let info = Info {
+                user: Arc::clone(&session.user),
+                client: session.id().into(),
+                conn_info: session.info.clone(),
+                chan_info: ask.chan_info,
+            };
+            self.hub.present(self.connection, &channel, Arc::new(info));
+        }
+        let is_positioned = wants.has(Wants::POSITIONED) || wants.has(Wants::RECOVERABLE);
+        let ttl = ask.expires_at.saturating_sub(self.now.unix);
+        let was_recovering = ask.recover && wants.has(Wants::RECOVERABLE);
+        let mut opened = Opened {
+            slot,
+            serial,
+            result: SubscribeResult {
+                expires: ask.expires_at != 0,
+                ttl: u32::try_from(ttl).unwrap_or(u32::MAX),
+                recoverable: wants.has(Wants::RECOVERABLE),
+                positioned: is_positioned,
+                epoch: if is_positioned { self.epoch(end).into() } else { "".into() },
+                offset: if is_positioned { top } else { 0 },
+                was_recovering,
+                ..SubscribeResult::default()
+            },
+            channel,
+            from: None,
+            check: None,
+            rejects_unrecovered: ask.rejects_unrecovered,
+        };
+        if was_recovering && self.is_same_life(&ask.epoch, end, ask.offset) {
+            self.recover(&mut opened, (ask.offset, top));
+        }
+        Ok(opened)
+    }
+
+    /// Looks whether a subscription can go on from an offset.
+    fn recover(&self, opened: &mut Opened, (offset, top): (u64, u64)) {
+        let options = &opened.channel.options;
+        if offset == top {
+            opened.from = Some(offset);
+            return;
+        }
+        let missed = top.checked_sub(offset);
+        let in_window = missed.is_some_and(|missed| {
+            options.recovery_mode == RecoveryMode::Cache || missed <= options.history_size as u64
+        });
+        if !in_window {
+            return;
+        }
+        let offset = match options.recovery_mode {
+            RecoveryMode::Stream => offset,
+            RecoveryMode::Cache => top - 1,
+        };
+        let ttl_us = u64::try_from(options.history_ttl.as_micros()).unwrap_or(u64::MAX);
+        let since_us = if ttl_us == 0 { 0 } else { self.hub.now_us().saturating_sub(ttl_us) };
+        opened.from = Some(offset);
+        let first_us = {
+            let inner = opened.channel.lock();
+            let number = inner.ring.number_after(offset);
+            let mut entries =
+                number.and_then(|number| inner.ring.from(number)).into_iter().flatten();
+            entries.next().map(|entry| entry.time_us)
+        };
+        match first_us {
+            Some(first_us) if since_us <= first_us => (),
+            Some(_too_old) => opened.from = None,
+            None => opened.check = Some(Check { after: offset, since_us }),
+        }
+    }
+
+    /// The life of a topic, for a client to say when it comes back. Of one without publications it begins with the next record of
+    /// the log.
+    pub(super) fn epoch(&self, end: End) -> String {
+        let position = self.hub.db.position();
+        match end.born.get() {
+            0 => format!("{}.e{}", position.epoch, position.seq),
+            born => format!("{}.{born}", position.epoch),
+        }
+    }
+
+    /// Whether a client knows this life of a topic.
+    pub(super) fn is_same_life(&self, known: &str, end: End, offset: u64) -> bool {
+        if known.is_empty() {
+            return true;
+        }
+        let Some((epoch, born)) = known.split_once('.') else { return false };
+        if self.hub.db.position().epoch.to_string() != epoch {
+            return false;
+        }
+        match born.strip_prefix('e') {
+            None => born == end.born.to_string(),
+            Some(empty_at) => {
+                // It knew the topic when nothing was in it: this is the life that began after that.
+                let is_after = empty_at.parse::<u64>().is_ok_and(|seq| seq < end.born.get());
+                (end.born.get() == 0 && offset == 0) || is_after
+            }
+        }
+    }
+
+    /// Answers a subscription, which begins then.
+    fn answer_subscribe(&mut self, id: u32, opened: Opened) {
+        let (slot, encoding) = (opened.slot, self.encoding());
+        match settle(self.state, opened) {
+            Ok((_, result)) => {
+                if result.was_recovering {
+                    self.hub.figures.recovered(result.recovered);
+                }
+                let what = Answer::Subscribe(result);
+                Reply { id, what }.append(encoding, &mut self.replies);
+                self.begun.push(slot);
+            }
+            Err(code) => {
+                self.abandon(slot);
+                self.refuse(id, code);
+            }
+        }
+    }
+
+    /// Takes back a subscription that was not answered.
+    fn abandon(&mut self, slot: usize) {
+        if let Some(subscription) = self.state.subscriptions.get_mut(slot).and_then(Option::take) {
+            self.hub.leave(self.connection, &subscription, self.now);
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: u32, channel: &str) -> Result<(), Fault> {
+        if channel.is_empty() {
+            return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
+        }
+        if let Some(slot) = self.state.slot(channel) {
+            self.abandon(slot);
+        }
+        self.answer(id, Answer::Unsubscribe);
+        Ok(())
+    }
+}
+
+impl Opened {
+    /// Asks the log what only it knows.
+    pub(super) async fn run_check(&mut self, hub: &Arc<Hub>) {
+        let Some(Check { after, since_us }) = self.check.take() else { return };
+        let (hub, channel) = (Arc::clone(hub), Arc::clone(&self.channel));
+        let checking = tokio::task::spawn_blocking(move || {
+            let query = HistoryQuery { since: Some(after), limit: 1, order: Order::OldestFirst };
+            let history = hub.bus.history(&channel.topic, query).ok()?;
+            let first = history.iter().next()?;
+            Some(first.offset() == after + 1 && since_us <= first.time().micros())
+        });
+        if checking.await.ok().flatten() != Some(true) {
+            self.from = None;
+        }
+    }
+}
+
+/// What a subscription gets of what it asks for.
+fn given(options: &ChannelOptions, asked: Wants) -> Wants {
+    let is_given = |offer: Offer, want: Wants| match offer {
+        Offer::No => false,
+        Offer::Asked => asked.has(want),
+        Offer::Forced => true,
+    };
+    let has_history = options.has_history();
+    let members = match options.join_leave {
+        JoinLeave::Off => false,
+        JoinLeave::Asked => asked.has(Wants::MEMBERS),
+        JoinLeave::Forced => true,
+    };
+    Wants::default()
+        .with(Wants::SERVER_SIDE, asked.has(Wants::SERVER_SIDE))
+        .with(Wants::POSITIONED, has_history && is_given(options.positioning, Wants::POSITIONED))
+        .with(Wants::RECOVERABLE, has_history && is_given(options.recovery, Wants::RECOVERABLE))
+        .with(Wants::MEMBERS, members)
+        .with(Wants::PRESENT, options.presence || options.join_leave != JoinLeave::Off)
+}
+
+/// Puts a subscription to where it begins; answers its channel and what the client is told.
+///
+/// # Errors
+/// [`code::UNRECOVERABLE_POSITION`] when it cannot go on and the client wants it to.
+pub(super) fn settle(
+    state: &mut State,
+    opened: Opened,
+) -> Result<(String, SubscribeResult<'static>), Code> {
+    let Opened { slot, serial, channel, mut result, from, rejects_unrecovered, .. } = opened;
+    if let Some(from) = from
+        && let Some(subscription) = state.get(slot, serial)
+    {
+        if from < subscription.offset {
+            // Its place in the ring, or in the log, is found by the offset.
+            subscription.next = 0;
+            subscription.offset = from;
+        }
+        result.recovered = true;
+        result.offset = from;
+    }
+    if result.was_recovering && !result.recovered && rejects_unrecovered {
+        return Err(code::UNRECOVERABLE_POSITION);
+    }
+    Ok((channel.name.to_string(), result))
+}
