@@ -13,7 +13,7 @@ const CONNECTIONS: u32 = 5_000;
 const WARM: u32 = 500;
 /// Channels of which each connection with a token subscribes to one.
 const CHANNELS: u32 = 100;
-const SECRET: &str = "the secret of the benchmark";
+const SECRET: &str = "a secret that everybody may know, of 32 bytes at least";
 
 /// Of the floor.
 const PLAIN_TARGET: f64 = 0.7;
@@ -22,7 +22,7 @@ const JWT_TARGET: f64 = 8_000.0;
 /// Settings of our server: who has a token may subscribe.
 const JWT_SETTINGS: &str = "\
 [client.token]
-hmac_secret_key = \"the secret of the benchmark\"
+hmac_secret_key = \"a secret that everybody may know, of 32 bytes at least\"
 
 [[channel.namespaces]]
 name = \"vol\"

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::order::{Group, Pace};
 use super::stand::{Cores, Stand, channels};
 use super::{Bench, SETTINGS, Sides};
+use crate::pace;
 use crate::plan::Load;
 use crate::row::{Row, Target};
 use crate::runs::float;
@@ -18,6 +19,8 @@ const BURSTS: &[(&str, u32)] = &[
     ("sockets.broadcast.burst.500", 500),
     ("sockets.broadcast.burst.5000", 5_000),
 ];
+/// Pause between two: a server may bound the commands of a client by the second.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Subscribers, one publication after the other.
 const SINGLE: u32 = 500;
 
@@ -58,6 +61,7 @@ fn bursts(stand: &mut Stand, subscribers: u32, time: Duration) -> anyhow::Result
     let begin = Instant::now();
     let (mut receipts, mut seconds) = (0, 0.0);
     while begin.elapsed() < time {
+        pace::wait(PAUSE);
         let published = burst()?;
         receipts += published.receipts;
         seconds += published.seconds;

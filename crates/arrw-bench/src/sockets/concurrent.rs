@@ -9,6 +9,8 @@ use crate::row::{Row, Target};
 use crate::runs::{Spread, float};
 
 const CONNECTIONS: u32 = 19_000;
+/// Each with 1,000 publications: a server may bound the commands of a client by the second.
+const PUBLISHERS: u32 = 19;
 
 pub(super) fn measure(bench: &Bench<'_>, out: &mut dyn Write) -> anyhow::Result<Vec<Row>> {
     let settings = [MANY_CONNECTIONS, SETTINGS].concat();
@@ -17,7 +19,7 @@ pub(super) fn measure(bench: &Bench<'_>, out: &mut dyn Write) -> anyhow::Result<
         let (opened, published) = bench.with(Subject::Ours, &settings, Cores::Any, |stand| {
             let own = channels("vol", CONNECTIONS);
             let opened = stand.subscribe(Group::Readers, CONNECTIONS, &own)?;
-            stand.open(Group::Publishers, 1)?;
+            stand.open(Group::Publishers, PUBLISHERS)?;
             Ok((opened, stand.publish(&own, (0, CONNECTIONS), Pace::Burst, 1)?))
         })?;
         writeln!(

@@ -61,7 +61,8 @@ impl Stand {
         settings: &str,
         cores: Cores,
     ) -> anyhow::Result<Self> {
-        let subject = if sockets.is_floor_only { Subject::Floor } else { subject };
+        let is_stand_in = sockets.is_floor_only && subject == Subject::Ours;
+        let subject = if is_stand_in { Subject::Floor } else { subject };
         let server = on_core(cores, 0, || match subject {
             Subject::Ours => {
                 let program = plan.child.first().context("no program to serve")?;

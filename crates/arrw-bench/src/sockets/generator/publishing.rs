@@ -11,7 +11,8 @@ use super::{Generator, IDLE, flush, millis, names};
 use crate::runs::float;
 
 /// Commands of one publisher that are not answered, at most. Further ones wait, and count from when they were due.
-const IN_FLIGHT_MAX: u32 = 1_024;
+/// A server may allow few that are not on the disk yet.
+const IN_FLIGHT_MAX: u32 = 128;
 
 /// An order to publish, under way.
 #[derive(Debug)]
