@@ -27,6 +27,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("hyper", &["arrw-server", "arrw-bench"]),
     ("tokio", &["arrw-server", "arrwdb", "arrw-sim", "arrw-bench"]),
     ("tracing", &["arrw-server", "arrwdb"]),
+    ("ring", &["arrw-server"]),
     ("usearch", &["arrw-collections"]),
     ("clap", &["arrwdb", "arrw-sim", "arrw-bench", "arrw-fuzz"]),
     ("anyhow", &["arrwdb", "arrw-sim", "arrw-bench", "arrw-fuzz", "xtask"]),

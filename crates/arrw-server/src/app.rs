@@ -55,6 +55,7 @@ pub(crate) struct App {
 }
 
 impl App {
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn new(db: Db, sites: Sites, keys: Keys, limits: Limits) -> Self {
         Self::with_sockets(db, (sites, keys), limits, SocketOptions::default())
     }
@@ -67,9 +68,12 @@ impl App {
         sockets: SocketOptions,
     ) -> Self {
         let (bus, jobs) = (db.bus(), db.jobs());
-        let SocketOptions { channels, limits: bounds, insecure, compression, personal } = sockets;
-        // Where nobody needs a key for anything, nobody needs a token either: both is only so on loopback.
-        let access = Access { is_open: insecure || !keys.are_needed(), has_personal: personal };
+        let SocketOptions { channels, clients, limits: bounds, compression } = sockets;
+        // Where nobody needs a key for anything, nobody needs a token either, unless tokens are known: all is only so on
+        // loopback.
+        let is_unguarded = !keys.are_needed() && !clients.tokens.has_keys();
+        let is_open = clients.insecure || is_unguarded;
+        let access = Access { is_open, has_personal: clients.personal };
         let hub = Hub::new(db.clone(), Namespaces::new(channels), access, (bounds, compression));
         let streams = Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS)));
         Self {

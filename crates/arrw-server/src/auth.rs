@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrw::{Clock, Filter, SystemClock, Timestamp};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -63,7 +63,7 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
     if !app.keys.are_needed() {
         return Ok(Grant::all());
     }
-    let key = request.headers().get(header::AUTHORIZATION).ok_or_else(|| {
+    let key = key_of(request.headers()).ok_or_else(|| {
         Problem::new(Code::KeyMissing, "this server asks for a key")
             .hint("send `authorization: Bearer <key>`; `arrwdb key create` makes one")
     })?;
@@ -71,7 +71,7 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
         Problem::new(Code::KeyWrong, "the key is none of this server's, was revoked, or has ended")
             .hint("send `authorization: Bearer <key>`; `arrwdb key list` shows which there are")
     };
-    let text = key.to_str().ok().and_then(bearer).ok_or_else(wrong)?;
+    let text = key.map_err(|_by_its_form| wrong())?;
     let grant = app.keys.grant(text, now()).ok_or_else(wrong)?;
     if !grant.has(needed) {
         let detail = format!("the key is not good for `{}`", scope.name());
@@ -94,6 +94,25 @@ fn grant_of(app: &App, request: &Request, scope: Scope) -> Result<Grant, Problem
         .hint("ask less often, or send many events at once (an array, or lines of NDJSON)")
     })?;
     Ok(grant)
+}
+
+/// The key of a request, if one is given: `authorization: Bearer <key>`, or as back ends of Centrifugo
+/// send it, `x-api-key: <key>` or `authorization: apikey <key>`.
+fn key_of(headers: &HeaderMap) -> Option<Result<&str, NoKey>> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let text = value.to_str().ok();
+        return Some(text.and_then(|text| bearer(text).or_else(|| apikey(text))).ok_or(NoKey));
+    }
+    headers.get("x-api-key").map(|value| value.to_str().map_err(|_not_text| NoKey))
+}
+
+/// What stands where a key should is none by its form.
+#[derive(Clone, Copy, Debug)]
+struct NoKey;
+
+fn apikey(text: &str) -> Option<&str> {
+    let (scheme, key) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("apikey").then(|| key.trim())
 }
 
 pub(crate) fn bearer(text: &str) -> Option<&str> {
@@ -348,9 +367,12 @@ mod tests {
                 if is_open || route.scope == scope { None } else { refused(403, "ARW0044") }
             };
             let closed = |code: &str| if is_open { None } else { refused(401, code) };
-            let is_of_topic = !(is_open || OF_NO_TOPIC.contains(&route.path));
-            // A backup has every topic.
-            let is_of_all = route.path == "/v1/backups";
+            // Calls of back ends say so in their answers.
+            let is_call = route.path.starts_with("/api/");
+            let is_of_topic = !(is_open || is_call || OF_NO_TOPIC.contains(&route.path));
+            // A backup has every topic, and a connection may follow any.
+            let is_of_all =
+                route.path == "/v1/backups" || route.path.starts_with("/v1/connections");
             let clients = [
                 ("no key", None, closed("ARW0042")),
                 ("wrong", Some(format!("Bearer {guessed}")), closed("ARW0043")),
@@ -376,7 +398,9 @@ mod tests {
                 match expected {
                     Some(expected) => assert_eq!(answer, expected, "{case}"),
                     None => assert!(
-                        ![401, 403, 404, 405, 500].contains(&answer.0) || route.method == "DELETE",
+                        ![401, 403, 404, 405, 500].contains(&answer.0)
+                            || route.method == "DELETE"
+                            || (answer.0 == 404 && route.path.ends_with("{client}")),
                         "{case}"
                     ),
                 }

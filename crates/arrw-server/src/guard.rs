@@ -78,7 +78,8 @@ pub(crate) fn check_name(sites: &Sites, host: Option<&str>) -> Result<(), Proble
     }
 }
 
-fn check_site(sites: &Sites, headers: &HeaderMap) -> Result<(), Problem> {
+/// Refuses a request of a page of another site, but for those that are listed.
+pub(crate) fn check_site(sites: &Sites, headers: &HeaderMap) -> Result<(), Problem> {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     check_page(sites, site, headers.get(header::ORIGIN))
 }

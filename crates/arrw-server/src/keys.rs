@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::anew;
 use crate::auth::now;
 use crate::hash::sha256;
 use crate::limits::{KEY_LOOK_EVERY, KEY_PATTERNS_MAX, KEYS_MAX};
@@ -228,19 +229,7 @@ impl KeyFile {
         let document = Document { keys: self.keys.clone() };
         let mut json = serde_json::to_vec_pretty(&document).expect("texts are always JSON");
         json.push(b'\n');
-        let beside = self.path.with_extension("new");
-        let write = || -> io::Result<()> {
-            let mut options = File::options();
-            options.write(true).create(true).truncate(true);
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(&beside)?;
-            file.write_all(&json)?;
-            file.sync_all()?;
-            fs::rename(&beside, &self.path)?;
-            let folder = self.path.parent().filter(|it| !it.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-        };
-        write().map_err(failed)
+        anew::write(&self.path, &json).map_err(failed)
     }
 }
 

@@ -35,6 +35,7 @@ mod server;
 mod tls;
 
 mod admission;
+mod anew;
 mod app;
 mod auth;
 mod cors;
@@ -81,7 +82,9 @@ pub use problem::{Code, Retry};
 pub use rfc3339::rfc3339;
 pub use server::{BindError, Options, ServeError, Server};
 pub use sockets::{
-    Audience, ChannelOptions, ChannelSettings, Class, JoinLeave, Offer, RecoveryMode, SlowPolicy,
-    SocketLimits, SocketOptions,
+    Audience, ChannelOptions, ChannelSettings, Class, ClientSettings, JoinLeave, KeyError,
+    KeyFamily, NewToken, Offer, PublicKey, RecoveryMode, Revocation, RevocationFile,
+    RevocationsError, Revoked, Secret, SignError, SlowPolicy, SocketLimits, SocketOptions,
+    TokenKeysError, TokenSettings,
 };
 pub use tls::{TlsError, TlsFiles};

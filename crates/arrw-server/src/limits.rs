@@ -364,3 +364,35 @@ pub const READ_BYTES: usize = 64 * 1024;
 
 /// Bytes of the head of a request for a WebSocket. A longer one is answered as any other, with 431.
 pub const SOCKET_HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Connections that wait to be accepted. The system may have room for fewer (`net.core.somaxconn`).
+pub const LISTEN_BACKLOG: u32 = 4_096;
+
+/// Connections a second that are told to connect again when the server stops: as many as come back at once elsewhere.
+pub const DRAIN_RATE: u32 = 4_000;
+
+/// Calls of one `/api/batch`. More are refused.
+pub const API_COMMANDS_MAX: usize = 1_000;
+
+/// Channels of one `/api/broadcast`: with its data they must fit one frame of the log. More are refused.
+pub const BROADCAST_CHANNELS_MAX: usize = 10_000;
+
+/// Channels that `/api/channels` lists. More are left out: ask by a pattern.
+pub const API_CHANNELS_MAX: usize = 10_000;
+
+/// Bytes of a token. It comes with the first message of a client that nobody knows yet; a longer one is refused unread.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes of a key that tokens are verified with: four times the largest of RSA in PEM. A longer one is refused.
+pub const TOKEN_KEY_BYTES_MAX: usize = 8 * 1024;
+
+/// Revocations of tokens that are in force at once, about 200 bytes each. One more cannot be made: revoke all of a user,
+/// or all, instead of each.
+pub const REVOCATIONS_MAX: usize = 100_000;
+
+/// Namespaces of channels. One more is refused when the settings are read.
+pub const NAMESPACES_MAX: usize = 256;
+
+/// Bytes of the name of a namespace, so that the names of channels, which begin with it, have room. A longer one is
+/// refused when the settings are read.
+pub const NAMESPACE_NAME_BYTES_MAX: usize = 64;

@@ -15,6 +15,7 @@ use crate::counters::Counters;
 use crate::jobs::Figures;
 use crate::keys::Grant;
 use crate::problem::Problem;
+use crate::sockets::metrics::SocketFigures;
 use crate::stats::{StatsOut, TrafficOut};
 
 /// Answers with all of them.
@@ -24,13 +25,19 @@ pub(crate) async fn metrics(
 ) -> Result<Response, Problem> {
     let text = blocking(app, move |app| {
         let jobs = Figures::of(app, &grant);
-        StatsOut::of(app, &jobs).map(|stats| text_of(&stats, &jobs, &app.counters))
+        let sockets = SocketFigures::of(&app.hub);
+        let text = |stats: StatsOut| text_of(&stats, &jobs, (&app.counters, &sockets));
+        StatsOut::of(app, &jobs).map(text)
     });
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type)], text.await?).into_response())
 }
 
-fn text_of(stats: &StatsOut, jobs: &Figures, counters: &Counters) -> String {
+fn text_of(
+    stats: &StatsOut,
+    jobs: &Figures,
+    (counters, sockets): (&Counters, &SocketFigures),
+) -> String {
     let mut text = Text(String::with_capacity(16 << 10));
     let version = format!("{{version=\"{}\"}}", stats.version);
     text.family("build_info", "gauge", "Version of the server.", &[(version, 1.0)]);
@@ -40,6 +47,7 @@ fn text_of(stats: &StatsOut, jobs: &Figures, counters: &Counters) -> String {
     of_jobs(&mut text, jobs);
     of_log(&mut text, stats);
     of_server(&mut text, stats, counters);
+    of_sockets(&mut text, sockets);
     text.0
 }
 
@@ -160,6 +168,66 @@ fn of_server(text: &mut Text, stats: &StatsOut, counters: &Counters) {
     text.family("limit_reached_total", "counter", help, &labelled("limit", limits));
 }
 
+fn of_sockets(text: &mut Text, figures: &SocketFigures) {
+    let SocketFigures { totals, .. } = figures;
+    text.gauge("sockets", "Connections that follow channels.", figures.connections as u64);
+    text.gauge("sockets_users", "Users that they have.", figures.users as u64);
+    text.gauge("channels", "Channels that somebody is subscribed to.", figures.channels as u64);
+    let help = "Subscriptions to channels.";
+    text.gauge("channel_subscriptions", help, figures.subscriptions as u64);
+    let help = "Subscriptions that get what they missed, or take nothing.";
+    text.gauge("channel_subscriptions_behind", help, figures.behind as u64);
+    let help = "Publications that the subscription furthest behind has not got.";
+    text.gauge("channel_lag_max", help, figures.lag_max);
+    let help = "The same of the subscription that one in a hundred is behind.";
+    text.gauge("channel_lag_p99", help, figures.lag_p99);
+    let help = "Bytes of publications in memory, ready to be sent.";
+    text.gauge("channel_ring_bytes", help, figures.ring_bytes);
+    let help = "Clients that connected.";
+    text.counter("sockets_connected_total", help, totals.connections);
+    let help = "Handshakes of WebSockets that were refused; the codes are in refusals_total.";
+    text.counter("sockets_handshakes_refused_total", help, totals.handshakes_refused);
+    let help = "Connections that were ended as they broke the WebSocket protocol.";
+    text.counter("sockets_violations_total", help, totals.violations);
+    let help = "Subscriptions that began.";
+    text.counter("channel_subscriptions_total", help, totals.subscriptions);
+    let help = "Publications of channels that somebody is subscribed to.";
+    text.counter("channel_publications_total", help, totals.publications);
+    let both = |out, inward| labelled("direction", [("out", out), ("in", inward)]);
+    let help = "Messages of connections; out, each publication counts.";
+    let messages = both(totals.messages_out, totals.messages_in);
+    text.family("sockets_messages_total", "counter", help, &messages);
+    let help = "Bytes of connections: out as they are written, in as messages are read.";
+    let bytes = both(totals.bytes_out, totals.bytes_in);
+    text.family("sockets_bytes_total", "counter", help, &bytes);
+    let found = [("ring", totals.ring_hits), ("log", totals.ring_misses)];
+    let help =
+        "How often subscribers that were behind went on from memory, or had to read the log.";
+    text.family("channel_reads_total", "counter", help, &labelled("from", found));
+    let recoveries = [("recovered", totals.recovered), ("unrecovered", totals.unrecovered)];
+    let help = "Subscribers that came back and wanted to go on.";
+    text.family("channel_recoveries_total", "counter", help, &labelled("result", recoveries));
+    let kinds = [
+        ("sockets_errors_total", "Commands that failed, by code.", &figures.errors),
+        (
+            "sockets_unsubscribes_total",
+            "Subscriptions that were ended, by code.",
+            &figures.unsubscribes,
+        ),
+        (
+            "sockets_disconnects_total",
+            "Connections that were ended, by code.",
+            &figures.disconnects,
+        ),
+    ];
+    for (name, help, counts) in kinds {
+        text.family(name, "counter", help, &labelled("code", counts.iter().copied()));
+    }
+    let (up_to, count, sum_us) = &figures.latency;
+    let help = "From when a publication was published until it was written to the last subscriber in step.";
+    text.histogram_us("broadcast_seconds", help, up_to.iter().copied(), (*count, *sum_us));
+}
+
 /// Samples that differ in the value of one label.
 fn labelled(
     label: &str,
@@ -190,8 +258,8 @@ impl Text {
         self.family(name, "gauge", help, &[(String::new(), number(value))]);
     }
 
-    /// Counts up to bounds in milliseconds, their number, and their sum in microseconds.
-    fn histogram(
+    /// Counts up to bounds in microseconds, their number, and their sum in microseconds.
+    fn histogram_us(
         &mut self,
         name: &str,
         help: &str,
@@ -200,14 +268,25 @@ impl Text {
     ) {
         self.family(name, "histogram", help, &[]);
         for (bound, count) in up_to {
-            let bound = seconds(bound);
+            let bound = number(bound) / 1e6;
             let _fine = writeln!(self.0, "arrwdb_{name}_bucket{{le=\"{bound}\"}} {count}");
         }
-        let sum = seconds(sum_us) / 1000.0;
+        let sum = number(sum_us) / 1e6;
         let _fine = writeln!(
             self.0,
             "arrwdb_{name}_bucket{{le=\"+Inf\"}} {count}\narrwdb_{name}_sum {sum}\narrwdb_{name}_count {count}"
         );
+    }
+
+    /// The same with bounds in milliseconds.
+    fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        up_to: impl Iterator<Item = (u64, u64)>,
+        sum: (u64, u64),
+    ) {
+        self.histogram_us(name, help, up_to.map(|(bound, count)| (bound * 1_000, count)), sum);
     }
 
     /// Samples of one name, each with its labels.

@@ -87,6 +87,7 @@ pub enum Code {
     NoSuchOrder,
     Handshake,
     UpgradeRequired,
+    NoSuchConnection,
 }
 
 /// What is declared about a code.
@@ -295,6 +296,7 @@ const FACTS: &[Facts] = &[
         Never,
         "only for WebSockets",
     ),
+    facts(Code::NoSuchConnection, "ARW0062", StatusCode::NOT_FOUND, Never, "no such connection"),
 ];
 
 const fn facts(

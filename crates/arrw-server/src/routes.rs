@@ -17,7 +17,8 @@ use crate::jobs::{orders, queues, workers};
 use crate::nearest::nearest;
 use crate::problem::{Code, Problem};
 use crate::{
-    auth, backups, batch, consumers, events, guard, jobs, json, metrics, rates, stats, topics,
+    auth, backups, batch, consumers, events, guard, jobs, json, metrics, rates, sockets, stats,
+    topics,
 };
 
 /// What a key must be good for to ask a route.
@@ -125,6 +126,22 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/backups", Scope::Admin, || post(backups::make)),
     route("GET", "/v1/stats", Scope::Read, || get(stats::stats)),
     route("GET", "/v1/subscriptions", Scope::Read, || get(stats::subscriptions)),
+    route("GET", "/v1/connections", Scope::Read, || get(sockets::inspect::list)),
+    route("GET", "/v1/connections/{client}", Scope::Read, || get(sockets::inspect::show)),
+    route("DELETE", "/v1/connections/{client}", Scope::Admin, || delete(sockets::inspect::kick)),
+    route("GET", "/connection/uni_sse", Scope::Open, || get(sockets::listen::sse)),
+    route("POST", "/api/publish", Scope::Publish, || post(sockets::api::call)),
+    route("POST", "/api/broadcast", Scope::Publish, || post(sockets::api::call)),
+    route("POST", "/api/subscribe", Scope::Admin, || post(sockets::api::call)),
+    route("POST", "/api/unsubscribe", Scope::Admin, || post(sockets::api::call)),
+    route("POST", "/api/disconnect", Scope::Admin, || post(sockets::api::call)),
+    route("POST", "/api/refresh", Scope::Admin, || post(sockets::api::call)),
+    route("POST", "/api/presence", Scope::Read, || post(sockets::api::call)),
+    route("POST", "/api/presence_stats", Scope::Read, || post(sockets::api::call)),
+    route("POST", "/api/history", Scope::Read, || post(sockets::api::call)),
+    route("POST", "/api/channels", Scope::Read, || post(sockets::api::call)),
+    route("POST", "/api/info", Scope::Read, || post(sockets::api::call)),
+    route("POST", "/api/batch", Scope::Admin, || post(sockets::api::call)),
 ];
 
 pub(crate) fn router(app: Arc<App>) -> Router {

@@ -20,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tower::{Service, ServiceExt};
 
@@ -32,16 +32,16 @@ use crate::counters::Limit;
 use crate::guard::Sites;
 use crate::keys::{Keys, KeysError};
 use crate::limits::{
-    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, Limits, OWN_WORK_PAUSE,
-    UNSENT_BYTES_MAX,
+    ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, LISTEN_BACKLOG, Limits,
+    OWN_WORK_PAUSE, UNSENT_BYTES_MAX,
 };
 use crate::patient::Patient;
 use crate::request_id::{self, RequestIds};
 use crate::routes;
 use crate::seldom::Seldom;
-use crate::sockets::SocketOptions;
 use crate::sockets::driver::{self, Begun, Encrypted, Head, Tcp};
 use crate::sockets::link::Link;
+use crate::sockets::{SocketOptions, TokenKeysError, Tokens};
 use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// Settings of a server.
@@ -105,9 +105,20 @@ pub enum BindError {
         /// Where it should listen.
         listen: SocketAddr,
     },
+    /// Others could reach it, and its WebSockets would need no tokens.
+    #[error(
+        "`{listen}` can be reached by others, and `client.insecure` lets everybody do anything"
+    )]
+    Insecure {
+        /// Where it should listen.
+        listen: SocketAddr,
+    },
     /// The file of keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// No token can be verified with its keys.
+    #[error(transparent)]
+    Tokens(#[from] TokenKeysError),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -140,6 +151,7 @@ impl Server {
     ///
     /// # Errors
     /// [`BindError`].
+    #[expect(clippy::unused_async, reason = "it must be called on a runtime, and may wait one day")]
     pub async fn bind(db: Db, options: Options) -> Result<Self, BindError> {
         let Options { listen, hosts, origins, keys, backups, files, tls, sockets, limits } =
             options;
@@ -149,7 +161,12 @@ impl Server {
         if !keys.are_needed() && !listen.ip().is_loopback() {
             return Err(BindError::NoKeys { listen });
         }
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let clients = &sockets.clients;
+        if clients.insecure && !listen.ip().is_loopback() {
+            return Err(BindError::Insecure { listen });
+        }
+        let _tokens = Tokens::new(&clients.tokens)?;
+        let listener = open(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let sites = Sites::new(address, hosts, origins);
         let app = App::with_sockets(db, (sites, keys), limits, sockets);
@@ -185,7 +202,7 @@ impl Server {
         };
         drop(listener);
         app.close();
-        app.hub.close();
+        app.hub.drain(app.limits.drain / 2).await;
         own.stop(Duration::ZERO);
         // Whoever is not done by then is cut off when the runtime ends.
         if timeout(app.limits.drain, app.admission.all_gone()).await.is_err() {
@@ -195,11 +212,22 @@ impl Server {
                 "cut off connections that were not done in `limits.drain_ms`"
             );
         }
+        app.hub.close();
         if timeout(app.limits.drain, working).await.is_err() {
             tracing::warn!("cut off the server's own work");
         }
         ended
     }
+}
+
+/// Begins to listen. Connections that come together wait in a queue that has room for a crowd: when it is full the system
+/// leaves out their first packets, and clients try again a second later.
+fn open(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// Does the server's own work until it is stopped. When the log refuses it is tried again: a full disk may have room later.

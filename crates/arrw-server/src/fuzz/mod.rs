@@ -18,6 +18,7 @@ pub const TARGETS: &[Target] = &[
     text::TIME,
     text::HEADERS,
     keys::KEYS,
+    crate::sockets::fuzz::TOKEN,
     crate::events::fuzz::EVENT,
     crate::events::fuzz::ARRAY,
     crate::events::fuzz::LINES,

@@ -70,6 +70,17 @@ impl Form {
         }
     }
 
+    /// How it is called.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::JsonDeflated => "json+deflate",
+            Self::Protobuf => "protobuf",
+            Self::ProtobufDeflated => "protobuf+deflate",
+            Self::Events => "sse",
+        }
+    }
+
     /// True where clients send nothing after their request.
     pub(crate) const fn is_one_way(self) -> bool {
         matches!(self, Self::Events)

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod asking;
+mod channels;
 mod cloud;
 mod consumers;
 mod encodings;
 mod guard;
+mod hostile_sockets;
 mod jobs;
 mod limits;
 mod lines;
@@ -15,6 +17,7 @@ mod pages;
 mod publish;
 mod queues;
 mod request_ids;
+mod socket;
 mod stopping;
 mod streams;
 mod tls;

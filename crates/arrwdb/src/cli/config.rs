@@ -12,8 +12,8 @@ use serde_json::json;
 use super::exit::{Advised, Exit};
 use super::report::Report;
 use super::settings::{
-    self, FILE_DEFAULT, Flags, Setting, Settings, TABLE, Value, choose_file,
-    file_of_the_environment,
+    self, FILE_DEFAULT, Flags, Namespace, Setting, Settings, Value, all, choose_file,
+    file_of_the_environment, kind_of, name_of,
 };
 use super::text;
 
@@ -95,7 +95,7 @@ impl Command {
 /// A setting as JSON has it.
 #[derive(Debug, Serialize)]
 struct Row {
-    key: &'static str,
+    key: String,
     value: Value,
     unit: &'static str,
     default: Value,
@@ -105,7 +105,7 @@ struct Row {
 impl Row {
     fn of(settings: &Settings, setting: &Setting) -> Self {
         Self {
-            key: setting.key,
+            key: setting.key.to_owned(),
             value: setting.kind.value(&settings.config),
             unit: setting.kind.unit(),
             default: setting.kind.value(&settings::Config::default()),
@@ -114,10 +114,38 @@ impl Row {
     }
 }
 
+impl Row {
+    /// The name of a namespace, and the options that it does not have by default.
+    fn of_namespace(namespace: &Namespace) -> Vec<Self> {
+        let Namespace { name, config, origin, options } = namespace;
+        let key = |option: &str| format!("channel.namespaces.{name}.{option}");
+        let options = options.iter().filter_map(|(option, origin)| {
+            let kind = kind_of(option)?;
+            Some(Self {
+                key: key(name_of(option)),
+                value: kind.value(config),
+                unit: kind.unit(),
+                default: option.kind.value(&settings::Config::default()),
+                origin: origin.to_string(),
+            })
+        });
+        let named = Self {
+            key: key("name"),
+            value: Value::Text(name.clone()),
+            unit: "",
+            default: Value::Text(String::new()),
+            origin: origin.to_string(),
+        };
+        std::iter::once(named).chain(options).collect()
+    }
+}
+
 impl Show {
     fn run(&self) -> anyhow::Result<Exit> {
         let settings = Settings::read(&self.flags)?;
-        let rows: Vec<Row> = TABLE.iter().map(|setting| Row::of(&settings, setting)).collect();
+        let namespaces = settings.namespaces.iter().flat_map(Row::of_namespace);
+        let rows = all().map(|setting| Row::of(&settings, setting)).chain(namespaces);
+        let rows: Vec<Row> = rows.collect();
         let out =
             if self.json { format!("{}\n", json!({ "settings": rows })) } else { aligned(&rows) };
         io::stdout().lock().write_all(out.as_bytes())?;
@@ -130,12 +158,13 @@ fn aligned(rows: &[Row]) -> String {
     let title = ["setting", "value", "unit", "default", "origin"].map(str::to_owned);
     let shown = |value: &Value| match value.to_string() {
         empty if empty.is_empty() => "-".to_owned(),
+        lines if lines.contains('\n') => "(set)".to_owned(),
         text => text,
     };
     let cells = rows.iter().map(|row| {
         let unit = if row.unit.is_empty() { "-" } else { row.unit };
         [
-            row.key.to_owned(),
+            row.key.clone(),
             shown(&row.value),
             unit.to_owned(),
             shown(&row.default),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arrw_log::{AppendError, OpenError, ReadError, RepairError, RestoreError, UpkeepError};
-use arrw_server::{BindError, ClientError, KeysError, ServeError};
+use arrw_server::{BindError, ClientError, KeysError, RevocationsError, ServeError};
 
 use super::settings::WrongSettings;
 
@@ -189,6 +189,10 @@ fn judge_server(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
                 FAILED,
                 "make one with `arrwdb key create NAME --scope admin`, or listen on 127.0.0.1",
             ),
+            BindError::Insecure { .. } => {
+                (CONFIG, "listen on 127.0.0.1, or take `client.insecure` away")
+            }
+            BindError::Tokens(_) => (CONFIG, "`arrwdb config show` says where each key is set"),
             BindError::Keys(_) | _ => {
                 (FAILED, "name the file of keys with --keys, or put it right")
             }
@@ -203,6 +207,11 @@ fn judge_server(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
             KeysError::Io { .. } | KeysError::Wrong { .. } | KeysError::Key { .. } | _ => None,
         };
         return Some(Verdict { code: FAILED, help });
+    }
+    if let Some(RevocationsError::Full) = cause.downcast_ref() {
+        let help =
+            "revoke all of a user, or all, instead of each; with `--expires-in` they are forgotten";
+        return Some(Verdict { code: FAILED, help: Some(help.into()) });
     }
     if let Some(ServeError::LogStopped(_)) = cause.downcast_ref::<ServeError>() {
         return Some(Verdict {

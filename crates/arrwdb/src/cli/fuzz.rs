@@ -68,7 +68,7 @@ const SETTING: Target = Target {
             "[2001:db8::1]",
             "",
         ];
-        let each = settings::TABLE.iter().zip(0_u8..).map(|(setting, at)| {
+        let each = settings::all().zip(0_u8..).map(|(setting, at)| {
             let default = setting.kind.value(&settings::Config::default()).to_string();
             [&[at], default.as_bytes()].concat()
         });
@@ -152,21 +152,21 @@ fn settings_file(input: &[u8]) -> Outcome {
             return Outcome::refused(&[wrong.faults.len(), text.len()]);
         }
     };
-    let written = settings::TABLE.iter().map(|setting| {
+    let written = settings::all().map(|setting| {
         format!("{} = {}\n", setting.key, setting.kind.value(&read.config).to_toml())
     });
     let written: String = written.collect();
     let again = Settings::of_text(Path::new("b.toml"), &written);
     let again = again.map_err(|wrong| format!("{:?}", wrong.faults)).expect(&written);
     assert_eq!(format!("{:?}", again.config), format!("{:?}", read.config), "{written}");
-    let set = settings::TABLE.iter().filter(|it| *read.origin(it) != settings::Origin::Default);
+    let set = settings::all().filter(|it| *read.origin(it) != settings::Origin::Default);
     Outcome::accepted(&[set.count(), text.len()])
 }
 
 fn setting(input: &[u8]) -> Outcome {
     let mut input = Input::new(input);
-    let at = usize::from(input.byte()) % settings::TABLE.len();
-    let kind = settings::TABLE[at].kind;
+    let at = usize::from(input.byte()) % settings::all().count();
+    let kind = &settings::all().nth(at).expect("it is one of them").kind;
     let mut config = settings::Config::default();
     let given = settings::Given::Text(OsString::from(text_of(input.rest())));
     if kind.set(&mut config, &given).is_none() {

@@ -18,6 +18,7 @@ mod publish;
 mod queue;
 mod stats;
 mod tail;
+mod token;
 mod topic;
 mod work;
 
@@ -98,6 +99,8 @@ enum Command {
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
+    Token(token::Command),
+    #[command(subcommand)]
     Config(config::Command),
     #[command(subcommand)]
     Log(log::Command),
@@ -134,6 +137,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Backup(command)) => command.run(),
         Some(Command::Restore(command)) => command.run(),
         Some(Command::Key(command)) => command.run(),
+        Some(Command::Token(command)) => command.run(),
         Some(Command::Config(command)) => command.run(),
         Some(Command::Log(command)) => command.run(),
         Some(Command::Bench(command)) => command.run(),

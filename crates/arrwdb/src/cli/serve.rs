@@ -97,6 +97,8 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut options = arrw_server::Options::on(config.listen);
+    options.sockets.channels = config.channels();
+    options.sockets.clients = config.clients;
     options.hosts = config.hosts;
     options.origins = config.origins;
     options.keys = Some(config.keys);
@@ -113,6 +115,7 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
             .into());
         }
     };
+    let has_short_secret = options.sockets.clients.tokens.has_short_secret();
     let connections = config.limits.connections;
     options.limits = config.limits;
     let records = db.position().seq.get();
@@ -124,6 +127,11 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
     // Behind the banner, so that a person sees that first.
     tell_start(db, server.address(), &data);
     tell_open_files(open_files, connections);
+    if has_short_secret {
+        tracing::warn!(
+            "a secret of `client.token` has fewer than 32 bytes: it can be guessed from a token"
+        );
+    }
     let mut caught = "";
     let shutdown = async {
         caught = tokio::select! {

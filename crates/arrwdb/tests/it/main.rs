@@ -17,5 +17,6 @@ mod refusals;
 mod server;
 mod settings;
 mod strace;
+mod token;
 mod torture;
 mod work;

@@ -125,3 +125,30 @@ fn a_server_is_started_as_its_file_says() {
     assert!(said.contains("1024 bytes"), "{said}");
     folder.run(&["pub", "a", "1", "--server", &url]).ended_with(0);
 }
+
+#[test]
+fn namespaces_and_secrets_are_shown_as_people_may_see_them() {
+    let folder = Folder::new();
+    let secret = "0123456789abcdef0123456789abcdef";
+    let text = format!(
+        "[client.token]\nhmac_secret_key = '{secret}'\n[[channel.namespaces]]\nname = 'chat'\npresence = true\n"
+    );
+    write(&folder, "arrwdb.toml", &text);
+    let said = folder.run(&["config", "show"]).ended_with(0).out;
+    let row = |key: &str| {
+        let line = said.lines().find(|line| line.starts_with(&format!("{key} "))).unwrap();
+        line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row("client.token.hmac_secret_key"), "(set) - - arrwdb.toml:2");
+    assert_eq!(row("channel.namespaces.chat.name"), "chat - - arrwdb.toml:3");
+    assert_eq!(row("channel.namespaces.chat.presence"), "true - false arrwdb.toml:5");
+    assert_eq!(row("channel.without_namespace.presence"), "false - false default");
+    let json = folder.run(&["config", "show", "--json"]).ended_with(0);
+    assert!(!said.contains(secret) && !json.out.contains(secret));
+    assert_eq!(shown(&json.json()[0], "channel.namespaces.chat.presence")["value"], true);
+    let said = folder.run(&["config", "check"]).ended_with(0).out;
+    assert_eq!(said, "`arrwdb.toml` is fine: it has 3 settings\n");
+    // There is no flag for it: everybody on this machine can read those.
+    let said = folder.run(&["serve", "--hmac-secret-key", secret]).ended_with(2).err;
+    assert!(said.contains("unexpected argument"), "{said}");
+}

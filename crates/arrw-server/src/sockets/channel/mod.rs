@@ -6,7 +6,7 @@ pub(crate) mod presence;
 pub(crate) mod publication;
 pub(crate) mod ring;
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrw::{Event, Seq};
@@ -32,8 +32,6 @@ pub(crate) struct Channel {
     workers: AtomicU32,
     /// Of these, the ones that know that there is something new.
     told: AtomicU32,
-    /// Subscriptions that are furthest behind since the last look, in entries: for the metrics.
-    pub(crate) lag_max: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -69,7 +67,6 @@ impl Channel {
             shapes: AtomicU8::new(0),
             workers: AtomicU32::new(0),
             told: AtomicU32::new(0),
-            lag_max: AtomicU64::new(0),
             inner: Mutex::new(inner),
         }
     }
@@ -139,8 +136,8 @@ impl Channel {
     }
 
     /// Takes a change of the presence into the ring; false when there is none to tell.
-    pub(crate) fn tell(&self, inner: &mut Inner, change: Change, now_us: u64) -> bool {
-        let what = match &change {
+    pub(crate) fn tell(&self, inner: &mut Inner, change: &Change, now_us: u64) -> bool {
+        let what = match change {
             Change::Nothing => return false,
             Change::Joined(info) => News::Join(Member { info: Some(info.shown()) }),
             Change::Left(info) => News::Leave(Member { info: Some(info.shown()) }),

@@ -63,15 +63,24 @@ pub enum Class {
     Volatile,
 }
 
-/// Who may do something in a channel, besides those whose token says so.
+/// Who may do something in a channel, besides those whose token says so. Nobody, unless said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
-    /// Any client that has a user.
+    /// Every client.
     pub client: bool,
     /// A client that is subscribed to the channel.
     pub subscriber: bool,
-    /// Any client, also one without a user.
+    /// Of these, also those without a user. By itself it lets nobody in.
     pub anonymous: bool,
+}
+
+impl Audience {
+    /// Whether a client of this user is among them; the user is empty when it has none.
+    #[must_use]
+    pub fn has(self, user: &str, is_subscribed: bool) -> bool {
+        let is_known = self.anonymous || !user.is_empty();
+        is_known && (self.client || (self.subscriber && is_subscribed))
+    }
 }
 
 /// Whether joins and leaves are told.
@@ -154,5 +163,34 @@ impl ChannelOptions {
     #[must_use]
     pub fn has_history(&self) -> bool {
         self.class == Class::Durable && 0 < self.history_size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_user_needs_a_word_of_its_own() {
+        let check = |audience: [bool; 3], user: &str, is_subscribed: bool, expected: bool| {
+            let [client, subscriber, anonymous] = audience;
+            let audience = Audience { client, subscriber, anonymous };
+            let found = audience.has(user, is_subscribed);
+            assert_eq!(found, expected, "{audience:?} {user} {is_subscribed}");
+        };
+        let client = [true, false, false];
+        check(client, "42", false, true);
+        check(client, "", true, false);
+        check([true, false, true], "", false, true);
+        let subscriber = [false, true, false];
+        check(subscriber, "42", true, true);
+        check(subscriber, "42", false, false);
+        check(subscriber, "", true, false);
+        check([false, true, true], "", true, true);
+        check([false, true, true], "", false, false);
+        // Without the others it lets nobody in, as in Centrifugo.
+        check([false, false, true], "", true, false);
+        check([false, false, true], "42", true, false);
+        check([false; 3], "42", true, false);
     }
 }

@@ -114,11 +114,6 @@ impl Presence {
         Some(info)
     }
 
-    /// The second at which the next one is gone.
-    pub(crate) fn next_expiry(&self) -> Option<u32> {
-        self.leaving.front().map(|(second, _)| *second)
-    }
-
     pub(crate) fn members(&self) -> impl Iterator<Item = &Arc<Info>> {
         self.members.values()
     }

@@ -121,3 +121,20 @@ pub(crate) fn content_type(encoding: Encoding, data: &[u8]) -> Option<&'static s
     };
     if is_json { None } else { Some(BYTES) }
 }
+
+/// An event as back ends get it: what it carries and who published it are JSON as it is.
+pub(crate) fn to_json(event: &Event<'_>) -> serde_json::Value {
+    let owned = Owned::of(event, Encoding::Json);
+    let mut shown = serde_json::Map::new();
+    let data: Option<Box<RawValue>> = serde_json::from_slice(&owned.data).ok();
+    shown.insert("data".to_owned(), serde_json::json!(data));
+    shown.insert("offset".to_owned(), owned.offset.into());
+    if let Some(publisher) = &owned.publisher {
+        shown.insert("info".to_owned(), serde_json::json!(publisher));
+    }
+    if !owned.tags.is_empty() {
+        let tags = owned.tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));
+        shown.insert("tags".to_owned(), tags.collect::<serde_json::Map<_, _>>().into());
+    }
+    shown.into()
+}

@@ -72,9 +72,9 @@ impl Connection {
             subscription.next = batch.head;
             subscription.offset = subscription.offset.max(batch.last_offset);
             let frames = batch.frames(self.form, subscription.wants.has(Wants::MEMBERS));
-            self.write_all(hub, state, &frames, batch.entries.len(), now);
+            self.write_all(hub, state, (&frames, batch.entries.len()), now);
         } else {
-            self.give(hub, state, slot, (batch.base, &batch.entries), now);
+            self.give(hub, state, (slot, batch.base, &batch.entries), now);
         }
         Delivered::Fine
     }
@@ -116,7 +116,13 @@ impl Connection {
     }
 
     /// Writes frames; what the client does not take waits.
-    fn write_all(&self, hub: &Hub, state: &mut State, frames: &[Bytes], messages: usize, now: Now) {
+    fn write_all(
+        &self,
+        hub: &Hub,
+        state: &mut State,
+        (frames, messages): (&[Bytes], usize),
+        now: Now,
+    ) {
         for frame in frames {
             match state.outbox.write(&*self.link, frame, now.ticks) {
                 Ok(_) => self.count(hub, 0, frame.len()),
@@ -160,7 +166,7 @@ impl Connection {
                     return None;
                 }
                 Next::Entries(from, entries) => {
-                    self.give(hub, state, slot, (from, &entries), now);
+                    self.give(hub, state, (slot, from, &entries), now);
                 }
                 Next::Lost { head } => {
                     if let Some(work) = self.fell_behind(hub, state, slot, (head, now)) {
@@ -176,8 +182,7 @@ impl Connection {
         &self,
         hub: &Hub,
         state: &mut State,
-        slot: usize,
-        (from, entries): (u64, &[Arc<Entry>]),
+        (slot, from, entries): (usize, u64, &[Arc<Entry>]),
         now: Now,
     ) {
         let Some(subscription) = state.subscriptions.get_mut(slot).and_then(Option::as_mut) else {
@@ -192,7 +197,7 @@ impl Connection {
         }
         let count = wanted.len();
         let frames = batch::frames(self.form, wanted.into_iter());
-        self.write_all(hub, state, &frames, count, now);
+        self.write_all(hub, state, (&frames, count), now);
     }
 
     /// Does what the policy of a channel says of a subscriber that the ring left behind.
@@ -217,7 +222,7 @@ impl Connection {
             }
             SlowPolicy::Conflate => subscription.skip_to_last(head),
             SlowPolicy::Durable | SlowPolicy::DropOldest => {
-                self.end_subscription(hub, state, slot, code::UNSUBSCRIBE_INSUFFICIENT, now);
+                self.end_subscription(hub, state, (slot, code::UNSUBSCRIBE_INSUFFICIENT), now);
             }
             SlowPolicy::Disconnect => self.end(hub, state, Some(code::DISCONNECT_SLOW), now),
         }
@@ -242,7 +247,7 @@ impl Connection {
                 return self.lost(hub, state, slot, now);
             };
             subscription.pace = Pace::Behind;
-            self.give(hub, state, slot, (0, entries), now);
+            self.give(hub, state, (slot, 0, entries), now);
             if let Some(subscription) = state.get(slot, serial) {
                 // Its place in the ring is found anew, by the offset.
                 subscription.next = 0;
@@ -259,7 +264,7 @@ impl Connection {
         if state.subscriptions[slot].as_ref().is_some_and(of_server) {
             self.end(hub, state, Some(code::DISCONNECT_INSUFFICIENT), now);
         } else {
-            self.end_subscription(hub, state, slot, code::UNSUBSCRIBE_INSUFFICIENT, now);
+            self.end_subscription(hub, state, (slot, code::UNSUBSCRIBE_INSUFFICIENT), now);
         }
     }
 
@@ -268,8 +273,7 @@ impl Connection {
         self: &Arc<Self>,
         hub: &Arc<Hub>,
         state: &mut State,
-        slot: usize,
-        code: Code,
+        (slot, code): (usize, Code),
         now: Now,
     ) {
         let Some(subscription) = state.subscriptions.get_mut(slot).and_then(Option::take) else {

@@ -30,6 +30,8 @@ pub(crate) struct Connection {
     /// The worker that tells it of publications.
     pub(crate) worker: usize,
     pub(crate) form: Form,
+    /// The second at which it began.
+    pub(crate) since: u32,
     pub(crate) link: Box<dyn Link>,
     /// Messages that it was sent, and bytes.
     sent: [AtomicU64; 2],
@@ -66,7 +68,7 @@ const CLOSE_SECONDS: u32 = 5;
 
 impl Connection {
     pub(crate) fn new(
-        (number, worker): (u64, usize),
+        (number, worker, since): (u64, usize, u32),
         form: Form,
         link: Box<dyn Link>,
         session: Session,
@@ -81,7 +83,8 @@ impl Connection {
             driver: None,
             next_serial: 0,
         };
-        Self { number, worker, form, link, sent: Default::default(), state: Mutex::new(state) }
+        let (sent, state) = (Default::default(), Mutex::new(state));
+        Self { number, worker, form, since, link, sent, state }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

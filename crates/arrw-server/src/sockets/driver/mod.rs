@@ -1,6 +1,7 @@
 //! Drives connections by tokio: a small task each, which reads; workers write.
 
 mod head;
+mod pulled;
 mod tcp;
 mod upgrade;
 
@@ -16,11 +17,14 @@ use arrw_wire::websocket::deflate::Inflater;
 use arrw_wire::websocket::{Event, Reader};
 
 pub(crate) use self::head::{Begun, Head, begin};
+pub(crate) use self::pulled::Pulled;
 pub(crate) use self::tcp::{Encrypted, Tcp};
 pub(crate) use self::upgrade::upgrade;
 use super::connection::Connection;
 use super::hub::{Hub, Now, Work};
 use super::session;
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::admission::Place;
 use crate::limits::READ_BYTES;
 
@@ -47,7 +51,16 @@ pub(crate) struct Drive {
     reader: Reader,
     /// What of a message was received, when it is not whole.
     rest: Option<Box<Rest>>,
-    _place: Place,
+    _room: Room,
+}
+
+/// What a connection takes up while it is there.
+#[derive(Debug)]
+pub(crate) enum Room {
+    /// A place among all connections.
+    Socket { _place: Place },
+    /// A place among the streams of events.
+    Stream { _place: OwnedSemaphorePermit },
 }
 
 /// What is kept between two reads.
@@ -61,20 +74,20 @@ struct Rest {
 }
 
 impl Drive {
-    /// `received` came with the handshake; `place` is kept until the connection is over.
+    /// `received` came with the handshake; `room` is kept until the connection is over.
     pub(crate) fn new(
         hub: Arc<Hub>,
         connection: Arc<Connection>,
         reader: Reader,
         received: Vec<u8>,
-        place: Place,
+        room: Room,
     ) -> Self {
         hub.add(&connection);
         let now = hub.now();
         connection.look_by(&hub, &mut connection.lock(), now);
         let rest = (!received.is_empty())
             .then(|| Box::new(Rest { begun: received, gathered: Vec::new(), is_unread: true }));
-        Self { hub, connection, reader, rest, _place: place }
+        Self { hub, connection, reader, rest, _room: room }
     }
 
     /// Reads what there is. Ready when nothing more will come.

@@ -11,7 +11,7 @@ use httparse::{EMPTY_HEADER, Status};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::Drive;
+use super::{Drive, Room};
 use crate::admission::{Place, answer_once};
 use crate::app::App;
 use crate::guard;
@@ -67,7 +67,8 @@ pub(crate) async fn upgrade<S: AsyncWrite + Unpin>(
     app.counters.answered(101);
     let hub = Arc::clone(&app.hub);
     let (number, worker) = hub.next_connection();
-    let connect_by = hub.now().ticks + seconds(hub.limits.connect);
+    let since = hub.now().ticks;
+    let connect_by = since + seconds(hub.limits.connect);
     let mut client = [0; 16];
     if let Err(error) = getrandom::fill(&mut client) {
         tracing::error!(%error, "the system has no randomness");
@@ -75,10 +76,11 @@ pub(crate) async fn upgrade<S: AsyncWrite + Unpin>(
     }
     let session = Session::new(client, connect_by);
     let link = into_link(stream);
-    let connection = Connection::new((number, worker), agreement.form, link, session);
+    let connection = Connection::new((number, worker, since), agreement.form, link, session);
     let bytes_max = u32::try_from(hub.limits.message_bytes).unwrap_or(u32::MAX);
     let reader = Reader::new(Peer::Client, agreement.compression, bytes_max);
-    drop(tokio::spawn(Drive::new(hub, Arc::new(connection), reader, behind, place)));
+    let room = Room::Socket { _place: place };
+    drop(tokio::spawn(Drive::new(hub, Arc::new(connection), reader, behind, room)));
 }
 
 /// Checks a request, and makes the answer of one that may pass.

@@ -20,7 +20,7 @@ enum State {
     /// Nobody asked yet: a bus that nobody follows need not wake anybody.
     #[default]
     Idle,
-    Opened(Subscription),
+    Opened(Box<Subscription>),
     /// Its task has it.
     Followed,
 }
@@ -33,7 +33,7 @@ impl Following {
     pub(crate) fn begin(&self, bus: &Bus, is_volatile: bool) -> Result<(), SubscribeError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Idle = &*state {
-            *state = State::Opened(open(bus, is_volatile)?);
+            *state = State::Opened(Box::new(open(bus, is_volatile)?));
             self.opened.notify_one();
         }
         Ok(())
@@ -44,7 +44,7 @@ impl Following {
             self.opened.notified().await;
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if let State::Opened(subscription) = std::mem::replace(&mut *state, State::Followed) {
-                return subscription;
+                return *subscription;
             }
         }
     }

@@ -8,6 +8,7 @@
 
 pub(crate) mod figures;
 pub(crate) mod follow;
+mod life;
 pub(crate) mod pages;
 mod wheel;
 pub(crate) mod worker;
@@ -17,9 +18,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use arrw::{Bus, Db, HistoryQuery, Jobs, Order};
+use arrw::{Bus, Db, HistoryQuery, Order};
 use arrw_wire::code::{self, Code};
 use tokio::sync::watch;
 
@@ -37,6 +38,7 @@ use super::connection::Connection;
 use super::connection::subscription::{Subscription, Wants};
 use super::form::Shape;
 use super::limits::{SocketLimits, seconds};
+use crate::limits::DRAIN_RATE;
 
 /// Something that goes on beside the connection that it is for.
 pub(crate) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -55,7 +57,6 @@ pub(crate) struct Now {
 pub(crate) struct Hub {
     pub(crate) db: Db,
     pub(crate) bus: Bus,
-    pub(crate) jobs: Jobs,
     pub(crate) namespaces: Namespaces,
     pub(crate) access: Access,
     pub(crate) limits: SocketLimits,
@@ -96,7 +97,6 @@ impl Hub {
         let rings = Arc::new(Budget::new(limits.rings_bytes as u64));
         Arc::new(Self {
             bus: db.bus(),
-            jobs: db.jobs(),
             db,
             namespaces,
             access,
@@ -131,6 +131,24 @@ impl Hub {
     /// Ends what [`start`](Self::start) began.
     pub(crate) fn close(&self) {
         self.closing.send_replace(true);
+    }
+
+    /// Tells all clients to connect again, spread over a time so that they do not all come back at once; those that recover miss
+    /// nothing. No longer than `window`.
+    pub(crate) async fn drain(&self, window: Duration) {
+        let connections = self.connections();
+        let rate = DRAIN_RATE as usize;
+        let begun = Instant::now();
+        for some in connections.chunks((rate / 100).max(1)) {
+            let now = self.now();
+            for connection in some {
+                connection.end(self, &mut connection.lock(), Some(code::DISCONNECT_SHUTDOWN), now);
+            }
+            if connections.len() < rate / 100 || window <= begun.elapsed() {
+                continue;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -201,12 +219,9 @@ impl Hub {
         self.all_connections().values().cloned().collect()
     }
 
-    pub(crate) fn connection(&self, number: u64) -> Option<Arc<Connection>> {
-        self.all_connections().get(&number).cloned()
-    }
-
-    pub(crate) fn count_connections(&self) -> usize {
-        self.all_connections().len()
+    /// Bytes of what is ready to be sent, of all channels.
+    pub(crate) fn ring_bytes(&self) -> u64 {
+        self.rings.bytes()
     }
 
     /// A channel that somebody is subscribed to.
@@ -320,7 +335,7 @@ impl Hub {
                 return;
             }
             let change = inner.presence.leave(connection.number);
-            self.tell_change(channel, &mut inner, change);
+            self.tell_change(channel, &mut inner, &change);
         }
         let is_over = inner.end_if_empty();
         drop(inner);
@@ -333,14 +348,14 @@ impl Hub {
     pub(crate) fn present(&self, connection: &Connection, channel: &Arc<Channel>, info: Arc<Info>) {
         let mut inner = channel.lock();
         let change = inner.presence.enter(connection.number, info);
-        self.tell_change(channel, &mut inner, change);
+        self.tell_change(channel, &mut inner, &change);
     }
 
     fn tell_change(
         &self,
         channel: &Arc<Channel>,
         inner: &mut super::channel::Inner,
-        change: Change,
+        change: &Change,
     ) {
         let is_told = channel.options.join_leave != super::JoinLeave::Off;
         if is_told && channel.tell(inner, change, self.now_us()) {
@@ -369,7 +384,7 @@ impl Hub {
         for channel in due {
             let mut inner = channel.lock();
             while let Some(change) = inner.presence.expire(now.ticks) {
-                self.tell_change(&channel, &mut inner, change);
+                self.tell_change(&channel, &mut inner, &change);
             }
             let is_over = inner.end_if_empty();
             drop(inner);

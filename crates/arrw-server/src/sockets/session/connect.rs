@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrw_wire::centrifuge::{Answer, ConnectRequest, ConnectResult, Reply, SubscribeRequest};
+use arrw_wire::centrifuge::{
+    Answer, ConnectRequest, ConnectResult, News, Push, Reply, SubscribeRequest,
+};
 use arrw_wire::code;
 
 use super::subscribe::{Ask, Opened, settle};
@@ -23,13 +25,13 @@ pub(crate) struct Identity {
 }
 
 impl Turn<'_> {
-    pub(super) fn connect(&mut self, id: u32, request: ConnectRequest<'_>) -> Result<(), Fault> {
+    pub(super) fn connect(&mut self, id: u32, request: &ConnectRequest<'_>) -> Result<(), Fault> {
         let Phase::Fresh { .. } = self.state.session.phase else {
             return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
         };
         // Whoever is refused may do nothing more.
         self.state.session.phase = Phase::Refused;
-        let identity = self.identify(&request)?;
+        let identity = self.identify(request)?;
         self.state.session.user = identity.user.into();
         self.state.session.info = identity.info;
         self.state.session.expires_at = identity.expires_at;
@@ -38,6 +40,9 @@ impl Turn<'_> {
             let request = request.subs.iter().find(|(name, _)| **name == *channel);
             let request = request.map(|(_, request)| request);
             opened.push(self.open_server_side(&channel, request)?);
+        }
+        if self.connection.form.is_one_way() {
+            self.open_asked(request, &mut opened)?;
         }
         self.hub.figures.connected();
         if opened.iter().all(|opened| opened.check.is_none()) {
@@ -106,6 +111,27 @@ impl Turn<'_> {
         Ok(self.open(channel, &options, ask)?)
     }
 
+    /// Who only listens cannot subscribe later: it gets what it asks for now, if it may.
+    fn open_asked(
+        &mut self,
+        request: &ConnectRequest<'_>,
+        opened: &mut Vec<Opened>,
+    ) -> Result<(), Fault> {
+        for (channel, asked) in &request.subs {
+            if self.state.slot(channel).is_some() {
+                continue;
+            }
+            if self.hub.limits.channels <= self.state.count() {
+                return Err(Fault::Disconnect(code::DISCONNECT_CHANNEL_LIMIT));
+            }
+            let permitted =
+                self.options(channel).and_then(|options| self.permit_subscribe(channel, &options));
+            permitted.map_err(|_refused| Fault::Disconnect(code::DISCONNECT_PERMISSION_DENIED))?;
+            opened.push(self.open_server_side(channel, Some(asked))?);
+        }
+        Ok(())
+    }
+
     /// Answers a client that is let in.
     fn welcome(&mut self, id: u32, opened: Vec<Opened>) {
         let mut subs = Vec::with_capacity(opened.len());
@@ -132,8 +158,13 @@ impl Turn<'_> {
             pong,
             ..ConnectResult::default()
         };
-        let what = Answer::Connect(result);
-        Reply { id, what }.append(self.connection.form.encoding(), &mut self.replies);
+        let encoding = self.connection.form.encoding();
+        if self.connection.form.is_one_way() {
+            let what = News::Connect(result);
+            Push { what, ..Push::default() }.append_bare(encoding, &mut self.replies);
+        } else {
+            Reply { id, what: Answer::Connect(result) }.append(encoding, &mut self.replies);
+        }
         self.connection.look_by(self.hub, self.state, self.now);
     }
 }

@@ -12,6 +12,7 @@
 //! ```
 
 mod connect;
+pub(crate) mod own;
 mod permit;
 mod publish;
 mod query;
@@ -166,6 +167,9 @@ impl Turn<'_> {
             match taken {
                 Ok(()) => (),
                 Err((0, Fault::Error(_))) => (),
+                Err((_, Fault::Error(_))) if self.connection.form.is_one_way() => {
+                    return Some(code::DISCONNECT_INVALID_TOKEN);
+                }
                 Err((id, Fault::Error(code))) => self.refuse(id, code),
                 Err((_, Fault::Disconnect(code))) => return Some(code),
             }
@@ -178,7 +182,7 @@ impl Turn<'_> {
             return self.pong();
         }
         if let Request::Connect(request) = request {
-            return self.connect(id, request);
+            return self.connect(id, &request);
         }
         if self.state.session.phase != Phase::Connected {
             return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));

@@ -19,9 +19,7 @@ pub(crate) enum Deed {
 impl Session {
     /// Whether the audience of an option has this client.
     fn is_in(&self, audience: Audience, is_subscribed: bool) -> bool {
-        audience.anonymous
-            || (audience.client && !self.user.is_empty())
-            || (audience.subscriber && is_subscribed)
+        audience.has(&self.user, is_subscribed)
     }
 }
 

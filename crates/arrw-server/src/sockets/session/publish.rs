@@ -67,11 +67,9 @@ impl Session {
 
 /// What a client is told of an event that cannot be published.
 fn code_of(error: &PublishError) -> Code {
-    match error {
-        PublishError::Event(_) | PublishError::Volatile { .. } => code::BAD_REQUEST,
-        error => {
-            tracing::warn!(%error, "cannot publish for a client");
-            code::INTERNAL
-        }
+    if let PublishError::Event(_) | PublishError::Volatile { .. } = error {
+        return code::BAD_REQUEST;
     }
+    tracing::warn!(%error, "cannot publish for a client");
+    code::INTERNAL
 }

@@ -52,7 +52,7 @@ impl Turn<'_> {
         let end = self.hub.end(&topic);
         let since = request.since.as_ref().map(|since| since.offset);
         if let Some(since) = &request.since
-            && !self.is_same_life(&since.epoch, end, since.offset)
+            && !self.hub.is_same_life(&since.epoch, end, since.offset)
         {
             return Err(Fault::Error(code::UNRECOVERABLE_POSITION));
         }
@@ -62,14 +62,14 @@ impl Turn<'_> {
         let limit =
             usize::try_from(request.limit).unwrap_or(HISTORY_PAGE_MAX).min(HISTORY_PAGE_MAX);
         let oldest = end.last_offset.saturating_sub(options.history_size as u64);
-        let ttl_us = u64::try_from(options.history_ttl.as_micros()).unwrap_or(u64::MAX);
-        let since_us = if ttl_us == 0 { 0 } else { self.hub.now_us().saturating_sub(ttl_us) };
+        let since_us = self.hub.oldest_us(&options);
         let (order, since) = match request.reverse {
             false => (Order::OldestFirst, Some(since.unwrap_or(0).max(oldest))),
             true => (Order::NewestFirst, since),
         };
         let query = HistoryQuery { since, limit, order };
-        let past = Past { query, oldest, since_us, epoch: self.epoch(end), top: end.last_offset };
+        let past =
+            Past { query, oldest, since_us, epoch: self.hub.epoch(end), top: end.last_offset };
         let (hub, connection) = (Arc::clone(self.hub), Arc::clone(self.connection));
         self.begin(Box::pin(async move {
             let reading = tokio::task::spawn_blocking(move || {

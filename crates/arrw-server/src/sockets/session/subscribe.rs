@@ -7,9 +7,9 @@ use arrw_wire::centrifuge::{Answer, Filter, Reply, SubscribeRequest, SubscribeRe
 use arrw_wire::code::{self, Code};
 
 use super::{Fault, Turn};
+use crate::sockets::channel::Channel;
 use crate::sockets::channel::options::{ChannelOptions, JoinLeave, Offer, RecoveryMode};
 use crate::sockets::channel::presence::Info;
-use crate::sockets::channel::{Channel, End};
 use crate::sockets::connection::State;
 use crate::sockets::connection::subscription::{Pace, Subscription, Wants};
 use crate::sockets::hub::Hub;
@@ -177,7 +177,7 @@ impl Turn<'_> {
                 ttl: u32::try_from(ttl).unwrap_or(u32::MAX),
                 recoverable: wants.has(Wants::RECOVERABLE),
                 positioned: is_positioned,
-                epoch: if is_positioned { self.epoch(end).into() } else { "".into() },
+                epoch: if is_positioned { self.hub.epoch(end).into() } else { "".into() },
                 offset: if is_positioned { top } else { 0 },
                 was_recovering,
                 ..SubscribeResult::default()
@@ -187,7 +187,7 @@ impl Turn<'_> {
             check: None,
             rejects_unrecovered: ask.rejects_unrecovered,
         };
-        if was_recovering && self.is_same_life(&ask.epoch, end, ask.offset) {
+        if was_recovering && self.hub.is_same_life(&ask.epoch, end, ask.offset) {
             self.recover(&mut opened, (ask.offset, top));
         }
         Ok(opened)
@@ -211,8 +211,7 @@ impl Turn<'_> {
             RecoveryMode::Stream => offset,
             RecoveryMode::Cache => top - 1,
         };
-        let ttl_us = u64::try_from(options.history_ttl.as_micros()).unwrap_or(u64::MAX);
-        let since_us = if ttl_us == 0 { 0 } else { self.hub.now_us().saturating_sub(ttl_us) };
+        let since_us = self.hub.oldest_us(options);
         opened.from = Some(offset);
         let first_us = {
             let inner = opened.channel.lock();
@@ -225,35 +224,6 @@ impl Turn<'_> {
             Some(first_us) if since_us <= first_us => (),
             Some(_too_old) => opened.from = None,
             None => opened.check = Some(Check { after: offset, since_us }),
-        }
-    }
-
-    /// The life of a topic, for a client to say when it comes back. Of one without publications it begins with the next record of
-    /// the log.
-    pub(super) fn epoch(&self, end: End) -> String {
-        let position = self.hub.db.position();
-        match end.born.get() {
-            0 => format!("{}.e{}", position.epoch, position.seq),
-            born => format!("{}.{born}", position.epoch),
-        }
-    }
-
-    /// Whether a client knows this life of a topic.
-    pub(super) fn is_same_life(&self, known: &str, end: End, offset: u64) -> bool {
-        if known.is_empty() {
-            return true;
-        }
-        let Some((epoch, born)) = known.split_once('.') else { return false };
-        if self.hub.db.position().epoch.to_string() != epoch {
-            return false;
-        }
-        match born.strip_prefix('e') {
-            None => born == end.born.to_string(),
-            Some(empty_at) => {
-                // It knew the topic when nothing was in it: this is the life that began after that.
-                let is_after = empty_at.parse::<u64>().is_ok_and(|seq| seq < end.born.get());
-                (end.born.get() == 0 && offset == 0) || is_after
-            }
         }
     }
 

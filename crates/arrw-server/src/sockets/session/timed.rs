@@ -144,7 +144,9 @@ impl Connection {
                 Some(wants) if wants.has(Wants::SERVER_SIDE) => {
                     self.end(hub, state, Some(code::DISCONNECT_SUBSCRIPTION_EXPIRED), now);
                 }
-                Some(_) => self.end_subscription(hub, state, slot, code::UNSUBSCRIBE_EXPIRED, now),
+                Some(_) => {
+                    self.end_subscription(hub, state, (slot, code::UNSUBSCRIBE_EXPIRED), now);
+                }
             }
         }
     }

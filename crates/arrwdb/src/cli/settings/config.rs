@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use arrw_server::{Limits, Origin};
+use arrw_server::{Class, ClientSettings, Limits, Origin, RecoveryMode, SlowPolicy, TokenSettings};
 
-use crate::cli::key;
+use super::channel::ChannelConfig;
+use crate::cli::{key, token};
 
 /// Where a server listens when nothing else is said; its clients expect it there.
 pub(crate) const LISTEN_DEFAULT: SocketAddr =
@@ -26,6 +27,11 @@ pub(crate) struct Config {
     pub(crate) log_format: Format,
     pub(crate) log_level: Level,
     pub(crate) limits: Limits,
+    pub(crate) clients: ClientSettings,
+    /// Of channels without a namespace.
+    pub(crate) channel: ChannelConfig,
+    /// By the name of the namespace, in the order of the file.
+    pub(crate) namespaces: Vec<(String, ChannelConfig)>,
 }
 
 impl Default for Config {
@@ -43,8 +49,17 @@ impl Default for Config {
             log_format: Format::Text,
             log_level: Level::Info,
             limits: Limits::default(),
+            clients: clients(),
+            channel: ChannelConfig::default(),
+            namespaces: Vec::new(),
         }
     }
+}
+
+fn clients() -> ClientSettings {
+    let revocations = Some(token::REVOCATIONS_DEFAULT.into());
+    let tokens = TokenSettings { revocations, ..TokenSettings::default() };
+    ClientSettings { tokens, ..ClientSettings::default() }
 }
 
 /// How a line of the server's log is written.
@@ -89,5 +104,24 @@ impl Word for Level {
         ("warn", Self::Warn),
         ("info", Self::Info),
         ("debug", Self::Debug),
+    ];
+}
+
+impl Word for Class {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("durable", Self::Durable), ("volatile", Self::Volatile)];
+}
+
+impl Word for RecoveryMode {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("stream", Self::Stream), ("cache", Self::Cache)];
+}
+
+impl Word for SlowPolicy {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("durable", Self::Durable),
+        ("conflate", Self::Conflate),
+        ("drop_oldest", Self::DropOldest),
+        ("disconnect", Self::Disconnect),
     ];
 }

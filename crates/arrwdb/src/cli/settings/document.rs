@@ -1,7 +1,7 @@
 //! The documents that are made of the table.
 
 use super::config::Config;
-use super::table::TABLE;
+use super::table::all;
 
 /// A file with every setting at its default, each commented out.
 pub(crate) fn to_toml() -> String {
@@ -12,7 +12,7 @@ pub(crate) fn to_toml() -> String {
 "
     .to_owned();
     let mut last = None;
-    for setting in TABLE {
+    for setting in all() {
         let (group, name) = setting.split();
         if group != last {
             out.push_str(&format!("\n[{}]\n", group.unwrap_or_default()));
@@ -22,8 +22,18 @@ pub(crate) fn to_toml() -> String {
         let allowed = setting.kind.allowed();
         out.push_str(&format!("\n# {}.\n# Must be {allowed}.\n#{name} = {default}\n", setting.doc));
     }
+    out.push_str(NAMESPACE);
     out
 }
+
+/// Behind all settings, because what follows in the file would belong to the namespace.
+const NAMESPACE: &str = "
+# Channels whose names begin with a namespace and a colon, such as `chat:room.1`, have the options of that namespace,
+# and no others. Each may have every option of `channel.without_namespace`.
+#[[channel.namespaces]]
+#name = \"chat\"
+#presence = true
+";
 
 /// The table of docs/settings.md.
 #[cfg(test)]
@@ -31,7 +41,7 @@ pub(crate) fn to_markdown() -> String {
     let mut out =
         "| setting | flag | default | unit | must be | what it is |\n| --- | --- | --- | --- | --- | --- |\n"
             .to_owned();
-    for setting in TABLE {
+    for setting in all() {
         let flag = setting.flag.as_ref().map_or(String::new(), |flag| format!("`--{}`", flag.name));
         let default = setting.kind.value(&Config::default()).to_toml();
         let row = [

@@ -10,8 +10,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::Said;
 use super::fault::{Fault, Origin};
-use super::kind::Given;
-use super::table::{TABLE, find};
+use super::given::Given;
+use super::namespaces::{self, SaidNamespace};
+use super::table::{all, find};
 
 /// The file that is read when none is named and it is there.
 pub(crate) const FILE_DEFAULT: &str = "arrwdb.toml";
@@ -20,6 +21,7 @@ pub(crate) const FILE_DEFAULT: &str = "arrwdb.toml";
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) said: Vec<Said>,
+    pub(super) namespaces: Vec<SaidNamespace>,
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -43,7 +45,8 @@ pub(crate) fn read(file: &Path) -> Found {
 /// What is found of a file of which nothing can be read.
 fn unreadable(what: String, help: Option<&str>) -> Found {
     let help = help.map(str::to_owned);
-    Found { said: Vec::new(), faults: vec![Fault { what, help, is_usage: false }] }
+    let faults = vec![Fault { what, help, is_usage: false }];
+    Found { faults, ..Found::default() }
 }
 
 /// Reads the text of a file.
@@ -77,10 +80,13 @@ impl Reading<'_> {
     fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let key = format!("{prefix}{}", name.get_ref());
-            let line = line_of(self.text, name.span().start);
-            let origin = Origin::File(self.file.to_owned(), line);
+            let origin = self.origin(name.span().start);
             let group = format!("{key}.");
-            let is_group = TABLE.iter().any(|setting| setting.key.starts_with(&group));
+            if key == namespaces::KEY {
+                self.namespaces(value, &origin);
+                continue;
+            }
+            let is_group = all().any(|setting| setting.key.starts_with(&group));
             match (find(&key), value.get_ref()) {
                 (Some(setting), value) => {
                     self.found.said.push(Said { setting, given: given(value), origin });
@@ -95,13 +101,53 @@ impl Reading<'_> {
                     self.found.faults.push(Fault { what, help, is_usage: false });
                 }
                 (None, _) => {
-                    let keys: Vec<&str> = TABLE.iter().map(|setting| setting.key).collect();
+                    let keys = all().map(|setting| setting.key).chain([namespaces::KEY]);
+                    let keys: Vec<&str> = keys.collect();
                     let what = format!("there is no setting `{key}`, which `{origin}` sets");
                     self.found.faults.push(Fault::unknown(what, nearest(&key, &keys)));
                 }
             }
         }
     }
+}
+
+impl Reading<'_> {
+    /// Reads the list of namespaces.
+    fn namespaces(&mut self, list: &Spanned<DeValue<'_>>, origin: &Origin) {
+        let tables = match list.get_ref() {
+            DeValue::Array(tables) => tables.iter().map(|it| (it, it.get_ref().as_table())),
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Table(_) => return self.found.faults.push(no_list(origin)),
+        };
+        for (spanned, table) in tables {
+            let Some(table) = table else {
+                self.found.faults.push(no_list(origin));
+                continue;
+            };
+            let said = table.iter().map(|(name, value)| {
+                let origin = self.origin(name.span().start);
+                (name.get_ref().to_string(), given(value.get_ref()), origin)
+            });
+            let said = said.collect();
+            let origin = self.origin(spanned.span().start);
+            self.found.namespaces.push(SaidNamespace { origin, said });
+        }
+    }
+
+    fn origin(&self, at: usize) -> Origin {
+        Origin::File(self.file.to_owned(), line_of(self.text, at))
+    }
+}
+
+fn no_list(origin: &Origin) -> Fault {
+    let what = format!("`{}` in `{origin}` is a list of namespaces", namespaces::KEY);
+    let help =
+        "write `[[channel.namespaces]]` for each, and its name and its options on the lines below";
+    Fault { what, help: Some(help.to_owned()), is_usage: false }
 }
 
 fn given(value: &DeValue<'_>) -> Given {
@@ -112,7 +158,7 @@ fn given(value: &DeValue<'_>) -> Given {
             Err(_) => Given::Other(number.as_str().to_owned()),
         },
         DeValue::Float(number) => Given::Other(number.as_str().to_owned()),
-        DeValue::Boolean(value) => Given::Other(value.to_string()),
+        DeValue::Boolean(value) => Given::Switch(*value),
         DeValue::Datetime(time) => Given::Other(time.to_string()),
         DeValue::Table(_) => Given::Other("a table".to_owned()),
         DeValue::Array(values) => {

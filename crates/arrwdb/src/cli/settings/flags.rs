@@ -8,8 +8,9 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, val
 use super::Said;
 use super::config::Config;
 use super::fault::Origin;
-use super::kind::{Given, Kind};
-use super::table::{Setting, TABLE};
+use super::given::Given;
+use super::kind::Kind;
+use super::table::{Setting, all};
 
 /// The flag that names the file of settings, which is also its id.
 const FILE: &str = "config";
@@ -28,7 +29,7 @@ impl Args for Flags {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .help("File of settings, in TOML [default: ./arrwdb.toml if it is there]");
-        TABLE.iter().filter_map(arg).fold(command.arg(file), Command::arg)
+        all().filter_map(arg).fold(command.arg(file), Command::arg)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -61,7 +62,7 @@ impl FromArgMatches for Flags {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         self.file = matches.get_one::<PathBuf>(FILE).cloned();
-        self.said = TABLE.iter().filter_map(|setting| said(setting, matches)).collect();
+        self.said = all().filter_map(|setting| said(setting, matches)).collect();
         Ok(())
     }
 }

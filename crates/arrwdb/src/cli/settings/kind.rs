@@ -1,72 +1,68 @@
-//! What values a setting may have, how they are read, and how they are shown.
+//! What values a setting may have, how they are taken, and how they are shown.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use arrw_server::Origin;
-use serde::Serialize;
+use arrw_server::limits::TOKEN_KEY_BYTES_MAX;
+use arrw_server::{Class, KeyFamily, Origin, PublicKey, RecoveryMode, Secret, SlowPolicy};
 
+use super::channel::ChannelConfig;
 use super::config::{Config, Format, Level, Word};
+use super::given::Given;
+use super::value::Value;
 
-/// The place of a setting.
-type Field<T> = fn(&mut Config) -> &mut T;
+/// The place of a setting in what it belongs to.
+type Field<C, T> = fn(&mut C) -> &mut T;
 
 /// What a setting is, and where it is kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
-    Address(Field<SocketAddr>),
-    Folder(Field<PathBuf>),
-    File(Field<PathBuf>),
+#[derive(Debug)]
+pub(crate) enum Kind<C = Config> {
+    Address(Field<C, SocketAddr>),
+    Folder(Field<C, PathBuf>),
+    File(Field<C, PathBuf>),
     /// An empty text for none.
-    FileOrNone(Field<Option<PathBuf>>),
-    Hosts(Field<Vec<String>>),
-    Origins(Field<Vec<Origin>>),
-    Format(Field<Format>),
-    Level(Field<Level>),
+    FileOrNone(Field<C, Option<PathBuf>>),
+    /// An empty text for none.
+    TextOrNone(Field<C, Option<String>>),
+    /// An empty text for none. Never shown.
+    Secret(Field<C, Option<Secret>>),
+    /// An empty text for none.
+    PublicKey(KeyFamily, Field<C, Option<PublicKey>>),
+    Hosts(Field<C, Vec<String>>),
+    Origins(Field<C, Vec<Origin>>),
+    Format(Field<C, Format>),
+    Level(Field<C, Level>),
+    Class(Field<C, Class>),
+    SlowPolicy(Field<C, SlowPolicy>),
+    RecoveryMode(Field<C, RecoveryMode>),
+    Switch(Field<C, bool>),
     Count {
         unit: &'static str,
         range: (usize, usize),
-        field: Field<usize>,
+        field: Field<C, usize>,
     },
     Bytes {
         range: (usize, usize),
-        field: Field<usize>,
+        field: Field<C, usize>,
     },
     Millis {
         range: (u64, u64),
-        field: Field<Duration>,
+        field: Field<C, Duration>,
     },
+    /// An option that channels without a namespace have as each namespace has it.
+    Channel(Field<C, ChannelConfig>, &'static Kind<ChannelConfig>),
 }
 
-/// What a source says of a setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Given {
-    Text(OsString),
-    Number(i64),
-    Texts(Vec<OsString>),
-    /// What no setting can be, as it is written.
-    Other(String),
-}
+/// Bytes of a text such as the name of an issuer.
+const TEXT_BYTES_MAX: usize = 1_024;
 
-/// The value of a setting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Value {
-    Text(String),
-    Number(u64),
-    /// Shown in the largest unit in which it is whole.
-    Bytes(u64),
-    Texts(Vec<String>),
-}
+/// What is shown of a secret.
+const SET: &str = "(set)";
 
-/// Units of sizes, largest first.
-const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-
-impl Kind {
+impl<C: Clone> Kind<C> {
     /// Takes what is given, if the setting may be that.
-    pub(crate) fn set(&self, config: &mut Config, given: &Given) -> Option<()> {
+    pub(crate) fn set(&self, config: &mut C, given: &Given) -> Option<()> {
         match self {
             Self::Address(field) => *field(config) = given.text()?.parse().ok()?,
             Self::Folder(field) | Self::File(field) => *field(config) = given.path()?,
@@ -74,10 +70,26 @@ impl Kind {
                 let is_none = given.text().is_some_and(str::is_empty);
                 *field(config) = if is_none { None } else { Some(given.path()?) };
             }
+            Self::TextOrNone(field) => {
+                let text = given.text().filter(|text| text.len() <= TEXT_BYTES_MAX)?;
+                *field(config) = Some(text.to_owned()).filter(|text| !text.is_empty());
+            }
+            Self::Secret(field) => {
+                *field(config) = some(given.text()?, |text| Secret::new(text).ok())?;
+            }
+            Self::PublicKey(family, field) => {
+                let key = some(given.text()?, |pem| PublicKey::parse(pem).ok())?;
+                let is_of_family = key.as_ref().is_none_or(|key| key.family() == *family);
+                *field(config) = is_of_family.then_some(key)?;
+            }
             Self::Hosts(field) => *field(config) = given.hosts()?,
             Self::Origins(field) => *field(config) = given.origins()?,
             Self::Format(field) => *field(config) = Format::parse(given.text()?)?,
             Self::Level(field) => *field(config) = Level::parse(given.text()?)?,
+            Self::Class(field) => *field(config) = Class::parse(given.text()?)?,
+            Self::SlowPolicy(field) => *field(config) = SlowPolicy::parse(given.text()?)?,
+            Self::RecoveryMode(field) => *field(config) = RecoveryMode::parse(given.text()?)?,
+            Self::Switch(field) => *field(config) = given.switch()?,
             Self::Count { range, field, .. } => {
                 *field(config) = within(given.number()?.try_into().ok()?, *range)?;
             }
@@ -87,12 +99,13 @@ impl Kind {
             Self::Millis { range, field } => {
                 *field(config) = Duration::from_millis(within(given.number()?, *range)?);
             }
+            Self::Channel(field, option) => option.set(field(config), given)?,
         }
         Some(())
     }
 
     /// What is set.
-    pub(crate) fn value(&self, config: &Config) -> Value {
+    pub(crate) fn value(&self, config: &C) -> Value {
         let mut config = config.clone();
         let config = &mut config;
         match self {
@@ -104,17 +117,29 @@ impl Kind {
                 let file = field(config).as_ref().map(|file| file.display().to_string());
                 Value::Text(file.unwrap_or_default())
             }
+            Self::TextOrNone(field) => Value::Text(field(config).clone().unwrap_or_default()),
+            Self::Secret(field) => {
+                Value::Text(field(config).as_ref().map_or("", |_secret| SET).to_owned())
+            }
+            Self::PublicKey(_, field) => {
+                Value::Text(field(config).as_ref().map_or("", PublicKey::pem).to_owned())
+            }
             Self::Hosts(field) => Value::Texts(field(config).clone()),
             Self::Origins(field) => {
                 Value::Texts(field(config).iter().map(ToString::to_string).collect())
             }
             Self::Format(field) => Value::Text(field(config).word().to_owned()),
             Self::Level(field) => Value::Text(field(config).word().to_owned()),
+            Self::Class(field) => Value::Text(field(config).word().to_owned()),
+            Self::SlowPolicy(field) => Value::Text(field(config).word().to_owned()),
+            Self::RecoveryMode(field) => Value::Text(field(config).word().to_owned()),
+            Self::Switch(field) => Value::Switch(*field(config)),
             Self::Count { field, .. } => Value::Number(*field(config) as u64),
             Self::Bytes { field, .. } => Value::Bytes(*field(config) as u64),
             Self::Millis { field, .. } => {
                 Value::Number(u64::try_from(field(config).as_millis()).unwrap_or(u64::MAX))
             }
+            Self::Channel(field, option) => option.value(field(config)),
         }
     }
 
@@ -124,15 +149,28 @@ impl Kind {
             Self::Count { unit, .. } => unit,
             Self::Bytes { .. } => "bytes",
             Self::Millis { .. } => "ms",
+            Self::Channel(_, option) => option.unit(),
             Self::Address(_)
             | Self::Folder(_)
             | Self::File(_)
             | Self::FileOrNone(_)
+            | Self::TextOrNone(_)
+            | Self::Secret(_)
+            | Self::PublicKey(..)
             | Self::Hosts(_)
             | Self::Origins(_)
             | Self::Format(_)
-            | Self::Level(_) => "",
+            | Self::Level(_)
+            | Self::Class(_)
+            | Self::SlowPolicy(_)
+            | Self::RecoveryMode(_)
+            | Self::Switch(_) => "",
         }
+    }
+
+    /// True when what was given is not repeated to anybody, or is too long for it.
+    pub(crate) fn is_withheld(&self) -> bool {
+        matches!(self, Self::Secret(_) | Self::PublicKey(..))
     }
 
     /// What it may be, behind "must be".
@@ -152,6 +190,18 @@ impl Kind {
             }
             Self::Format(_) => words::<Format>(),
             Self::Level(_) => words::<Level>(),
+            Self::TextOrNone(_) => {
+                format!("a text of at most {TEXT_BYTES_MAX} bytes, or empty for none")
+            }
+            Self::Secret(_) => format!(
+                "a text of at most {TOKEN_KEY_BYTES_MAX} bytes that is no key in PEM, or empty for none"
+            ),
+            Self::PublicKey(family, _) => key(*family),
+            Self::Class(_) => words::<Class>(),
+            Self::SlowPolicy(_) => words::<SlowPolicy>(),
+            Self::RecoveryMode(_) => words::<RecoveryMode>(),
+            Self::Switch(_) => "`true` or `false`".to_owned(),
+            Self::Channel(_, option) => option.allowed(),
             Self::Count { range: (min, max), .. } => format!("a number from {min} to {max}"),
             Self::Millis { range: (min, max), .. } => {
                 format!("a number of milliseconds from {min} to {max}")
@@ -172,127 +222,23 @@ fn words<T: Word>() -> String {
     }
 }
 
+fn key(family: KeyFamily) -> String {
+    let which = match family {
+        KeyFamily::Rsa => "of RSA with 2048 to 8192 bits",
+        KeyFamily::Ecdsa => "on the curve P-256 or P-384",
+        KeyFamily::Ed25519 => "of Ed25519",
+    };
+    format!("a public key {which} in PEM (`-----BEGIN PUBLIC KEY-----`), or empty for none")
+}
+
+/// What a text is read as; none for an empty one.
+#[expect(clippy::option_option, reason = "it is refused, is nothing, or is something")]
+fn some<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    if text.is_empty() { Some(None) } else { read(text).map(Some) }
+}
+
 fn within<T: PartialOrd>(number: T, (min, max): (T, T)) -> Option<T> {
     (min <= number && number <= max).then_some(number)
-}
-
-impl Given {
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => text.to_str(),
-            Self::Number(_) | Self::Texts(_) | Self::Other(_) => None,
-        }
-    }
-
-    fn path(&self) -> Option<PathBuf> {
-        match self {
-            Self::Text(text) if !text.is_empty() => Some(text.into()),
-            Self::Text(_) | Self::Number(_) | Self::Texts(_) | Self::Other(_) => None,
-        }
-    }
-
-    /// The names of a list, or of a text with commas between them.
-    fn names(&self) -> Option<Vec<&str>> {
-        match self {
-            Self::Text(text) => Some(text.to_str()?.split(',').map(str::trim).collect()),
-            Self::Texts(texts) => texts.iter().map(|text| text.to_str()).collect(),
-            Self::Number(_) | Self::Other(_) => None,
-        }
-    }
-
-    fn origins(&self) -> Option<Vec<Origin>> {
-        self.names()?.into_iter().map(|name| name.parse().ok()).collect()
-    }
-
-    fn hosts(&self) -> Option<Vec<String>> {
-        let names = self.names()?;
-        names.iter().all(|name| is_host(name)).then(|| names.into_iter().map(Into::into).collect())
-    }
-
-    fn number(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => u64::try_from(*number).ok(),
-            Self::Text(text) => text.to_str()?.parse().ok(),
-            Self::Texts(_) | Self::Other(_) => None,
-        }
-    }
-
-    fn bytes(&self) -> Option<u64> {
-        let Some(text) = self.text() else { return self.number() };
-        let unit = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
-        let (number, size) = unit.unwrap_or((text, 1));
-        number.trim_end().parse::<u64>().ok()?.checked_mul(size)
-    }
-}
-
-/// A name as it stands in a `Host` header, or an address of IPv6 in its brackets.
-fn is_host(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-    match bare {
-        Some(bare) => bare.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !name.is_empty() && name.bytes().all(is_plain),
-    }
-}
-
-impl std::fmt::Display for Given {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "{}", text.display()),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Texts(texts) => {
-                let texts: Vec<_> = texts.iter().map(|text| text.to_string_lossy()).collect();
-                f.write_str(&texts.join(", "))
-            }
-            Self::Other(text) => f.write_str(text),
-        }
-    }
-}
-
-impl Value {
-    /// As a file has it.
-    pub(crate) fn to_toml(&self) -> String {
-        match self {
-            Self::Text(text) => quoted(text),
-            Self::Number(number) => number.to_string(),
-            Self::Bytes(_) => quoted(&self.to_string()),
-            Self::Texts(texts) => {
-                let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
-                format!("[{}]", texts.join(", "))
-            }
-        }
-    }
-
-    #[cfg(any(test, feature = "fuzz"))]
-    pub(crate) fn given(&self) -> Given {
-        match self {
-            Self::Text(_) | Self::Bytes(_) => Given::Text(self.to_string().into()),
-            Self::Number(number) => Given::Number((*number).try_into().unwrap_or(i64::MAX)),
-            Self::Texts(texts) => Given::Texts(texts.iter().map(Into::into).collect()),
-        }
-    }
-}
-
-/// A text as a basic string of TOML, which has the escapes of JSON.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-impl std::fmt::Display for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Bytes(bytes) => {
-                let is_whole = |(_, size): &&(&str, u64)| *bytes != 0 && bytes % size == 0;
-                match UNITS.iter().find(is_whole) {
-                    Some((unit, size)) => write!(f, "{}{unit}", bytes / size),
-                    None => write!(f, "{bytes}"),
-                }
-            }
-            Self::Texts(texts) => f.write_str(&texts.join(", ")),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -303,7 +249,7 @@ mod tests {
     /// What becomes of a value: as it is shown, or `None` when it is refused.
     fn set(key: &str, given: &Given) -> Option<String> {
         let mut config = Config::default();
-        let kind = find(key).unwrap().kind;
+        let kind = &find(key).unwrap().kind;
         kind.set(&mut config, given)?;
         Some(kind.value(&config).to_string())
     }

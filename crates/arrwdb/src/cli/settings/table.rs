@@ -1,5 +1,7 @@
 //! The table of all settings: files, variables, flags and documents are made of it.
 
+use super::channel::OPTIONS;
+use super::client::CLIENTS;
 use super::config::Config;
 use super::kind::Kind;
 
@@ -33,7 +35,7 @@ impl Setting {
 
     /// Its group, if it has one, and its name in there.
     pub(crate) fn split(&self) -> (Option<&'static str>, &'static str) {
-        match self.key.split_once('.') {
+        match self.key.rsplit_once('.') {
             Some((group, name)) => (Some(group), name),
             None => (None, self.key),
         }
@@ -42,11 +44,16 @@ impl Setting {
 
 /// The setting of a key.
 pub(crate) fn find(key: &str) -> Option<&'static Setting> {
-    TABLE.iter().find(|setting| setting.key == key)
+    all().find(|setting| setting.key == key)
 }
 
-/// All settings. Those of a group stand together, those without one first.
-pub(crate) const TABLE: &[Setting] = &[
+/// All settings but those of namespaces. Those of a group stand together, those without one first.
+pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
+    [SERVER, CLIENTS, OPTIONS].into_iter().flatten()
+}
+
+/// Settings of the server as a whole.
+const SERVER: &[Setting] = &[
     Setting {
         key: "listen",
         flag: Some(Flag { name: "listen", value_name: "ADDRESS" }),
@@ -221,17 +228,20 @@ mod tests {
 
     #[test]
     fn keys_variables_and_flags_are_unique_and_groups_stand_together() {
-        let keys: BTreeSet<_> = TABLE.iter().map(|setting| setting.key).collect();
-        let variables: BTreeSet<_> = TABLE.iter().map(Setting::variable).collect();
-        assert_eq!((keys.len(), variables.len()), (TABLE.len(), TABLE.len()));
-        let mut groups: Vec<_> = TABLE.iter().map(|setting| setting.split().0).collect();
+        let keys: BTreeSet<_> = all().map(|setting| setting.key).collect();
+        let variables: BTreeSet<_> = all().map(Setting::variable).collect();
+        assert_eq!((keys.len(), variables.len()), (all().count(), all().count()));
+        let mut groups: Vec<_> = all().map(|setting| setting.split().0).collect();
         groups.dedup();
-        assert_eq!(groups, [None, Some("tls"), Some("log"), Some("limits")]);
+        let expected =
+            ["tls", "log", "limits", "client", "client.token", "channel.without_namespace"];
+        assert_eq!(groups[0], None);
+        assert_eq!(groups[1..], expected.map(Some));
     }
 
     #[test]
     fn a_default_can_be_set_and_changes_nothing() {
-        for setting in TABLE {
+        for setting in all() {
             let mut config = Config::default();
             let default = setting.kind.value(&config);
             let given = default.given();
@@ -245,7 +255,7 @@ mod tests {
         let counted: BTreeSet<String> =
             arrw_server::Limit::all().map(|limit| format!("limits.{}", limit.name())).collect();
         // When that one is reached, nobody can ask any more: it is told of in the log.
-        let settable = TABLE.iter().filter(|setting| setting.key != "limits.drain_ms");
+        let settable = all().filter(|setting| setting.key != "limits.drain_ms");
         let settable = settable.map(|setting| setting.key.to_owned());
         let settable = settable.filter(|key| key.starts_with("limits.")).collect();
         assert_eq!(counted, settable);
@@ -253,10 +263,10 @@ mod tests {
 
     #[test]
     fn a_duration_has_its_unit_in_its_name() {
-        for setting in TABLE {
-            let is_time = matches!(setting.kind, Kind::Millis { .. });
+        for setting in all() {
+            let is_time = setting.kind.unit() == "ms";
             assert_eq!(setting.key.ends_with("_ms"), is_time, "{}", setting.key);
-            let is_size = matches!(setting.kind, Kind::Bytes { .. });
+            let is_size = setting.kind.unit() == "bytes";
             assert_eq!(setting.key.ends_with("_bytes"), is_size, "{}", setting.key);
         }
     }

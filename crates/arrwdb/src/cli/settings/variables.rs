@@ -7,8 +7,8 @@ use arrw_server::nearest;
 
 use super::Said;
 use super::fault::{Fault, Origin};
-use super::kind::Given;
-use super::table::{PREFIX, TABLE};
+use super::given::Given;
+use super::table::{PREFIX, all};
 use crate::cli::{remote, work};
 
 /// The variable that names the file of settings.
@@ -32,7 +32,7 @@ pub(crate) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Fou
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         if name == FILE {
             found.file = Some(value.into());
-        } else if let Some(setting) = TABLE.iter().find(|setting| setting.variable() == name) {
+        } else if let Some(setting) = all().find(|setting| setting.variable() == name) {
             let origin = Origin::Variable(name.to_owned());
             found.said.push(Said { setting, given: Given::Text(value), origin });
         } else if !OTHERS.contains(&name) && !work::VARIABLES.contains(&name) {
@@ -43,7 +43,7 @@ pub(crate) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Fou
 }
 
 fn unknown(name: &str) -> Fault {
-    let known: Vec<String> = TABLE.iter().map(super::Setting::variable).collect();
+    let known: Vec<String> = all().map(super::Setting::variable).collect();
     // What all have in common would make any two of them look alike.
     let rests = known.iter().map(String::as_str).chain(OTHERS.iter().copied());
     let rests: Vec<&str> = rests.map(|name| &name[PREFIX.len()..]).collect();

@@ -1,0 +1,145 @@
+//! `subscribe`, `unsubscribe`, `disconnect` and `refresh`: what a back end does with connections of its users.
+
+use std::sync::Arc;
+
+use arrw_wire::code::{self, Code, Kind, Then};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Call, Fault};
+use crate::keys::KeyScope;
+use crate::sockets::connection::Connection;
+use crate::sockets::session::own;
+
+/// Connections of a user, or one of them.
+#[derive(Debug, Deserialize)]
+pub(super) struct Whom {
+    user: String,
+    /// The id of one connection.
+    client: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SubscribeForm {
+    #[serde(flatten)]
+    whom: Whom,
+    channel: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct UnsubscribeForm {
+    #[serde(flatten)]
+    whom: Whom,
+    channel: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DisconnectForm {
+    #[serde(flatten)]
+    whom: Whom,
+    /// Ids of connections that stay.
+    #[serde(default)]
+    whitelist: Vec<String>,
+    disconnect: Option<CodeForm>,
+}
+
+/// With which code a connection ends: one of ours.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodeForm {
+    code: u16,
+    #[serde(default, rename = "reason")]
+    _reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RefreshForm {
+    #[serde(flatten)]
+    whom: Whom,
+    /// The token of the connection counts as ended.
+    #[serde(default)]
+    expired: bool,
+    /// When it ends, in seconds since 1970.
+    expire_at: Option<u64>,
+}
+
+impl Call<'_> {
+    /// The connections that are meant. Looks at all there are.
+    fn connections(&self, whom: &Whom) -> Result<Vec<Arc<Connection>>, Fault> {
+        self.check(KeyScope::Admin, None)?;
+        let is_meant = |connection: &Arc<Connection>| {
+            let state = connection.lock();
+            *state.session.user == *whom.user
+                && whom.client.as_ref().is_none_or(|client| *client == state.session.id())
+        };
+        Ok(self.app.hub.connections().into_iter().filter(is_meant).collect())
+    }
+
+    pub(super) fn subscribe(&self, form: &SubscribeForm) -> Result<Value, Fault> {
+        self.app.hub.namespaces.of(&form.channel)?;
+        for connection in self.connections(&form.whom)? {
+            own::subscribe(&self.app.hub, &connection, &form.channel)?;
+        }
+        Ok(json!({}))
+    }
+
+    pub(super) fn unsubscribe(&self, form: &UnsubscribeForm) -> Result<Value, Fault> {
+        let (hub, now) = (&self.app.hub, self.app.hub.now());
+        for connection in self.connections(&form.whom)? {
+            let mut state = connection.lock();
+            if let Some(slot) = state.slot(&form.channel) {
+                let code = code::UNSUBSCRIBE_SERVER;
+                connection.end_subscription(hub, &mut state, (slot, code), now);
+            }
+        }
+        Ok(json!({}))
+    }
+
+    pub(super) fn disconnect(&self, form: &DisconnectForm) -> Result<Value, Fault> {
+        let code = match &form.disconnect {
+            None => code::DISCONNECT_FORCED,
+            Some(asked) => disconnect_code(asked.code)?,
+        };
+        let (hub, now) = (&self.app.hub, self.app.hub.now());
+        for connection in self.connections(&form.whom)? {
+            let mut state = connection.lock();
+            if !form.whitelist.contains(&state.session.id()) {
+                connection.end(hub, &mut state, Some(code), now);
+            }
+        }
+        Ok(json!({}))
+    }
+
+    pub(super) fn refresh(&self, form: &RefreshForm) -> Result<Value, Fault> {
+        let (hub, now) = (&self.app.hub, self.app.hub.now());
+        for connection in self.connections(&form.whom)? {
+            let mut state = connection.lock();
+            if form.expired {
+                connection.end(hub, &mut state, Some(code::DISCONNECT_EXPIRED), now);
+            } else {
+                state.session.expires_at = form.expire_at.unwrap_or(0);
+                connection.look_by(hub, &mut state, now);
+            }
+        }
+        Ok(json!({}))
+    }
+}
+
+/// One of our codes, or one of the application: from 4000 clients come again, from 4500 they do not.
+fn disconnect_code(number: u16) -> Result<Code, Fault> {
+    let of_application = |then| Code {
+        number,
+        name: "application",
+        text: "disconnected by the application",
+        kind: Kind::Disconnect,
+        then,
+    };
+    match number {
+        4000..4500 => return Ok(of_application(Then::Again)),
+        4500..5000 => return Ok(of_application(Then::Ends)),
+        _ => (),
+    }
+    let is_it = |code: &&Code| code.number == number && code.kind == Kind::Disconnect;
+    let known = code::ALL.iter().find(is_it).copied();
+    known.ok_or_else(|| Fault::bad(format!("{number} is no code of a disconnect")))
+}

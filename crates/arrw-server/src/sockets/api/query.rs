@@ -1,0 +1,185 @@
+//! `presence`, `presence_stats`, `history`, `channels` and `info`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrw::{Filter, HistoryQuery, Order};
+use arrw_wire::code;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::{Call, Fault};
+use crate::keys::KeyScope;
+use crate::limits::{API_CHANNELS_MAX, HISTORY_PAGE_MAX};
+use crate::sockets::channel::name::topic;
+use crate::sockets::channel::options::ChannelOptions;
+use crate::sockets::channel::presence::Info;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChannelForm {
+    channel: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryForm {
+    channel: String,
+    /// How many at most: 0 for the position alone, -1 for as many as there may be in one answer.
+    #[serde(default)]
+    limit: i64,
+    since: Option<Since>,
+    #[serde(default)]
+    reverse: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Since {
+    offset: u64,
+    #[serde(default)]
+    epoch: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChannelsForm {
+    /// A filter on the names of topics; all without one.
+    pattern: Option<String>,
+}
+
+/// JSON of the application, as it is; nothing when there is none.
+fn raw(json: &[u8]) -> Option<Box<RawValue>> {
+    serde_json::from_slice(json).ok()
+}
+
+fn client_info(info: &Info) -> Value {
+    let mut shown = Map::new();
+    shown.insert("user".to_owned(), json!(&*info.user));
+    shown.insert("client".to_owned(), json!(&*info.client));
+    for (name, value) in [("conn_info", &info.conn_info), ("chan_info", &info.chan_info)] {
+        if let Some(value) = raw(value) {
+            shown.insert(name.to_owned(), json!(value));
+        }
+    }
+    Value::Object(shown)
+}
+
+impl Call<'_> {
+    /// The options and the topic of a channel that the key may read.
+    fn readable(&self, channel: &str) -> Result<(Arc<ChannelOptions>, String), Fault> {
+        let options = Arc::clone(self.app.hub.namespaces.of(channel)?);
+        let topic = topic(channel, options.class).into_owned();
+        self.check(KeyScope::Read, Some(&topic))?;
+        Ok((options, topic))
+    }
+
+    fn with_presence(&self, channel: &str) -> Result<(), Fault> {
+        let (options, _) = self.readable(channel)?;
+        if options.presence { Ok(()) } else { Err(code::NOT_AVAILABLE.into()) }
+    }
+
+    pub(super) fn presence(&self, form: &ChannelForm) -> Result<Value, Fault> {
+        self.with_presence(&form.channel)?;
+        let members: Vec<Arc<Info>> =
+            self.app.hub.find(&form.channel).map_or_else(Vec::new, |channel| {
+                channel.lock().presence.members().cloned().collect()
+            });
+        let presence: Map<String, Value> =
+            members.iter().map(|info| (info.client.to_string(), client_info(info))).collect();
+        Ok(json!({ "presence": presence }))
+    }
+
+    pub(super) fn presence_stats(&self, form: &ChannelForm) -> Result<Value, Fault> {
+        self.with_presence(&form.channel)?;
+        let found = self.app.hub.find(&form.channel);
+        let (clients, users) = found.map_or((0, 0), |channel| channel.lock().presence.counts());
+        Ok(json!({ "num_clients": clients, "num_users": users }))
+    }
+
+    pub(super) async fn history(&self, form: HistoryForm) -> Result<Value, Fault> {
+        let (options, topic) = self.readable(&form.channel)?;
+        if !options.has_history() {
+            return Err(code::NOT_AVAILABLE.into());
+        }
+        let end = self.app.hub.end(&topic);
+        let epoch = self.app.hub.epoch(end);
+        if let Some(since) = &form.since
+            && !self.app.hub.is_same_life(&since.epoch, end, since.offset)
+        {
+            return Err(code::UNRECOVERABLE_POSITION.into());
+        }
+        let limit = usize::try_from(form.limit).unwrap_or(HISTORY_PAGE_MAX).min(HISTORY_PAGE_MAX);
+        let since = form.since.as_ref().map(|since| since.offset);
+        let oldest = end.last_offset.saturating_sub(options.history_size as u64);
+        let (order, since) = match form.reverse {
+            false => (Order::OldestFirst, Some(since.unwrap_or(0).max(oldest))),
+            true => (Order::NewestFirst, since),
+        };
+        let query = HistoryQuery { since, limit, order };
+        let (bus, since_us) = (self.app.bus.clone(), self.app.hub.oldest_us(&options));
+        let reading = tokio::task::spawn_blocking(move || {
+            let history = bus.history(&topic, query).map_err(|error| error.to_string())?;
+            let is_shown = |event: &arrw::Event<'_>| {
+                oldest < event.offset() && since_us <= event.time().micros()
+            };
+            let shown = history.iter().filter(is_shown);
+            Ok::<_, String>(shown.map(|event| publication(&event)).collect::<Vec<_>>())
+        });
+        let read = reading.await.map_err(|_ended| Fault::from(code::INTERNAL))?;
+        let publications = read.map_err(|detail| Fault { code: code::INTERNAL, detail })?;
+        Ok(json!({ "publications": publications, "epoch": epoch, "offset": end.last_offset }))
+    }
+
+    /// Channels that somebody is subscribed to. Looks at all of them.
+    pub(super) fn channels(&self, form: &ChannelsForm) -> Result<Value, Fault> {
+        self.check(KeyScope::Read, None)?;
+        let pattern = form.pattern.as_deref().map(Filter::parse).transpose();
+        let pattern = pattern.map_err(|error| Fault::bad(error.to_string()))?;
+        let all = self.app.hub.channels();
+        let mut found: Vec<_> = all
+            .values()
+            .filter(|channel| pattern.as_ref().is_none_or(|it| it.matches(&channel.name)))
+            .take(API_CHANNELS_MAX)
+            .cloned()
+            .collect();
+        drop(all);
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        let channels: Map<String, Value> = found
+            .iter()
+            .map(|channel| {
+                let count = channel.lock().subscribers;
+                (channel.name.to_string(), json!({ "num_clients": count }))
+            })
+            .collect();
+        Ok(json!({ "channels": channels }))
+    }
+
+    pub(super) fn info(&self) -> Value {
+        let hub = &self.app.hub;
+        let connections = hub.connections();
+        let users: BTreeSet<Arc<str>> =
+            connections.iter().map(|it| Arc::clone(&it.lock().session.user)).collect();
+        let (channels, subscriptions) = {
+            let all = hub.channels();
+            let subscriptions: usize = all.values().map(|it| it.lock().subscribers).sum();
+            (all.len(), subscriptions)
+        };
+        json!({ "nodes": [{
+            "uid": self.app.db.position().epoch.to_string(),
+            "name": "arrwdb",
+            "version": env!("CARGO_PKG_VERSION"),
+            "num_clients": connections.len(),
+            "num_users": users.len(),
+            "num_channels": channels,
+            "num_subs": subscriptions,
+            "uptime": self.app.started.elapsed().as_secs(),
+        }] })
+    }
+}
+
+/// An event as a publication of the history.
+fn publication(event: &arrw::Event<'_>) -> Value {
+    crate::sockets::channel::publication::to_json(event)
+}
