@@ -19,7 +19,7 @@ use crate::keys::Keys;
 use crate::limits::{Limits, PAGES_AT_ONCE_MAX};
 use crate::problem::{Code, Problem};
 use crate::rates::Rate;
-use crate::sockets::{Access, Hub, Namespaces, SocketOptions};
+use crate::sockets::{Access, Hub, Namespaces, SocketOptions, Tokens};
 use crate::tls::Tls;
 
 /// The database, who may ask, and how the server is.
@@ -57,7 +57,8 @@ pub(crate) struct App {
 impl App {
     #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn new(db: Db, sites: Sites, keys: Keys, limits: Limits) -> Self {
-        Self::with_sockets(db, (sites, keys), limits, SocketOptions::default())
+        let sockets = (SocketOptions::default(), Tokens::none());
+        Self::with_sockets(db, (sites, keys), limits, sockets)
     }
 
     /// With connections that follow channels as they are set.
@@ -65,7 +66,7 @@ impl App {
         db: Db,
         (sites, keys): (Sites, Keys),
         limits: Limits,
-        sockets: SocketOptions,
+        (sockets, tokens): (SocketOptions, Tokens),
     ) -> Self {
         let (bus, jobs) = (db.bus(), db.jobs());
         let SocketOptions { channels, clients, limits: bounds, compression } = sockets;
@@ -73,7 +74,7 @@ impl App {
         // loopback.
         let is_unguarded = !keys.are_needed() && !clients.tokens.has_keys();
         let is_open = clients.insecure || is_unguarded;
-        let access = Access { is_open, has_personal: clients.personal };
+        let access = Access { is_open, has_personal: clients.personal, tokens };
         let hub = Hub::new(db.clone(), Namespaces::new(channels), access, (bounds, compression));
         let streams = Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS)));
         Self {

@@ -165,11 +165,11 @@ impl Server {
         if clients.insecure && !listen.ip().is_loopback() {
             return Err(BindError::Insecure { listen });
         }
-        let _tokens = Tokens::new(&clients.tokens)?;
+        let tokens = Tokens::new(&clients.tokens)?;
         let listener = open(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let sites = Sites::new(address, hosts, origins);
-        let app = App::with_sockets(db, (sites, keys), limits, sockets);
+        let app = App::with_sockets(db, (sites, keys), limits, (sockets, tokens));
         let own = builtin::worker(&app.db, files).map_err(BindError::Worker)?;
         let app = Arc::new(app.with_tls(tls).with_backups(backups));
         Ok(Self { listener, address, app, own })
@@ -268,7 +268,9 @@ fn refresh(app: &App, refused: &Seldom) {
     let certificate = app.tls.as_ref().map_or(Ok(false), Tls::refresh);
     let certificate = certificate.map_err(anything);
     let keys = app.keys.refresh().map_err(anything);
-    for (what, read) in [("certificate", certificate), ("keys", keys)] {
+    let revocations = app.hub.refresh_revocations().map_err(anything);
+    let files = [("certificate", certificate), ("keys", keys), ("revocations", revocations)];
+    for (what, read) in files {
         match read {
             Ok(true) => tracing::info!(what, "read a changed file again"),
             Ok(false) => (),

@@ -1,6 +1,7 @@
 //! `/v1/jobs`, `/v1/queues`, `/v1/workers`, `/v1/schedules` and `/v1/triggers`: jobs are enqueued, claimed, finished and
 //! looked after.
 
+pub(crate) mod call;
 mod change;
 mod claim;
 mod enqueue;

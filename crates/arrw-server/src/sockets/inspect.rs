@@ -59,7 +59,7 @@ impl ConnectionOut {
         Self {
             number: connection.number,
             client: state.session.id(),
-            user: state.session.user.to_string(),
+            user: state.session.user().to_owned(),
             protocol: connection.form.name(),
             age_s: hub.now().ticks.saturating_sub(connection.since),
             subscriptions: state.count(),
@@ -106,7 +106,7 @@ pub(crate) async fn list(
     let user = given.take("user");
     let mut found = app.hub.connections();
     found.retain(|it| {
-        after < it.number && user.as_ref().is_none_or(|user| *it.lock().session.user == **user)
+        after < it.number && user.as_ref().is_none_or(|user| *it.lock().session.user() == **user)
     });
     found.sort_unstable_by_key(|it| it.number);
     let has_more = limit < found.len();

@@ -32,12 +32,10 @@ impl SocketFigures {
     /// Looks at all connections, some 100 ns each.
     pub(crate) fn of(hub: &Hub) -> Self {
         let connections = hub.connections();
-        let mut users = std::collections::HashSet::new();
         let mut lags = Vec::new();
         let mut behind = 0;
         for connection in &connections {
             let state = connection.lock();
-            users.insert(std::sync::Arc::clone(&state.session.user));
             for subscription in state.subscriptions.iter().flatten() {
                 let (head, top) = {
                     let inner = subscription.channel.lock();
@@ -57,7 +55,7 @@ impl SocketFigures {
             connections: connections.len(),
             subscriptions: lags.len(),
             channels: hub.channels().len(),
-            users: users.len(),
+            users: hub.count_users(),
             behind,
             lag_max: lags.last().copied().unwrap_or(0),
             lag_p99: at(99).copied().unwrap_or(0),

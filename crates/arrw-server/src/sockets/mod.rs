@@ -17,10 +17,6 @@ mod form;
 mod hub;
 mod limits;
 mod session;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "connections that bring tokens come with the sessions")
-)]
 mod tokens;
 
 pub use self::limits::SocketLimits;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use arrw_server::{
     ChannelOptions, ChannelSettings, Class, JoinLeave, Options, RecoveryMode, SlowPolicy,
 };
-use arrw_wire::centrifuge::{Answer, Command, Encoding, News, PublishRequest, Replies, Request};
+use arrw_wire::centrifuge::{
+    Answer, Command, Encoding, News, PublishRequest, Replies, Request, SubscribeRequest,
+};
 use arrw_wire::websocket::{Head, Opcode};
 use serde_json::{Value, json};
 
@@ -349,8 +351,7 @@ fn clients_of_protobuf_get_bytes_and_clients_of_json_the_same_as_json() {
     let mut frame = Vec::new();
     let connect = Command { id: 1, what: Request::Connect(Default::default()) };
     connect.append(Encoding::Protobuf, &mut frame);
-    let mut subscribe = arrw_wire::centrifuge::SubscribeRequest::default();
-    subscribe.channel = "news".into();
+    let subscribe = SubscribeRequest { channel: "news".into(), ..Default::default() };
     Command { id: 2, what: Request::Subscribe(subscribe) }.append(Encoding::Protobuf, &mut frame);
     for (id, data) in [(3, &b"\xff\x00"[..]), (4, b"{\"a\": 1}")] {
         let publish = PublishRequest { channel: "news".into(), data, ..Default::default() };

@@ -69,7 +69,7 @@ impl Call<'_> {
         self.check(KeyScope::Admin, None)?;
         let is_meant = |connection: &Arc<Connection>| {
             let state = connection.lock();
-            *state.session.user == *whom.user
+            *state.session.user() == *whom.user
                 && whom.client.as_ref().is_none_or(|client| *client == state.session.id())
         };
         Ok(self.app.hub.connections().into_iter().filter(is_meant).collect())

@@ -1,6 +1,5 @@
 //! `presence`, `presence_stats`, `history`, `channels` and `info`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrw::{Filter, HistoryQuery, Order};
@@ -159,8 +158,6 @@ impl Call<'_> {
     pub(super) fn info(&self) -> Value {
         let hub = &self.app.hub;
         let connections = hub.connections();
-        let users: BTreeSet<Arc<str>> =
-            connections.iter().map(|it| Arc::clone(&it.lock().session.user)).collect();
         let (channels, subscriptions) = {
             let all = hub.channels();
             let subscriptions: usize = all.values().map(|it| it.lock().subscribers).sum();
@@ -171,7 +168,7 @@ impl Call<'_> {
             "name": "arrwdb",
             "version": env!("CARGO_PKG_VERSION"),
             "num_clients": connections.len(),
-            "num_users": users.len(),
+            "num_users": hub.count_users(),
             "num_channels": channels,
             "num_subs": subscriptions,
             "uptime": self.app.started.elapsed().as_secs(),

@@ -38,6 +38,7 @@ use super::connection::Connection;
 use super::connection::subscription::{Subscription, Wants};
 use super::form::Shape;
 use super::limits::{SocketLimits, seconds};
+use super::tokens::{RevocationsError, Tokens};
 use crate::limits::DRAIN_RATE;
 
 /// Something that goes on beside the connection that it is for.
@@ -71,18 +72,22 @@ pub(crate) struct Hub {
     volatile: Following,
     pages: Pages,
     rings: Arc<Budget>,
+    /// How many connections each user has.
+    users: Mutex<HashMap<Arc<str>, usize>>,
     next_number: AtomicU64,
     started: Instant,
     closing: watch::Sender<bool>,
 }
 
 /// Who is let in.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Access {
     /// Everybody, and to do everything.
     pub(crate) is_open: bool,
     /// A user is subscribed to a channel of its own.
     pub(crate) has_personal: bool,
+    /// What says who a client is.
+    pub(crate) tokens: Tokens,
 }
 
 impl Hub {
@@ -111,6 +116,7 @@ impl Hub {
             volatile: Following::default(),
             pages: Pages::default(),
             rings,
+            users: Mutex::default(),
             next_number: AtomicU64::new(1),
             started: Instant::now(),
             closing: watch::Sender::default(),
@@ -205,13 +211,64 @@ impl Hub {
     pub(crate) fn remove(&self, connection: &Arc<Connection>) {
         self.all_connections().remove(&connection.number);
         let now = self.now();
-        let gone: Vec<Subscription> = {
+        let (gone, user): (Vec<Subscription>, _) = {
             let mut state = connection.lock();
-            std::mem::take(&mut state.subscriptions).into_iter().flatten().collect()
+            let gone = std::mem::take(&mut state.subscriptions).into_iter().flatten().collect();
+            (gone, state.session.take_user())
         };
+        if let Some(user) = user {
+            self.leave_user(&user);
+        }
         for subscription in gone {
             self.part(connection, &subscription, Some(seconds(self.limits.presence_grace)), now);
         }
+    }
+
+    /// A user has one more connection; answers the user as all its connections share it, or nothing when it has as many as it may.
+    pub(crate) fn enter_user(&self, user: &str) -> Option<Arc<str>> {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = users.get_key_value(user).map(|(user, count)| (Arc::clone(user), *count));
+        let (user, count) = known.unwrap_or_else(|| (user.into(), 0));
+        if self.limits.connections_per_user <= count && !user.is_empty() {
+            return None;
+        }
+        users.insert(Arc::clone(&user), count + 1);
+        Some(user)
+    }
+
+    fn leave_user(&self, user: &Arc<str>) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = users.get_mut(user) {
+            *count -= 1;
+            if *count == 0 {
+                users.remove(user);
+            }
+        }
+    }
+
+    /// How many users are connected.
+    pub(crate) fn count_users(&self) -> usize {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Reads the revocations again if they changed, and ends the connections whose token was taken back; true when it did so.
+    ///
+    /// # Errors
+    /// When they cannot be read. Those that are known stay.
+    pub(crate) fn refresh_revocations(&self) -> Result<bool, RevocationsError> {
+        let revocations = self.access.tokens.revocations();
+        let now = self.now();
+        let is_changed = revocations.refresh(now.unix)?;
+        if is_changed {
+            for connection in self.connections() {
+                let mut state = connection.lock();
+                if state.session.is_revoked(revocations) {
+                    let code = code::DISCONNECT_INVALIDATED;
+                    connection.end(self, &mut state, Some(code), now);
+                }
+            }
+        }
+        Ok(is_changed)
     }
 
     /// The connections there are, in no order.

@@ -3,25 +3,49 @@
 use std::sync::Arc;
 
 use arrw_wire::centrifuge::{
-    Answer, ConnectRequest, ConnectResult, News, Push, Reply, SubscribeRequest,
+    Answer, ConnectRequest, ConnectResult, News, Push, RefreshRequest, RefreshResult, Reply,
+    SubscribeRequest, SubscribeResult,
 };
 use arrw_wire::code;
 
 use super::subscribe::{Ask, Opened, settle};
-use super::{Fault, Phase, Turn};
+use super::{Fault, Passport, Phase, Turn};
 use crate::sockets::channel::name;
 use crate::sockets::connection::subscription::Wants;
 use crate::sockets::limits::seconds;
+use crate::sockets::tokens::{ConnectionToken, TokenError, TokenSub};
+
+/// What clients are told of the server.
+const VERSION: &str = concat!("arrwdb ", env!("CARGO_PKG_VERSION"));
 
 /// Who a client is.
 #[derive(Debug, Default)]
-pub(crate) struct Identity {
-    pub(crate) user: String,
-    pub(crate) info: Box<[u8]>,
+struct Identity {
+    user: String,
+    info: Box<[u8]>,
     /// The second since 1970 at which its token ends; 0 for never.
-    pub(crate) expires_at: u64,
+    expires_at: u64,
     /// Channels that it is subscribed to by the server.
-    pub(crate) channels: Vec<String>,
+    subs: Vec<(String, TokenSub)>,
+    passport: Option<Box<Passport>>,
+}
+
+impl From<ConnectionToken> for Identity {
+    fn from(token: ConnectionToken) -> Self {
+        let ConnectionToken { user, expires_at, issued_at, id, info, mut subs, .. } = token;
+        if subs.is_empty() {
+            subs =
+                token.channels.into_iter().map(|channel| (channel, TokenSub::default())).collect();
+        }
+        let passport = Passport { id, issued_at, capabilities: token.capabilities };
+        Self {
+            user,
+            info: info.into(),
+            expires_at: expires_at.unwrap_or(0),
+            subs,
+            passport: Some(Box::new(passport)),
+        }
+    }
 }
 
 impl Turn<'_> {
@@ -32,14 +56,18 @@ impl Turn<'_> {
         // Whoever is refused may do nothing more.
         self.state.session.phase = Phase::Refused;
         let identity = self.identify(request)?;
-        self.state.session.user = identity.user.into();
-        self.state.session.info = identity.info;
-        self.state.session.expires_at = identity.expires_at;
-        let mut opened = Vec::new();
-        for channel in self.server_side(identity.channels) {
+        let user = self.hub.enter_user(&identity.user);
+        let user = user.ok_or(Fault::Disconnect(code::DISCONNECT_CONNECTION_LIMIT))?;
+        let session = &mut self.state.session;
+        session.user = Some(user);
+        session.info = identity.info;
+        session.expires_at = identity.expires_at;
+        session.token = identity.passport;
+        let mut opened: Vec<Opened> = Vec::new();
+        for (channel, sub) in self.server_side(identity.subs) {
             let request = request.subs.iter().find(|(name, _)| **name == *channel);
             let request = request.map(|(_, request)| request);
-            opened.push(self.open_server_side(&channel, request)?);
+            opened.push(self.open_server_side(&channel, request, sub)?);
         }
         if self.connection.form.is_one_way() {
             self.open_asked(request, &mut opened)?;
@@ -77,29 +105,74 @@ impl Turn<'_> {
     }
 
     fn identify(&self, request: &ConnectRequest<'_>) -> Result<Identity, Fault> {
-        if request.token.is_empty() && self.hub.access.is_open {
+        let access = &self.hub.access;
+        if access.is_open && (request.token.is_empty() || !access.tokens.are_known()) {
             return Ok(Identity::default());
         }
-        Err(Fault::Disconnect(code::DISCONNECT_INVALID_TOKEN))
+        if request.token.is_empty() {
+            return Err(Fault::Disconnect(code::DISCONNECT_INVALID_TOKEN));
+        }
+        match access.tokens.connection(&request.token, self.now.unix) {
+            Ok(token) => Ok(token.into()),
+            Err(error) => Err(refused(error, Fault::Disconnect(code::DISCONNECT_INVALID_TOKEN))),
+        }
     }
 
-    /// Channels that the server subscribes the client to.
-    fn server_side(&self, mut channels: Vec<String>) -> Vec<String> {
-        let user = &self.state.session.user;
-        if self.hub.access.has_personal && !user.is_empty() {
-            channels.push(name::personal(user));
+    /// The connection goes on by a new token of the same user.
+    pub(super) fn refresh(&mut self, id: u32, request: &RefreshRequest<'_>) -> Result<(), Fault> {
+        if self.state.session.token.is_none() {
+            return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
         }
-        channels.sort_unstable();
-        channels.dedup();
-        channels
+        let invalid = Fault::Disconnect(code::DISCONNECT_INVALID_TOKEN);
+        let token = self.hub.access.tokens.connection(&request.token, self.now.unix);
+        let token = token.map_err(|error| match refused(error, invalid) {
+            Fault::Error(_) => Fault::Disconnect(code::DISCONNECT_EXPIRED),
+            fault @ Fault::Disconnect(_) => fault,
+        })?;
+        if token.user != self.state.session.user() {
+            return Err(invalid);
+        }
+        let Identity { info, expires_at, passport, .. } = token.into();
+        let session = &mut self.state.session;
+        (session.info, session.expires_at, session.token) = (info, expires_at, passport);
+        let client = session.id();
+        let ttl = expires_at.saturating_sub(self.now.unix);
+        self.connection.look_by(self.hub, self.state, self.now);
+        self.answer(
+            id,
+            Answer::Refresh(RefreshResult {
+                client: client.into(),
+                version: VERSION.into(),
+                expires: expires_at != 0,
+                ttl: u32::try_from(ttl).unwrap_or(u32::MAX),
+            }),
+        );
+        Ok(())
+    }
+
+    /// Channels that the server subscribes the client to, each once.
+    fn server_side(&self, subs: Vec<(String, TokenSub)>) -> Vec<(String, TokenSub)> {
+        let user = self.state.session.user();
+        let mut all = subs;
+        if self.hub.access.has_personal && !user.is_empty() {
+            let personal = name::personal(user);
+            if all.iter().all(|(channel, _)| *channel != personal) {
+                all.push((personal, TokenSub::default()));
+            }
+        }
+        all
     }
 
     fn open_server_side(
         &mut self,
         channel: &str,
         request: Option<&SubscribeRequest<'_>>,
+        sub: TokenSub,
     ) -> Result<Opened, Fault> {
         let ask = Ask {
+            chan_info: sub.info.into(),
+            data: sub.data,
+            overrides: sub.overrides,
             recover: request.is_some_and(|it| it.recover),
             epoch: request.map_or("", |it| &it.epoch).to_owned(),
             offset: request.map_or(0, |it| it.offset),
@@ -127,18 +200,21 @@ impl Turn<'_> {
             let permitted =
                 self.options(channel).and_then(|options| self.permit_subscribe(channel, &options));
             permitted.map_err(|_refused| Fault::Disconnect(code::DISCONNECT_PERMISSION_DENIED))?;
-            opened.push(self.open_server_side(channel, Some(asked))?);
+            opened.push(self.open_server_side(channel, Some(asked), TokenSub::default())?);
         }
         Ok(())
     }
 
     /// Answers a client that is let in.
     fn welcome(&mut self, id: u32, opened: Vec<Opened>) {
+        let mut opened = opened;
+        let all: Vec<Vec<u8>> =
+            opened.iter_mut().map(|opened| std::mem::take(&mut opened.data)).collect();
         let mut subs = Vec::with_capacity(opened.len());
-        for opened in opened {
+        for (opened, data) in opened.into_iter().zip(&all) {
             let slot = opened.slot;
             if let Ok((channel, result)) = settle(self.state, opened) {
-                subs.push((channel.into(), result));
+                subs.push((channel.into(), SubscribeResult { data, ..result }));
                 self.begun.push(slot);
             }
         }
@@ -150,7 +226,7 @@ impl Turn<'_> {
         let ttl = session.expires_at.saturating_sub(self.now.unix);
         let result = ConnectResult {
             client: client.into(),
-            version: concat!("arrwdb ", env!("CARGO_PKG_VERSION")).into(),
+            version: VERSION.into(),
             expires: session.expires_at != 0,
             ttl: u32::try_from(ttl).unwrap_or(u32::MAX),
             subs,
@@ -166,5 +242,14 @@ impl Turn<'_> {
             Reply { id, what: Answer::Connect(result) }.append(encoding, &mut self.replies);
         }
         self.connection.look_by(self.hub, self.state, self.now);
+    }
+}
+
+/// What a client is told of a token that is not taken: of one that has expired, that it may bring a new one.
+pub(super) fn refused(error: TokenError, invalid: Fault) -> Fault {
+    tracing::debug!(%error, "a token was refused");
+    match error {
+        TokenError::Expired => Fault::Error(code::TOKEN_EXPIRED),
+        TokenError::Revoked | TokenError::Invalid(_) => invalid,
     }
 }

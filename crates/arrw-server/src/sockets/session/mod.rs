@@ -16,6 +16,7 @@ pub(crate) mod own;
 mod permit;
 mod publish;
 mod query;
+mod rpc;
 mod subscribe;
 mod timed;
 
@@ -28,6 +29,7 @@ use arrw_wire::code::{self, Code};
 
 use super::connection::{Connection, State};
 use super::hub::{Hub, Now, Work};
+use super::tokens::{Allow, Capability, Revocations};
 
 /// What is known of a client beside its subscriptions.
 #[derive(Debug)]
@@ -35,10 +37,12 @@ pub(crate) struct Session {
     pub(crate) phase: Phase,
     /// The id of the connection: random, so that nobody guesses it.
     pub(crate) client: [u8; 16],
-    /// Empty for nobody.
-    pub(crate) user: Arc<str>,
+    /// Empty for nobody; none before it connected.
+    user: Option<Arc<str>>,
     /// What the application said of it, as JSON.
     pub(crate) info: Box<[u8]>,
+    /// What its token says beside that, if it brought one.
+    token: Option<Box<Passport>>,
     /// The second since 1970 at which its token ends; 0 for never.
     pub(crate) expires_at: u64,
     /// The second at which it is asked next whether it is there.
@@ -49,6 +53,14 @@ pub(crate) struct Session {
     used: u32,
     /// The second at which that was reckoned.
     used_at: u32,
+}
+
+/// What a token says of a connection, kept as long as that.
+#[derive(Debug)]
+struct Passport {
+    id: Option<String>,
+    issued_at: Option<u64>,
+    capabilities: Vec<Capability>,
 }
 
 /// How far a client is.
@@ -101,14 +113,42 @@ impl Session {
         Self {
             phase: Phase::Fresh { connect_by },
             client,
-            user: "".into(),
+            user: None,
             info: Box::default(),
+            token: None,
             expires_at: 0,
             ping_at: 0,
             pong_by: 0,
             used: 0,
             used_at: 0,
         }
+    }
+
+    /// The user; empty for nobody.
+    pub(crate) fn user(&self) -> &str {
+        self.user.as_deref().unwrap_or_default()
+    }
+
+    /// The user, as all its connections share it.
+    fn shared_user(&self) -> Arc<str> {
+        self.user.clone().unwrap_or_else(|| "".into())
+    }
+
+    /// The user, who is then nobody.
+    pub(crate) fn take_user(&mut self) -> Option<Arc<str>> {
+        self.user.take()
+    }
+
+    /// Whether the token that it brought was taken back.
+    pub(crate) fn is_revoked(&self, revocations: &Revocations) -> bool {
+        self.token.as_ref().is_some_and(|token| {
+            revocations.is_revoked(self.user(), token.id.as_deref(), token.issued_at)
+        })
+    }
+
+    /// What its token allows in a channel, whatever the channel's options say.
+    pub(crate) fn allowed(&self, channel: &str) -> Option<Allow> {
+        Capability::find(&self.token.as_ref()?.capabilities, channel)
     }
 
     /// The id as clients write it.

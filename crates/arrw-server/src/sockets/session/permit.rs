@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrw_wire::code::{self, Code};
 
-use super::{Session, Turn};
+use super::Turn;
 use crate::sockets::channel::name::{is_for, is_private};
-use crate::sockets::channel::options::{Audience, ChannelOptions};
+use crate::sockets::channel::options::ChannelOptions;
+use crate::sockets::tokens::Allow;
 
 /// Something that a client does in a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +15,6 @@ pub(crate) enum Deed {
     Publish,
     Presence,
     History,
-}
-
-impl Session {
-    /// Whether the audience of an option has this client.
-    fn is_in(&self, audience: Audience, is_subscribed: bool) -> bool {
-        audience.has(&self.user, is_subscribed)
-    }
 }
 
 impl Turn<'_> {
@@ -39,15 +33,16 @@ impl Turn<'_> {
         options: &ChannelOptions,
     ) -> Result<(), Code> {
         let session = &self.state.session;
-        if self.hub.access.is_open {
+        let is_allowed = session.allowed(channel).is_some_and(Allow::subscribe);
+        if self.hub.access.is_open || is_allowed {
             return Ok(());
         }
         if is_private(channel) {
             return Err(code::PERMISSION_DENIED);
         }
-        let is_permitted = match is_for(channel, &session.user).filter(|_| options.user_limited) {
+        let is_permitted = match is_for(channel, session.user()).filter(|_| options.user_limited) {
             Some(is_for) => is_for,
-            None => session.is_in(options.subscribe, false),
+            None => options.subscribe.has(session.user(), false),
         };
         if is_permitted { Ok(()) } else { Err(code::PERMISSION_DENIED) }
     }
@@ -70,8 +65,15 @@ impl Turn<'_> {
         if !is_there {
             return Err(code::NOT_AVAILABLE);
         }
+        let session = &self.state.session;
+        let is_allowed = session.allowed(channel).is_some_and(|allow| match deed {
+            Deed::Publish => allow.publish(),
+            Deed::Presence => allow.presence(),
+            Deed::History => allow.history(),
+        });
         let is_subscribed = self.state.slot(channel).is_some();
-        if self.hub.access.is_open || self.state.session.is_in(audience, is_subscribed) {
+        let is_in = || audience.has(session.user(), is_subscribed);
+        if self.hub.access.is_open || is_allowed || is_in() {
             Ok(())
         } else {
             Err(code::PERMISSION_DENIED)

@@ -56,7 +56,7 @@ impl Session {
     pub(super) fn publisher(&self) -> Vec<u8> {
         let info: Option<Box<RawValue>> = serde_json::from_slice(&self.info).ok();
         let publisher = Publisher {
-            user: Cow::Borrowed(&*self.user),
+            user: Cow::Borrowed(self.user()),
             client: Cow::Owned(self.id()),
             conn_info: info.as_deref(),
             chan_info: None,
@@ -66,7 +66,7 @@ impl Session {
 }
 
 /// What a client is told of an event that cannot be published.
-fn code_of(error: &PublishError) -> Code {
+pub(super) fn code_of(error: &PublishError) -> Code {
     if let PublishError::Event(_) | PublishError::Volatile { .. } = error {
         return code::BAD_REQUEST;
     }

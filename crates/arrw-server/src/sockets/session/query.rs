@@ -1,11 +1,10 @@
-//! What a client asks: who is there, what was published, and calls.
+//! What a client asks: who is there, and what was published.
 
 use std::sync::Arc;
 
 use arrw::{HistoryQuery, Order};
 use arrw_wire::centrifuge::{
-    Answer, HistoryRequest, HistoryResult, Payload, PresenceResult, PresenceStatsResult, Reply,
-    RpcRequest,
+    Answer, HistoryRequest, HistoryResult, PresenceResult, PresenceStatsResult, Reply,
 };
 use arrw_wire::code::{self, Code};
 
@@ -16,9 +15,6 @@ use crate::sockets::channel::name::topic;
 use crate::sockets::channel::publication;
 use crate::sockets::connection::{self, Connection};
 use crate::sockets::hub::Hub;
-
-/// The call that answers what it is given: for who measures the way there and back.
-const ECHO: &str = "echo";
 
 impl Turn<'_> {
     pub(super) fn presence(&mut self, id: u32, channel: &str) -> Result<(), Fault> {
@@ -77,14 +73,6 @@ impl Turn<'_> {
             });
             drop(reading.await);
         }))
-    }
-
-    pub(super) fn rpc(&mut self, id: u32, request: &RpcRequest<'_>) -> Result<(), Fault> {
-        if request.method == ECHO {
-            self.answer(id, Answer::Rpc(Payload { data: request.data }));
-            return Ok(());
-        }
-        Err(Fault::Error(code::METHOD_NOT_FOUND))
     }
 }
 

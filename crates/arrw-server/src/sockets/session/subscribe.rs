@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use arrw::{HistoryQuery, Order};
-use arrw_wire::centrifuge::{Answer, Filter, Reply, SubscribeRequest, SubscribeResult};
+use arrw_wire::centrifuge::{
+    Answer, Expiry, Filter, Reply, SubRefreshRequest, SubscribeRequest, SubscribeResult,
+};
 use arrw_wire::code::{self, Code};
 
+use super::connect::refused;
 use super::{Fault, Turn};
 use crate::sockets::channel::Channel;
 use crate::sockets::channel::options::{ChannelOptions, JoinLeave, Offer, RecoveryMode};
@@ -13,6 +16,7 @@ use crate::sockets::channel::presence::Info;
 use crate::sockets::connection::State;
 use crate::sockets::connection::subscription::{Pace, Subscription, Wants};
 use crate::sockets::hub::Hub;
+use crate::sockets::tokens::{Overrides, SubscriptionToken};
 
 /// Bit of the flag of a request that wants an error where it cannot go on.
 const REJECT_UNRECOVERED: i64 = 2;
@@ -26,7 +30,10 @@ pub(super) struct Ask {
     /// What it asks for; the options of its channel say what it gets.
     pub(super) wants: Wants,
     pub(super) filter: Option<Box<Filter>>,
+    /// What others are told of it, and what the client is: JSON, or nothing.
     pub(super) chan_info: Box<[u8]>,
+    pub(super) data: Vec<u8>,
+    pub(super) overrides: Overrides,
     pub(super) expires_at: u64,
     pub(super) rejects_unrecovered: bool,
 }
@@ -38,6 +45,8 @@ pub(super) struct Opened {
     serial: u32,
     channel: Arc<Channel>,
     result: SubscribeResult<'static>,
+    /// What the client is told with it.
+    pub(super) data: Vec<u8>,
     /// The offset to go on from, when that can be.
     from: Option<u64>,
     /// Only the log knows whether the publication behind `from` is there.
@@ -73,7 +82,20 @@ impl Turn<'_> {
         if request.kind != 0 {
             return Err(Fault::Error(code::NOT_AVAILABLE));
         }
-        self.permit_subscribe(channel, &options)?;
+        let token = match &*request.token {
+            "" => None,
+            token => Some(self.token_for(channel, token)?),
+        };
+        if token.is_none() {
+            self.permit_subscribe(channel, &options)?;
+        }
+        let granted = token.map_or_else(Ask::default, |token| Ask {
+            chan_info: token.info.into(),
+            data: token.data,
+            overrides: token.overrides,
+            expires_at: token.expires_at.unwrap_or(0),
+            ..Ask::default()
+        });
         let filter = self.filter(request, &options)?;
         let ask = Ask {
             recover: request.recover,
@@ -85,7 +107,7 @@ impl Turn<'_> {
                 .with(Wants::MEMBERS, request.join_leave),
             filter,
             rejects_unrecovered: request.flag & REJECT_UNRECOVERED != 0,
-            ..Ask::default()
+            ..granted
         };
         let mut opened = self.open(channel, &options, ask)?;
         if opened.check.is_none() {
@@ -117,6 +139,50 @@ impl Turn<'_> {
         begun
     }
 
+    /// Checks a token for a channel.
+    fn token_for(&self, channel: &str, token: &str) -> Result<SubscriptionToken, Fault> {
+        let tokens = &self.hub.access.tokens;
+        let denied = Fault::Error(code::PERMISSION_DENIED);
+        let token = tokens.subscription(token, self.now.unix);
+        let token = token.map_err(|error| refused(error, denied))?;
+        let session = &self.state.session;
+        let is_of_client = token.client.as_ref().is_none_or(|client| *client == session.id());
+        if token.channel == channel && token.user == session.user() && is_of_client {
+            Ok(token)
+        } else {
+            Err(Fault::Disconnect(code::DISCONNECT_INVALID_TOKEN))
+        }
+    }
+
+    /// A subscription goes on by a new token.
+    pub(super) fn sub_refresh(
+        &mut self,
+        id: u32,
+        request: &SubRefreshRequest<'_>,
+    ) -> Result<(), Fault> {
+        if request.channel.is_empty() {
+            return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
+        }
+        if request.kind != 0 {
+            return Err(Fault::Error(code::NOT_AVAILABLE));
+        }
+        let slot = self.state.slot(&request.channel).ok_or(code::PERMISSION_DENIED)?;
+        let token = self.token_for(&request.channel, &request.token);
+        let token = token.map_err(|fault| match fault {
+            Fault::Error(code) if code == code::TOKEN_EXPIRED => Fault::Error(code::EXPIRED),
+            Fault::Error(_) | Fault::Disconnect(_) => fault,
+        })?;
+        let expires_at = token.expires_at.unwrap_or(0);
+        if let Some(subscription) = self.state.subscriptions[slot].as_mut() {
+            subscription.expires_at = expires_at;
+        }
+        self.connection.look_by(self.hub, self.state, self.now);
+        let ttl = expires_at.saturating_sub(self.now.unix);
+        let (expires, ttl) = (expires_at != 0, u32::try_from(ttl).unwrap_or(u32::MAX));
+        self.answer(id, Answer::SubRefresh(Expiry { expires, ttl }));
+        Ok(())
+    }
+
     fn filter(
         &self,
         request: &SubscribeRequest<'_>,
@@ -139,7 +205,7 @@ impl Turn<'_> {
     ) -> Result<Opened, Code> {
         let channel = self.hub.enter(name, options)?;
         channel.add_audience(self.connection.form.shape(), self.connection.worker);
-        let wants = given(options, ask.wants);
+        let wants = given(options, ask.wants, ask.overrides);
         // The topic's life is looked at before its end: a first publication between the two makes a place behind which it stands.
         let end = self.hub.end(&channel.topic);
         let (next, top) = {
@@ -159,7 +225,7 @@ impl Turn<'_> {
         if wants.has(Wants::PRESENT) {
             let session = &self.state.session;
             let info = Info {
-                user: Arc::clone(&session.user),
+                user: session.shared_user(),
                 client: session.id().into(),
                 conn_info: session.info.clone(),
                 chan_info: ask.chan_info,
@@ -183,6 +249,7 @@ impl Turn<'_> {
                 ..SubscribeResult::default()
             },
             channel,
+            data: ask.data,
             from: None,
             check: None,
             rejects_unrecovered: ask.rejects_unrecovered,
@@ -228,10 +295,12 @@ impl Turn<'_> {
     }
 
     /// Answers a subscription, which begins then.
-    fn answer_subscribe(&mut self, id: u32, opened: Opened) {
+    fn answer_subscribe(&mut self, id: u32, mut opened: Opened) {
         let (slot, encoding) = (opened.slot, self.encoding());
+        let data = std::mem::take(&mut opened.data);
         match settle(self.state, opened) {
             Ok((_, result)) => {
+                let result = SubscribeResult { data: &data, ..result };
                 if result.was_recovering {
                     self.hub.figures.recovered(result.recovered);
                 }
@@ -283,24 +352,25 @@ impl Opened {
 }
 
 /// What a subscription gets of what it asks for.
-fn given(options: &ChannelOptions, asked: Wants) -> Wants {
-    let is_given = |offer: Offer, want: Wants| match offer {
-        Offer::No => false,
-        Offer::Asked => asked.has(want),
-        Offer::Forced => true,
+fn given(options: &ChannelOptions, asked: Wants, overrides: Overrides) -> Wants {
+    let is_given = |offer: Offer, want: Wants, forced: Option<bool>| match (offer, forced) {
+        (_, Some(true)) | (Offer::Forced, None) => true,
+        (Offer::No, _) => false,
+        (Offer::Asked | Offer::Forced, _) => asked.has(want),
     };
     let has_history = options.has_history();
-    let members = match options.join_leave {
-        JoinLeave::Off => false,
-        JoinLeave::Asked => asked.has(Wants::MEMBERS),
-        JoinLeave::Forced => true,
-    };
+    let positioned = is_given(options.positioning, Wants::POSITIONED, overrides.force_positioning);
+    let recoverable = is_given(options.recovery, Wants::RECOVERABLE, overrides.force_recovery);
+    let is_told = overrides.join_leave.unwrap_or(options.join_leave != JoinLeave::Off);
+    let is_forced =
+        overrides.force_push_join_leave.unwrap_or(options.join_leave == JoinLeave::Forced);
+    let is_present = overrides.presence.unwrap_or(options.presence);
     Wants::default()
         .with(Wants::SERVER_SIDE, asked.has(Wants::SERVER_SIDE))
-        .with(Wants::POSITIONED, has_history && is_given(options.positioning, Wants::POSITIONED))
-        .with(Wants::RECOVERABLE, has_history && is_given(options.recovery, Wants::RECOVERABLE))
-        .with(Wants::MEMBERS, members)
-        .with(Wants::PRESENT, options.presence || options.join_leave != JoinLeave::Off)
+        .with(Wants::POSITIONED, has_history && positioned)
+        .with(Wants::RECOVERABLE, has_history && recoverable)
+        .with(Wants::MEMBERS, is_told && (is_forced || asked.has(Wants::MEMBERS)))
+        .with(Wants::PRESENT, is_present || is_told)
 }
 
 /// Puts a subscription to where it begins; answers its channel and what the client is told.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrw_wire::centrifuge::{RefreshRequest, Reply, SubRefreshRequest};
+use arrw_wire::centrifuge::Reply;
 use arrw_wire::code;
 
 use super::{Fault, Phase, Session, Turn};
@@ -64,18 +64,6 @@ impl Turn<'_> {
             Allowed::No => Err(Fault::Error(code::TOO_MANY_REQUESTS)),
             Allowed::Never => Err(Fault::Disconnect(code::DISCONNECT_TOO_MANY_REQUESTS)),
         }
-    }
-
-    pub(super) fn refresh(&mut self, _id: u32, _request: &RefreshRequest<'_>) -> Result<(), Fault> {
-        Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST))
-    }
-
-    pub(super) fn sub_refresh(
-        &mut self,
-        _id: u32,
-        _request: &SubRefreshRequest<'_>,
-    ) -> Result<(), Fault> {
-        Err(Fault::Error(code::BAD_REQUEST))
     }
 }
 

@@ -28,7 +28,7 @@ mod tests;
 
 use std::fmt;
 
-pub(crate) use capability::Capability;
+pub(crate) use capability::{Allow, Capability};
 pub(crate) use content::{ConnectionToken, Overrides, SubscriptionToken, TokenSub};
 pub use key::{KeyError, KeyFamily, PublicKey, Secret};
 pub(crate) use revocations::Revocations;
@@ -96,6 +96,12 @@ impl Tokens {
             leeway: settings.leeway_seconds(),
             revocations: Revocations::open(settings.revocations.clone())?,
         })
+    }
+
+    /// No key: every token is refused.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn none() -> Self {
+        Self::new(&TokenSettings::default()).expect("there is nothing that could be wrong")
     }
 
     /// True when there is a key. Without one every token is refused.
