@@ -47,7 +47,7 @@ name = \"dur\"
 class = \"durable\"
 ";
 /// Put before, where there are more connections than a server takes by default.
-const MANY_CONNECTIONS: &str = "[limits]\nconnections = 20000\n\n";
+const MANY_CONNECTIONS: &str = "[limits]\nconnections = 19200\n\n";
 
 /// What is particular to this group.
 #[derive(Clone, Debug, Default)]

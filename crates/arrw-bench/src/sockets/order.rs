@@ -35,7 +35,7 @@ pub(super) enum Order {
         /// At most: then it is a failure.
         time_max_ms: u64,
     },
-    /// Readers are cut off; what they have is remembered for [`Opening::is_return`].
+    /// Readers are cut off; what they have is remembered for [`Opening::missed`].
     Cut,
 }
 
@@ -77,9 +77,10 @@ pub(super) struct Opening {
     /// Over how long they begin.
     #[serde(default)]
     pub(super) spread_ms: u64,
-    /// Whether they go on from where those were that were cut.
+    /// They go on from where those were that were cut, and each of them missed so many publications, which come with the
+    /// reply or behind it. None when they come for the first time.
     #[serde(default)]
-    pub(super) is_return: bool,
+    pub(super) missed: Option<u32>,
     /// At most: then it is a failure.
     pub(super) time_max_ms: u64,
 }
@@ -150,11 +151,11 @@ pub(super) struct Times {
 pub(super) struct Opened {
     /// From the first connect to the last reply.
     pub(super) seconds: f64,
-    /// From connect to the last reply of a connection.
+    /// From connect to the last reply of a connection, and to the last publication that it missed.
     pub(super) times: Times,
     /// Subscriptions that went on from where they were.
     pub(super) recovered: u64,
-    /// Publications that came with them.
+    /// Publications that they missed.
     pub(super) publications: u64,
 }
 

@@ -92,7 +92,7 @@ impl Stand {
             channels: None,
             secret: None,
             spread_ms: 0,
-            is_return: false,
+            missed: None,
             time_max_ms: TIME_MAX_MS,
         }
     }

@@ -69,7 +69,7 @@ fn run_on(stand: &mut Stand) -> anyhow::Result<(Opened, f64)> {
         channels: Some(channels),
         in_progress: IN_PROGRESS,
         spread_ms: SPREAD_MS,
-        is_return: true,
+        missed: Some(MISSED),
         ..stand.opening(Group::Readers, CONNECTIONS)
     })?;
     let peak = machine::rss_peak(server)?;

@@ -156,6 +156,9 @@ impl Desk {
         ensure!(last < number, "publication {number} came behind {last}");
         link.last = number;
         link.seen += 1;
+        if link.missing != 0 {
+            return self.missed(link, 1, now);
+        }
         match link.group {
             Group::Readers => self.board.receive(number, now),
             Group::Stalled => Ok(()),
@@ -197,26 +200,37 @@ impl Desk {
                 link.number
             );
             self.recovered += 1;
-            self.publications += result.publications.len() as u64;
             for publication in &result.publications {
                 let number = publication.data.get(1..).and_then(line::number);
                 let number = number.context("a publication has no number")?;
                 ensure!(link.last < number, "publication {number} came behind {}", link.last);
                 (link.last, link.seen) = (number, link.seen + 1);
             }
+            self.missed(link, result.publications.len(), now)?;
         }
         link.position = Position { epoch: result.epoch.as_ref().into(), offset: result.offset };
         self.join(link, now)
     }
 
+    /// So many publications came that a connection had missed.
+    fn missed(&mut self, link: &mut Link, count: usize, now: u64) -> anyhow::Result<()> {
+        let left = u32::try_from(count).ok().and_then(|count| link.missing.checked_sub(count));
+        link.missing = left.context("more publications came than were missed")?;
+        self.publications += count as u64;
+        self.settle(link, now)
+    }
+
     /// One of the replies to an introduction came.
     fn join(&mut self, link: &mut Link, now: u64) -> anyhow::Result<()> {
-        let Stage::Joining(left) = link.stage else { bail!("it joined twice") };
-        link.stage = match left {
-            0 | 1 => Stage::Joined,
-            _ => Stage::Joining(left - 1),
-        };
-        if link.stage == Stage::Joined {
+        let Stage::Joining(left @ 1..) = link.stage else { bail!("it joined twice") };
+        link.stage = Stage::Joining(left - 1);
+        self.settle(link, now)
+    }
+
+    /// It may be used when it has all replies, and all that it missed.
+    fn settle(&mut self, link: &mut Link, now: u64) -> anyhow::Result<()> {
+        if link.stage == Stage::Joining(0) && link.missing == 0 {
+            link.stage = Stage::Joined;
             self.joined += 1;
             self.joining.record(now.saturating_sub(link.began))?;
         }

@@ -64,6 +64,8 @@ pub(super) struct Link {
     pub(super) last: u64,
     /// How many it got.
     pub(super) seen: u64,
+    /// Publications that it missed and did not get so far.
+    pub(super) missing: u32,
     /// The last number that was published before it was opened.
     pub(super) joined_after: u64,
     pub(super) pings: u32,
@@ -110,6 +112,7 @@ impl Link {
             began: 0,
             last: 0,
             seen: 0,
+            missing: 0,
             joined_after: 0,
             pings: 0,
             answers_pings: false,

@@ -52,9 +52,10 @@ impl Generator {
     fn introductions(&mut self, opening: &Opening) -> anyhow::Result<Introductions> {
         let secret = opening.secret.as_deref();
         let of_user = |number| secret.map(|secret| token(secret, number));
-        let positions = if opening.is_return { mem::take(&mut self.away) } else { Vec::new() };
+        let is_return = opening.missed.is_some();
+        let positions = if is_return { mem::take(&mut self.away) } else { Vec::new() };
         ensure!(
-            !opening.is_return || positions.len() == usize::try_from(opening.connections)?,
+            !is_return || positions.len() == usize::try_from(opening.connections)?,
             "{} connections were cut, so that {} cannot return",
             positions.len(),
             opening.connections
@@ -70,6 +71,7 @@ impl Generator {
         let began = self.desk.now();
         let mut link = Link::connect(opening.server, opening.group, number)?;
         (link.began, link.joined_after) = (began, self.desk.published);
+        link.missing = opening.missed.unwrap_or(0);
         self.poller.add(link.socket(), self.links.len() as u64, Interest::Write)?;
         self.links.push(Some(link));
         Ok(())
