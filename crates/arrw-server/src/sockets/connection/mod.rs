@@ -91,12 +91,6 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True while this subscription is there.
-    pub(crate) fn has_subscription(&self, slot: usize, serial: u32) -> bool {
-        let mut state = self.lock();
-        state.ended.is_none() && state.get(slot, serial).is_some()
-    }
-
     /// Messages that it was sent, and bytes.
     pub(crate) fn sent(&self) -> (u64, u64) {
         let [messages, bytes] = &self.sent;

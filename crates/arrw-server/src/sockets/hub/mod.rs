@@ -380,7 +380,6 @@ impl Hub {
         now: Now,
     ) {
         let channel = &subscription.channel;
-        self.mailboxes[connection.worker].leave(channel);
         let mut inner = channel.lock();
         inner.subscribers -= 1;
         if subscription.wants.has(Wants::PRESENT) {

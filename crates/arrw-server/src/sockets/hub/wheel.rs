@@ -1,16 +1,16 @@
 //! Connections by the second at which each is to be looked at.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use crate::sockets::connection::Connection;
 
 /// Seconds that the wheel reaches ahead. What is further away is looked at once on its way.
 const SECONDS: u32 = 64;
 
-/// A slot for each second. It keeps no connection alive: the socket of one that is over is closed before it is looked at.
+/// A slot for each second.
 #[derive(Debug)]
 pub(crate) struct Wheel {
-    slots: Vec<Vec<Weak<Connection>>>,
+    slots: Vec<Vec<Arc<Connection>>>,
     /// The second that is looked at.
     at: u32,
 }
@@ -21,9 +21,9 @@ impl Wheel {
     }
 
     /// Adds a connection.
-    pub(crate) fn add(&mut self, second: u32, connection: &Arc<Connection>) {
+    pub(crate) fn add(&mut self, second: u32, connection: Arc<Connection>) {
         let second = second.clamp(self.at + 1, self.at + SECONDS - 1);
-        self.slots[(second % SECONDS) as usize].push(Arc::downgrade(connection));
+        self.slots[(second % SECONDS) as usize].push(connection);
     }
 
     /// The next whose second has come.
@@ -31,10 +31,7 @@ impl Wheel {
         loop {
             let slot = &mut self.slots[(self.at % SECONDS) as usize];
             if let Some(connection) = slot.pop() {
-                match connection.upgrade() {
-                    Some(connection) => return Some(connection),
-                    None => continue,
-                }
+                return Some(connection);
             }
             // It grew with a crowd that may not come again.
             if 1_024 < slot.capacity() {

@@ -3,7 +3,7 @@
 //! A worker alone knows which of its connections follow which channel. It is woken once for all that was published meanwhile,
 //! writes to every connection that takes it, and leaves out those that do not: they go on from their own place.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,6 @@ pub(crate) struct Mailbox {
 struct Letters {
     /// Subscriptions that began.
     joined: Vec<(Arc<Channel>, Member)>,
-    /// Channels by their ids, of which a subscription ended.
-    left: HashSet<u64>,
     /// Channels with something new.
     fresh: Vec<Arc<Channel>>,
     /// Connections, and the second at which each is to be looked at.
@@ -51,11 +49,6 @@ impl Mailbox {
     pub(crate) fn join(&self, channel: &Arc<Channel>, member: Member) {
         self.lock().joined.push((Arc::clone(channel), member));
         self.wake.notify_one();
-    }
-
-    /// A subscription has ended. Within a second nothing of it is kept any more, so that it need not be known at once.
-    pub(crate) fn leave(&self, channel: &Channel) {
-        self.lock().left.insert(channel.id);
     }
 
     /// There is something new in a channel.
@@ -137,7 +130,7 @@ impl Worker {
         let now = hub.now();
         while let Some(connection) = self.wheel.next(now.ticks) {
             if let Some(next) = connection.look(hub, now) {
-                self.wheel.add(next, &connection);
+                self.wheel.add(next, connection);
             }
         }
         hub.expire_presence(now);
@@ -148,13 +141,10 @@ impl Worker {
         let now = hub.now();
         let letters = std::mem::take(&mut *hub.mailboxes[self.number].lock());
         for (second, connection) in letters.looks {
-            self.wheel.add(second, &connection);
+            self.wheel.add(second, connection);
         }
         for (channel, member) in letters.joined {
             self.join(hub, channel, member);
-        }
-        for id in letters.left {
-            self.leave(id);
         }
         let mut due: Vec<u64> = letters.fresh.iter().map(|channel| channel.id).collect();
         self.waiting.retain(|(until, id)| {
@@ -181,22 +171,6 @@ impl Worker {
         });
         if member.connection.catch_up(hub, (member.slot, member.serial)) == Delivered::Fine {
             known.members.push(member);
-        }
-    }
-
-    /// Forgets the members of a channel whose subscription has ended: they hold the connection, and with it its socket.
-    fn leave(&mut self, id: u64) {
-        let Some(known) = self.known.get_mut(&id) else { return };
-        known
-            .members
-            .retain(|member| member.connection.has_subscription(member.slot, member.serial));
-        self.forget_if_empty(id);
-    }
-
-    fn forget_if_empty(&mut self, id: u64) {
-        if let Some(known) = self.known.get(&id).filter(|known| known.members.is_empty()) {
-            known.channel.remove_worker(self.number);
-            self.known.remove(&id);
         }
     }
 
@@ -241,6 +215,9 @@ impl Worker {
         known.base = batch.head;
         known.told = Some((instant, count));
         hub.figures.took(hub.now_us().saturating_sub(oldest_us));
-        self.forget_if_empty(id);
+        if known.members.is_empty() {
+            known.channel.remove_worker(self.number);
+            self.known.remove(&id);
+        }
     }
 }
