@@ -437,6 +437,7 @@ mod tests {
     use tokio::runtime::Builder;
 
     use super::*;
+    use crate::keys::{KeyFile, KeyScope, NewKey};
 
     #[test]
     fn the_system_holds_little_of_what_is_not_taken() {
@@ -455,5 +456,31 @@ mod tests {
             assert_eq!(unsent, UNSENT_BYTES_MAX);
             assert!(taken < 4 << 20, "{taken} bytes");
         });
+    }
+
+    #[test]
+    fn nobody_else_reaches_a_server_on_which_everybody_may_do_anything() {
+        let folder = std::env::temp_dir().join(format!("arrw-insecure-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let keys = folder.join("keys.json");
+        let wanted = NewKey {
+            name: "a".to_owned(),
+            scopes: vec![KeyScope::Admin],
+            topics: Vec::new(),
+            expires: None,
+            now: arrw::Timestamp::from_micros(0),
+        };
+        KeyFile::load(&keys).unwrap().create(wanted).unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let bind = |listen: &str| {
+            let mut options = Options::on(listen.parse().unwrap());
+            options.keys = Some(keys.clone());
+            options.sockets.clients.insecure = true;
+            runtime.block_on(Server::bind(Db::in_memory().unwrap(), options))
+        };
+        let refused = bind("0.0.0.0:0").unwrap_err();
+        assert!(matches!(refused, BindError::Insecure { .. }), "{refused:?}");
+        bind("127.0.0.1:0").unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -47,6 +47,10 @@ const SETTINGS_FILE: Target = Target {
         "true",
         "{ a = 1 }",
         "[[limits]]\n",
+        "\n[[channel.namespaces]]\nname = \"a\"\n",
+        "\n[client.token]\n",
+        "hmac_secret_key = \"x\"",
+        "class = \"volatile\"",
         "log.level = \"debug\"",
         "0o7",
         "_",
@@ -155,7 +159,15 @@ fn settings_file(input: &[u8]) -> Outcome {
     let written = settings::all().map(|setting| {
         format!("{} = {}\n", setting.key, setting.kind.value(&read.config).to_toml())
     });
-    let written: String = written.collect();
+    let namespaces = read.namespaces.iter().flat_map(|namespace| {
+        let options = namespace.options.iter().filter_map(|(option, _)| {
+            let value = settings::kind_of(option)?.value(&namespace.config).to_toml();
+            Some(format!("{} = {value}\n", settings::name_of(option)))
+        });
+        let head = format!("[[channel.namespaces]]\nname = '{}'\n", namespace.name);
+        std::iter::once(head).chain(options)
+    });
+    let written: String = written.chain(namespaces).collect();
     let again = Settings::of_text(Path::new("b.toml"), &written);
     let again = again.map_err(|wrong| format!("{:?}", wrong.faults)).expect(&written);
     assert_eq!(format!("{:?}", again.config), format!("{:?}", read.config), "{written}");

@@ -8,6 +8,7 @@ mod settings;
 
 mod answer;
 mod backup;
+mod connections;
 mod consumer;
 mod export;
 mod import;
@@ -46,8 +47,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 /// The back end of real-time applications, in one program.
 ///
-/// Event bus, job queue and WebSocket manager on one durable, ordered log. What exists today is the event
-/// bus, the job queue and the log's tools. Without a command it runs the server.
+/// Event bus, job queue and WebSocket manager on one durable, ordered log. Without a command it runs the server.
 #[derive(Debug, Parser)]
 #[command(
     name = "arrwdb",
@@ -83,6 +83,8 @@ enum Command {
     Topic(topic::Command),
     #[command(subcommand)]
     Consumer(consumer::Command),
+    #[command(subcommand)]
+    Connections(connections::Command),
     #[command(subcommand)]
     Job(job::Command),
     #[command(subcommand)]
@@ -127,6 +129,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Export(command)) => command.run(),
         Some(Command::Topic(command)) => command.run(),
         Some(Command::Consumer(command)) => command.run(),
+        Some(Command::Connections(command)) => command.run(),
         Some(Command::Job(command)) => command.run(),
         Some(Command::Queue(command)) => command.run(),
         Some(Command::Cron(command)) => command.run(),

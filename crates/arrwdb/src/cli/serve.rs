@@ -129,7 +129,7 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
     tell_open_files(open_files, connections);
     if has_short_secret {
         tracing::warn!(
-            "a secret of `client.token` has fewer than 32 bytes: it can be guessed from a token"
+            "a secret of `client.token` has fewer than 32 bytes, so that it can be guessed from a token: `openssl rand -hex 32` draws one"
         );
     }
     let mut caught = "";

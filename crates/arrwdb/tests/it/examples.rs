@@ -67,6 +67,7 @@ const ASKING: &[&[&str]] = &[
     &["trigger", "resume"],
     &["trigger", "remove"],
     &["work"],
+    &["connections", "list"],
     &["stats"],
     &["check"],
     &["backup"],

@@ -93,6 +93,12 @@ impl Connection {
         self.advance(hub, state, slot, now)
     }
 
+    /// Whether there is this subscription.
+    pub(crate) fn has(&self, (slot, serial): (usize, u32)) -> bool {
+        let mut state = self.lock();
+        state.ended.is_none() && state.get(slot, serial).is_some()
+    }
+
     /// Brings a subscription to where its channel is, when its worker begins to know it.
     pub(crate) fn catch_up(
         self: &Arc<Self>,

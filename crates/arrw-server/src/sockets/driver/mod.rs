@@ -257,10 +257,10 @@ impl Future for Drive {
                     // The client closes its side when it has read the last.
                     this.connection.link.shutdown();
                 }
-                drop(state);
                 if is_read || is_too_late || (is_written && ended.code.is_none()) {
                     Poll::Ready(())
                 } else {
+                    this.connection.look_by(&this.hub, &mut state, now);
                     Poll::Pending
                 }
             }

@@ -356,7 +356,7 @@ impl Hub {
     ) {
         let (channel, slot, serial) = subscription;
         channel.add_audience(connection.form.shape(), connection.worker);
-        let member = Member { connection: Arc::clone(connection), slot, serial };
+        let member = Member { connection: Arc::downgrade(connection), slot, serial };
         self.mailboxes[connection.worker].join(channel, member);
         self.figures.subscribed();
     }
@@ -380,6 +380,7 @@ impl Hub {
         now: Now,
     ) {
         let channel = &subscription.channel;
+        self.mailboxes[connection.worker].leave(channel);
         let mut inner = channel.lock();
         inner.subscribers -= 1;
         if subscription.wants.has(Wants::PRESENT) {

@@ -1,6 +1,6 @@
 //! Connections by the second at which each is to be looked at.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::sockets::connection::Connection;
 
@@ -10,7 +10,7 @@ const SECONDS: u32 = 64;
 /// A slot for each second.
 #[derive(Debug)]
 pub(crate) struct Wheel {
-    slots: Vec<Vec<Arc<Connection>>>,
+    slots: Vec<Vec<Weak<Connection>>>,
     /// The second that is looked at.
     at: u32,
 }
@@ -21,7 +21,7 @@ impl Wheel {
     }
 
     /// Adds a connection.
-    pub(crate) fn add(&mut self, second: u32, connection: Arc<Connection>) {
+    pub(crate) fn add(&mut self, second: u32, connection: Weak<Connection>) {
         let second = second.clamp(self.at + 1, self.at + SECONDS - 1);
         self.slots[(second % SECONDS) as usize].push(connection);
     }
@@ -30,8 +30,10 @@ impl Wheel {
     pub(crate) fn next(&mut self, now: u32) -> Option<Arc<Connection>> {
         loop {
             let slot = &mut self.slots[(self.at % SECONDS) as usize];
-            if let Some(connection) = slot.pop() {
-                return Some(connection);
+            while let Some(connection) = slot.pop() {
+                if let Some(connection) = connection.upgrade() {
+                    return Some(connection);
+                }
             }
             // It grew with a crowd that may not come again.
             if 1_024 < slot.capacity() {

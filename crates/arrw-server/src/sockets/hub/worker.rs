@@ -4,7 +4,7 @@
 //! writes to every connection that takes it, and leaves out those that do not: they go on from their own place.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -28,14 +28,17 @@ struct Letters {
     joined: Vec<(Arc<Channel>, Member)>,
     /// Channels with something new.
     fresh: Vec<Arc<Channel>>,
+    /// Channels that a subscriber left.
+    left: Vec<u64>,
     /// Connections, and the second at which each is to be looked at.
-    looks: Vec<(u32, Arc<Connection>)>,
+    looks: Vec<(u32, Weak<Connection>)>,
 }
 
 /// A subscription of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
-    pub(crate) connection: Arc<Connection>,
+    /// Not held: a connection is over when its driver says so.
+    pub(crate) connection: Weak<Connection>,
     pub(crate) slot: usize,
     pub(crate) serial: u32,
 }
@@ -51,6 +54,11 @@ impl Mailbox {
         self.wake.notify_one();
     }
 
+    /// A subscriber left a channel. The worker need not be woken for that.
+    pub(crate) fn leave(&self, channel: &Channel) {
+        self.lock().left.push(channel.id);
+    }
+
     /// There is something new in a channel.
     pub(crate) fn add_fresh(&self, channel: &Arc<Channel>) {
         self.lock().fresh.push(Arc::clone(channel));
@@ -63,7 +71,7 @@ impl Mailbox {
 
     /// A connection is to be looked at in this second.
     pub(crate) fn look(&self, second: u32, connection: &Arc<Connection>) {
-        self.lock().looks.push((second, Arc::clone(connection)));
+        self.lock().looks.push((second, Arc::downgrade(connection)));
     }
 
     async fn woken(&self) {
@@ -76,6 +84,8 @@ impl Mailbox {
 struct Known {
     channel: Arc<Channel>,
     members: Vec<Member>,
+    /// How many left since the last look at all of them.
+    left: usize,
     /// The number of the entry from which on its members were told nothing.
     base: u64,
     /// When they were told last, and of how many entries at once.
@@ -130,7 +140,7 @@ impl Worker {
         let now = hub.now();
         while let Some(connection) = self.wheel.next(now.ticks) {
             if let Some(next) = connection.look(hub, now) {
-                self.wheel.add(next, connection);
+                self.wheel.add(next, Arc::downgrade(&connection));
             }
         }
         hub.expire_presence(now);
@@ -145,6 +155,9 @@ impl Worker {
         }
         for (channel, member) in letters.joined {
             self.join(hub, channel, member);
+        }
+        for id in letters.left {
+            self.leave(id);
         }
         let mut due: Vec<u64> = letters.fresh.iter().map(|channel| channel.id).collect();
         self.waiting.retain(|(until, id)| {
@@ -167,10 +180,34 @@ impl Worker {
             // with their own place.
             channel.looks(self.number);
             let base = channel.lock().ring.next();
-            Known { channel, members: Vec::new(), base, told: None, is_waiting: false }
+            Known { channel, members: Vec::new(), left: 0, base, told: None, is_waiting: false }
         });
-        if member.connection.catch_up(hub, (member.slot, member.serial)) == Delivered::Fine {
+        let connection = member.connection.upgrade();
+        let place = (member.slot, member.serial);
+        if connection.is_some_and(|it| it.catch_up(hub, place) == Delivered::Fine) {
             known.members.push(member);
+        }
+    }
+
+    /// Forgets those that left, when they are so many that a look at all costs little for each.
+    fn leave(&mut self, id: u64) {
+        let Some(known) = self.known.get_mut(&id) else { return };
+        known.left += 1;
+        if known.left * 2 < known.members.len() {
+            return;
+        }
+        known.left = 0;
+        known.members.retain(|member| {
+            let connection = member.connection.upgrade();
+            connection.is_some_and(|it| it.has((member.slot, member.serial)))
+        });
+        self.forget_if_empty(id);
+    }
+
+    fn forget_if_empty(&mut self, id: u64) {
+        if let Some(known) = self.known.get(&id).filter(|known| known.members.is_empty()) {
+            known.channel.remove_worker(self.number);
+            self.known.remove(&id);
         }
     }
 
@@ -210,14 +247,13 @@ impl Worker {
         let mut batch = Batch::new(base, entries);
         known.members.retain(|member| {
             let place = (member.slot, member.serial);
-            member.connection.deliver(hub, place, &mut batch, now) == Delivered::Fine
+            let connection = member.connection.upgrade();
+            connection.is_some_and(|it| it.deliver(hub, place, &mut batch, now) == Delivered::Fine)
         });
+        known.left = 0;
         known.base = batch.head;
         known.told = Some((instant, count));
         hub.figures.took(hub.now_us().saturating_sub(oldest_us));
-        if known.members.is_empty() {
-            known.channel.remove_worker(self.number);
-            self.known.remove(&id);
-        }
+        self.forget_if_empty(id);
     }
 }

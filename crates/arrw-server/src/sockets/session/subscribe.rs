@@ -296,7 +296,7 @@ impl Turn<'_> {
 
     /// Answers a subscription, which begins then.
     fn answer_subscribe(&mut self, id: u32, mut opened: Opened) {
-        let (slot, encoding) = (opened.slot, self.encoding());
+        let (slot, serial, encoding) = (opened.slot, opened.serial, self.encoding());
         let data = std::mem::take(&mut opened.data);
         match settle(self.state, opened) {
             Ok((_, result)) => {
@@ -309,7 +309,9 @@ impl Turn<'_> {
                 self.begun.push(slot);
             }
             Err(code) => {
-                self.abandon(slot);
+                if self.state.get(slot, serial).is_some() {
+                    self.abandon(slot);
+                }
                 self.refuse(id, code);
             }
         }
@@ -376,15 +378,15 @@ fn given(options: &ChannelOptions, asked: Wants, overrides: Overrides) -> Wants 
 /// Puts a subscription to where it begins; answers its channel and what the client is told.
 ///
 /// # Errors
-/// [`code::UNRECOVERABLE_POSITION`] when it cannot go on and the client wants it to.
+/// [`code::UNRECOVERABLE_POSITION`] when it cannot go on and the client wants it to, [`code::NOT_AVAILABLE`] when it is gone.
 pub(super) fn settle(
     state: &mut State,
     opened: Opened,
 ) -> Result<(String, SubscribeResult<'static>), Code> {
     let Opened { slot, serial, channel, mut result, from, rejects_unrecovered, .. } = opened;
-    if let Some(from) = from
-        && let Some(subscription) = state.get(slot, serial)
-    {
+    // The client may have unsubscribed while the log was asked.
+    let subscription = state.get(slot, serial).ok_or(code::NOT_AVAILABLE)?;
+    if let Some(from) = from {
         if from < subscription.offset {
             // Its place in the ring, or in the log, is found by the offset.
             subscription.next = 0;
