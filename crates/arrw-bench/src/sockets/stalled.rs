@@ -24,6 +24,8 @@ const CATCH_UP_TARGET_S: f64 = 30.0;
 
 /// What one run came to.
 struct Run {
+    /// While some do not read, and at most, while they catch up.
+    stalled_mib: f64,
     rss_mib: f64,
     ratio: f64,
     seconds: f64,
@@ -42,10 +44,10 @@ pub(super) fn measure(bench: &Bench<'_>, out: &mut dyn Write) -> anyhow::Result<
     for number in 1..=bench.plan.load.runs() {
         let run = bench
             .with(Subject::Ours, SETTINGS, Cores::Any, |stand| run_on(stand, bench.plan.load))?;
-        let Run { rss_mib, ratio, seconds } = run;
+        let Run { stalled_mib, rss_mib, ratio, seconds } = run;
         writeln!(
             out,
-            "sockets.stalled run {number}: RSS + {rss_mib:.1} MiB, p99 of the others x {ratio:.2}, \
+            "sockets.stalled run {number}: RSS + {stalled_mib:.1} MiB, + {rss_mib:.1} MiB at most, p99 of the others x {ratio:.2}, \
              caught up in {seconds:.1} s"
         )?;
         runs.push(run);
@@ -77,9 +79,11 @@ fn run_on(stand: &mut Stand, load: Load) -> anyhow::Result<Run> {
     machine::forget_rss_peak(server)?;
     stand.generator.order(&Order::Stall)?;
     let meanwhile = publish(stand, stalled)?;
+    let while_stalled = machine::rss(Some(server))?;
     let seconds = stand.generator.catch_up(TIME_MAX_MS)?;
     let peak = machine::rss_peak(server)?;
     Ok(Run {
+        stalled_mib: mib(while_stalled.saturating_sub(rss)),
         rss_mib: mib(peak.saturating_sub(rss)),
         ratio: meanwhile.times.p99_us / before.times.p99_us,
         seconds,

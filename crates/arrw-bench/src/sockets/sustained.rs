@@ -7,7 +7,7 @@ use anyhow::ensure;
 
 use super::order::{Group, Pace, Published};
 use super::stand::{Cores, Stand, Subject, channels};
-use super::{Bench, SETTINGS, Sides, row};
+use super::{Bench, SETTINGS, Sides};
 use crate::machine;
 use crate::plan::Load;
 use crate::row::{Row, Target};
@@ -74,16 +74,21 @@ pub(super) fn measure(bench: &Bench<'_>, out: &mut dyn Write) -> anyhow::Result<
 }
 
 pub(super) fn measure_cpu(bench: &Bench<'_>, out: &mut dyn Write) -> anyhow::Result<Vec<Row>> {
-    let mut shares = Vec::new();
+    let mut sides = Sides::default();
     for run in 1..=bench.plan.load.runs() {
-        let Run { published, cpu } = bench.with(Subject::Ours, SETTINGS, Cores::Any, |stand| {
-            run_at(stand, CPU_PER_S, bench.plan.load)
-        })?;
-        let p99_ms = published.times.p99_us / 1_000.0;
-        writeln!(out, "sockets.sustained.cpu run {run}: {cpu:.3} of a core, p99 {p99_ms:.1} ms")?;
-        shares.push(cpu);
+        for subject in bench.subjects() {
+            let Run { published, cpu } = bench.with(subject, SETTINGS, Cores::Any, |stand| {
+                run_at(stand, CPU_PER_S, bench.plan.load)
+            })?;
+            let p99_ms = published.times.p99_us / 1_000.0;
+            writeln!(
+                out,
+                "sockets.sustained.cpu run {run}, {subject:?}: {cpu:.3} of a core, p99 {p99_ms:.1} ms"
+            )?;
+            sides.note(subject, cpu);
+        }
     }
     let metric = "CPU of the server at 100 publications/s to 500";
     let target = Some(Target::AtMost(CPU_TARGET));
-    Ok(vec![Row { target, ..row("sockets.sustained.cpu", metric, "cores", Spread::of(shares)) }])
+    Ok(vec![Row { target, ..sides.row("sockets.sustained.cpu", metric, "cores") }])
 }

@@ -87,14 +87,12 @@ impl Link {
         socket.set_linger(Some(Duration::ZERO))?;
         let source = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + 1 + number % SOURCES);
         socket.bind(&SocketAddr::from((source, 0)).into())?;
+        let under_way = rustix::io::Errno::INPROGRESS.raw_os_error();
         match socket.connect(&server.into()) {
-            Ok(()) => (),
-            Err(error)
-                if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
-            {
-                ()
+            Err(error) if error.raw_os_error() != Some(under_way) => {
+                return Err(error).with_context(|| format!("cannot connect to {server}"));
             }
-            Err(error) => return Err(error).with_context(|| format!("cannot connect to {server}")),
+            Ok(()) | Err(_) => (),
         }
         Ok(Self {
             socket,
