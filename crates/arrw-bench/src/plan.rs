@@ -53,7 +53,7 @@ pub struct Plan {
     pub json: Option<PathBuf>,
     /// Program and first arguments of the part that runs in a process of its own:
     /// [`fill_until_killed`](crate::fill_until_killed) for the group `log`, [`weigh`](crate::weigh) for `bus`,
-    /// [`jobs_part`](crate::jobs_part) for `jobs`,
+    /// [`jobs_part`](crate::jobs_part) for `jobs`, [`sockets_part`](crate::sockets_part) for `sockets`,
     /// [`answer_prepared`](crate::answer_prepared) for `http`, whose server is `PROGRAM serve`.
     pub child: Vec<OsString>,
     /// The command that was given, for the rows.

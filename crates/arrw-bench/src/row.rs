@@ -16,6 +16,8 @@ pub(crate) struct Row {
     pub(crate) latency: Option<(f64, f64)>,
     /// The least program that does the same work, in the same unit.
     pub(crate) floor: Option<Spread>,
+    /// Another program that does it, in the same unit.
+    pub(crate) peer: Option<Spread>,
     pub(crate) target: Option<Target>,
     pub(crate) durability: &'static str,
 }
@@ -81,6 +83,10 @@ impl Row {
         self.floor.map(|floor| self.value.median / floor.median)
     }
 
+    fn ratio_to_peer(&self) -> Option<f64> {
+        self.peer.map(|peer| self.value.median / peer.median)
+    }
+
     /// The row as the command that was given printed it.
     pub(crate) fn to_json<'a>(&'a self, command: &'a str) -> JsonRow<'a> {
         JsonRow {
@@ -96,8 +102,8 @@ impl Row {
             p99: self.latency.map(|(_, p99)| rounded(p99)),
             floor: self.floor.map(|floor| rounded(floor.median)),
             ratio_to_floor: self.ratio_to_floor().map(rounded),
-            peer: None,
-            ratio_to_peer: None,
+            peer: self.peer.map(|peer| rounded(peer.median)),
+            ratio_to_peer: self.ratio_to_peer().map(rounded),
             seed: None,
             ratio_to_seed: None,
             target: self.target.map(|target| rounded(target.bound())),

@@ -136,7 +136,7 @@ pub(super) fn pace_events(
     let (mut published, mut due, mut before) = (0_u64, 0, None);
     while due < end {
         if before.is_none() && warm <= due {
-            before = Some((machine::cpu_nanos()?, watch.now()));
+            before = Some((machine::cpu_nanos(None)?, watch.now()));
         }
         pace::wait(Duration::from_nanos(due.saturating_sub(watch.now())));
         publish(watch.now())?;
@@ -144,7 +144,7 @@ pub(super) fn pace_events(
         due += nanos(interval);
     }
     let (busy, from) = before.context("the load is shorter than its warm-up")?;
-    let (busy, time) = (machine::cpu_nanos()? - busy, watch.now() - from);
+    let (busy, time) = (machine::cpu_nanos(None)? - busy, watch.now() - from);
     Ok(Paced { published, cpu: micros(busy) / micros(time) * 100.0 })
 }
 

@@ -55,6 +55,7 @@ fn row(id: &'static str, metric: &'static str, unit: &'static str, value: Spread
         value,
         latency: None,
         floor: None,
+        peer: None,
         target: None,
         durability: IN_MEMORY,
     }

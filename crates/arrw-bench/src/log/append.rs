@@ -115,6 +115,7 @@ pub(super) fn measure(
         value: of(|run| run.records_per_s),
         latency: Some((of(|run| run.p50_us).median, of(|run| run.p99_us).median)),
         floor: Some(Spread::of(floors.iter().map(|run| run.run.records_per_s))),
+        peer: None,
         target: None,
         durability: SYNCED,
     })

@@ -59,6 +59,7 @@ pub(super) fn measure(
         value: Spread::of(runs),
         latency: None,
         floor: None,
+        peer: None,
         target: None,
         durability: SYNCED,
     })

@@ -42,6 +42,7 @@ pub(super) fn measure(
         value: Spread::of(runs),
         latency: None,
         floor: None,
+        peer: None,
         target: None,
         durability: "does not apply",
     })

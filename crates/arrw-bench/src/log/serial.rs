@@ -55,6 +55,7 @@ pub(super) fn measure(
         value: median(|run| run.0),
         latency: Some((median(|run| run.0).median, median(|run| run.1).median)),
         floor: Some(Spread::of(floors.iter().map(|run| run.0))),
+        peer: None,
         target: None,
         durability: SYNCED,
     })

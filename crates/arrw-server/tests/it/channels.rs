@@ -83,6 +83,17 @@ fn what_a_client_publishes_tells_who_did_and_is_answered_when_it_is_on_the_disk(
 }
 
 #[test]
+fn the_socket_of_a_client_that_went_is_closed_though_its_channel_is_silent() {
+    let server = Running::new();
+    let (mut one, mut other) = (server.connected(), server.connected());
+    one.subscribe("silent");
+    other.subscribe("silent");
+    assert_eq!(one.part().unwrap(), 0);
+    server.publish("silent", b"1");
+    assert_eq!(other.published(), 1);
+}
+
+#[test]
 fn a_client_that_was_away_goes_on_where_it_left() {
     let server = Running::new();
     let mut socket = server.connected();

@@ -89,6 +89,12 @@ impl Socket {
         let _gone = self.stream.get_mut().write_all(bytes);
     }
 
+    /// Ends its side, and waits until the server has ended its own and said nothing more: an error when it takes too long.
+    pub(crate) fn part(&mut self) -> std::io::Result<usize> {
+        self.stream.get_mut().shutdown(std::net::Shutdown::Write)?;
+        self.stream.read(&mut [0])
+    }
+
     pub(crate) fn say(&mut self, text: &str) {
         self.send_frame(Head::whole(Opcode::Text), text.as_bytes());
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
-use arrw_bench::{JobsPart, Load, Output, Plan, Weighed};
+use arrw_bench::{JobsPart, Load, Output, Plan, Sockets, SocketsPart, Weighed};
 
 use super::exit::Exit;
 
@@ -19,10 +19,12 @@ pub(crate) enum Command {
     Bus(Bus),
     Http(Http),
     Jobs(Jobs),
+    Sockets(OverSockets),
     LogFill(LogFill),
     BusWeigh(BusWeigh),
     JobsPart(OneOfJobs),
     HttpFloor(HttpFloor),
+    SocketsPart(OneOfSockets),
 }
 
 /// Measure the log: append, read, open
@@ -95,6 +97,34 @@ pub(crate) struct Jobs {
     settings: Settings,
 }
 
+/// Measure WebSockets: connect, broadcast, steady load, calls, recovery
+///
+/// Starts this program as a server of its own and a generator of load in another process: both share the machine.
+/// Needs 20,000 open files (`ulimit -n 20000`). Takes about forty minutes, with --quick about five. The table goes to the
+/// standard output, progress to the standard error.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  $ arrwdb bench sockets --quick
+  $ arrwdb bench sockets accept echo --quick
+  $ arrwdb bench sockets --json figures.json --dir ./bench --peer ./venv/bin/python"
+)]
+pub(crate) struct OverSockets {
+    /// Figures to take, such as `echo` or `broadcast.burst` [default: all]
+    #[arg(value_name = "FIGURE")]
+    figures: Vec<String>,
+    /// Also measure uWebSockets, by this Python, which must have the package `socketify`
+    #[arg(long, value_name = "PYTHON")]
+    peer: Option<PathBuf>,
+    /// Load the floor in place of the server: to try the generator
+    #[arg(long, hide = true)]
+    floor_only: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
 /// What all groups of figures may be told.
 #[derive(Debug, Args)]
 struct Settings {
@@ -154,6 +184,21 @@ enum Part {
 #[command(verbatim_doc_comment, hide = true)]
 pub(crate) struct HttpFloor {}
 
+/// Be clients that obey orders on the standard input, or the least server: the parts of `bench sockets` that need a
+/// process of their own
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, hide = true)]
+pub(crate) struct OneOfSockets {
+    #[arg(value_enum)]
+    what: SocketPart,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SocketPart {
+    Generator,
+    Floor,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
     Idle,
@@ -179,6 +224,21 @@ impl Command {
                 arrw_bench::jobs_part(&folder, part, &mut io::stdout())?;
                 Ok(Exit::Fine)
             }
+            Self::Sockets(OverSockets { figures, peer, floor_only: is_floor_only, settings }) => {
+                let sockets = Sockets { figures, peer, is_floor_only };
+                let group = format!("sockets {}", sockets.figures.join(" "));
+                settings.run((group.trim_end(), "sockets-part"), |plan, output| {
+                    arrw_bench::sockets(plan, &sockets, output)
+                })
+            }
+            Self::SocketsPart(OneOfSockets { what }) => {
+                let part = match what {
+                    SocketPart::Generator => SocketsPart::Generator,
+                    SocketPart::Floor => SocketsPart::Floor,
+                };
+                arrw_bench::sockets_part(part, io::stdin(), &mut io::stdout())?;
+                Ok(Exit::Fine)
+            }
             Self::HttpFloor(HttpFloor {}) => {
                 arrw_bench::answer_prepared(&mut io::stdout())?;
                 Ok(Exit::Fine)
@@ -201,11 +261,13 @@ impl Command {
     }
 }
 
-/// Takes the figures of a group.
-type Measure = fn(&Plan, &mut Output<'_>) -> anyhow::Result<()>;
-
 impl Settings {
-    fn run(self, (group, child): (&str, &str), measure: Measure) -> anyhow::Result<Exit> {
+    /// Takes the figures of a group, of which a part is a process of its own.
+    fn run(
+        self,
+        (group, child): (&str, &str),
+        measure: impl FnOnce(&Plan, &mut Output<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Exit> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let child = [program.into_os_string(), "bench".into(), child.into()];
         let mut command = format!("arrwdb bench {group}");
