@@ -338,6 +338,9 @@ pub const RING_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of publications that are put into one frame. A larger one has a frame of its own.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of publications that one client that is behind is given at once: what it does not take of them waits, and is its own.
+pub const CATCH_UP_BYTES_MAX: usize = 16 * 1024;
+
 /// Publications of one frame: what a client takes apart at once.
 pub const FRAME_MESSAGES_MAX: usize = 1_024;
 

@@ -1,7 +1,7 @@
 //! `/api/*`: what a back end asks of channels and connections, as Centrifugo answers it.
 //!
-//! Each call is answered 200 with `{"result": ..}` or `{"error": {"code", "message"}}`; what is no call at all is refused as
-//! elsewhere.
+//! Each call is answered 200 with `{"result": ..}` or `{"error": {"code", "message"}}`; what has not the form of its call is refused
+//! as elsewhere.
 
 mod control;
 mod publish;
@@ -30,17 +30,23 @@ pub(super) struct Fault {
     code: WireCode,
     /// More than the code says; may be empty.
     detail: String,
+    /// The refusal of the whole request, when what is given has not the form of the call.
+    refusal: Option<Box<Problem>>,
 }
 
 impl From<WireCode> for Fault {
     fn from(code: WireCode) -> Self {
-        Self { code, detail: String::new() }
+        Self { code, detail: String::new(), refusal: None }
     }
 }
 
 impl Fault {
     fn bad(detail: impl Into<String>) -> Self {
-        Self { code: code::BAD_REQUEST, detail: detail.into() }
+        Self { code: code::BAD_REQUEST, detail: detail.into(), refusal: None }
+    }
+
+    fn internal(detail: impl Into<String>) -> Self {
+        Self { code: code::INTERNAL, detail: detail.into(), refusal: None }
     }
 
     fn to_json(&self) -> Value {
@@ -88,6 +94,7 @@ pub(crate) async fn call(
     };
     Ok(json::answer(&match answer {
         Ok(result) => json!({ "result": result }),
+        Err(Fault { refusal: Some(problem), .. }) => return Err(*problem),
         Err(fault) => json!({ "error": fault.to_json() }),
     }))
 }
@@ -142,6 +149,8 @@ impl Call<'_> {
 }
 
 fn parse<T: DeserializeOwned>(params: &RawValue) -> Result<T, Fault> {
-    json::object(Code::Body, params.get().as_bytes())
-        .map_err(|problem| Fault::bad(problem.detail()))
+    json::object(Code::Body, params.get().as_bytes()).map_err(|problem| {
+        let fault = Fault::bad(problem.detail());
+        Fault { refusal: Some(Box::new(problem)), ..fault }
+    })
 }

@@ -151,7 +151,7 @@ impl Call<'_> {
 
     fn failed(&self, error: &arrw::PublishError) -> Fault {
         let problem = self.app.refuse(error);
-        Fault { code: code::INTERNAL, detail: problem.detail().to_owned() }
+        Fault::internal(problem.detail())
     }
 }
 

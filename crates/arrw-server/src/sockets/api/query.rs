@@ -127,7 +127,7 @@ impl Call<'_> {
             Ok::<_, String>(shown.map(|event| publication(&event)).collect::<Vec<_>>())
         });
         let read = reading.await.map_err(|_ended| Fault::from(code::INTERNAL))?;
-        let publications = read.map_err(|detail| Fault { code: code::INTERNAL, detail })?;
+        let publications = read.map_err(Fault::internal)?;
         Ok(json!({ "publications": publications, "epoch": epoch, "offset": end.last_offset }))
     }
 

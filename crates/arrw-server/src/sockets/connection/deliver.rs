@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::batch::{self, Batch};
 use super::subscription::{Pace, Subscription, Wants};
 use super::{Connection, State};
-use crate::limits::{FRAME_BYTES_MAX, FRAME_MESSAGES_MAX};
+use crate::limits::{CATCH_UP_BYTES_MAX, FRAME_MESSAGES_MAX};
 use crate::sockets::channel::options::SlowPolicy;
 use crate::sockets::channel::ring::Entry;
 use crate::sockets::form::Shape;
@@ -227,9 +227,7 @@ impl Connection {
                 }));
             }
             SlowPolicy::Conflate => subscription.skip_to_last(head),
-            SlowPolicy::Durable | SlowPolicy::DropOldest => {
-                self.end_subscription(hub, state, (slot, code::UNSUBSCRIBE_INSUFFICIENT), now);
-            }
+            SlowPolicy::Durable | SlowPolicy::DropOldest => self.lost(hub, state, slot, now),
             SlowPolicy::Disconnect => self.end(hub, state, Some(code::DISCONNECT_SLOW), now),
         }
         None
@@ -253,7 +251,13 @@ impl Connection {
                 return self.lost(hub, state, slot, now);
             };
             subscription.pace = Pace::Behind;
-            self.give(hub, state, (slot, 0, entries), now);
+            let mut rest = entries;
+            // What the client does not take is read again when it does: nothing is queued for it.
+            while !rest.is_empty() && !state.outbox.is_blocked() && state.ended.is_none() {
+                let (some, more) = rest.split_at(fitting(rest, self.form.shape()));
+                self.give(hub, state, (slot, 0, some), now);
+                rest = more;
+            }
             if let Some(subscription) = state.get(slot, serial) {
                 // Its place in the ring is found anew, by the offset.
                 subscription.next = 0;
@@ -304,6 +308,16 @@ impl Subscription {
     }
 }
 
+/// How many entries, from the first on, are given at once: one at least.
+fn fitting(entries: &[Arc<Entry>], shape: Shape) -> usize {
+    let mut bytes = 0;
+    let fits = |entry: &&Arc<Entry>| {
+        bytes += entry.ready(shape).len();
+        bytes <= CATCH_UP_BYTES_MAX
+    };
+    entries.iter().take_while(fits).count().max(1)
+}
+
 /// Looks at what a subscription gets next.
 fn next_of(hub: &Hub, subscription: &mut Subscription, shape: Shape) -> Next {
     let channel = Arc::clone(&subscription.channel);
@@ -322,7 +336,7 @@ fn next_of(hub: &Hub, subscription: &mut Subscription, shape: Shape) -> Next {
     let mut bytes = 0;
     let fits = |entry: &&Arc<Entry>| {
         bytes += entry.ready(shape).len();
-        bytes <= FRAME_BYTES_MAX
+        bytes <= CATCH_UP_BYTES_MAX
     };
     let from = subscription.next;
     let mut entries: Vec<Arc<Entry>> = Vec::new();

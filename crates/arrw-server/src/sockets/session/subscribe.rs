@@ -308,6 +308,7 @@ impl Turn<'_> {
                 let what = Answer::Subscribe(result);
                 Reply { id, what }.append(encoding, &mut self.replies);
                 self.begun.push(slot);
+                self.connection.look_by(self.hub, self.state, self.now);
             }
             Err(code) => {
                 if self.state.get(slot, serial).is_some() {
