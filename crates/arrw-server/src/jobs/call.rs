@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
-use arrw::{Command, Db, Done, JobId, JobState, JobStatus, Jobs, Refused};
+use arrw::{Command, Db, JobId, JobStatus, Jobs, Refused};
 use serde::Deserialize;
 
+use super::change::changed;
 use super::enqueue::EnqueuedOut;
 use super::incoming::Incoming;
 use super::outgoing::JobOut;
@@ -19,9 +20,9 @@ struct JobForm {
     job: u64,
 }
 
-/// The queue of a job that is to be enqueued.
-pub(crate) fn queue_of(form: &[u8]) -> Result<String, Problem> {
-    Ok(Incoming::parse(form, now())?.queue().to_owned())
+/// Reads a job that is to be enqueued.
+pub(crate) fn incoming(form: &[u8]) -> Result<Incoming<'_>, Problem> {
+    Incoming::parse(form, now())
 }
 
 /// The job that is named.
@@ -34,9 +35,8 @@ pub(crate) fn named(jobs: &Jobs, form: &[u8]) -> Result<JobStatus, Problem> {
 /// Enqueues a job. It is handed over when this returns, and answered when it is on the disk.
 pub(crate) fn enqueue(
     jobs: &Jobs,
-    form: &[u8],
+    incoming: &Incoming<'_>,
 ) -> Result<impl Future<Output = Result<Vec<u8>, Problem>> + Send + use<>, Problem> {
-    let incoming = Incoming::parse(form, now())?;
     let tags = incoming.tag_refs();
     let enqueuing = jobs.enqueue_all(&[incoming.new_job(&tags)]);
     let enqueuing = enqueuing.map_err(|error| Problem::from(&error))?;
@@ -61,12 +61,6 @@ pub(crate) fn cancel(
     let running = running.map_err(|error| Problem::from(&error))?;
     Ok(async move {
         let done = running.await.map_err(|error| Problem::from(&error))?;
-        let state = done.into_iter().find_map(|done| match done {
-            Ok(Done::Job { state, .. }) => Some(state),
-            Ok(Done::Enqueued { .. } | Done::Queue | Done::Order) | Err(_) => None,
-        });
-        let state = state.map_or("forgotten", JobState::name);
-        let out = serde_json::json!({ "job": job.get(), "state": state });
-        Ok(out.to_string().into_bytes())
+        Ok(changed(job, done).to_string().into_bytes())
     })
 }

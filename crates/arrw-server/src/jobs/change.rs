@@ -80,13 +80,17 @@ async fn one(app: &App, grant: &Grant, action: Action, job: JobId) -> Result<Res
     let running = app.jobs.run(vec![action.on(job)], false);
     let done = running.map_err(|error| Problem::from(&error))?.await;
     let done = done.map_err(|error| app.refuse(&error))?;
+    Ok(json::answer(&changed(job, done)))
+}
+
+/// A job that was changed, with the state that it then has. A leased one is cancelled when its worker lets go of it.
+pub(super) fn changed(job: JobId, done: Vec<Result<Done, Refused>>) -> serde_json::Value {
     let state = done.into_iter().find_map(|done| match done {
         Ok(Done::Job { state, .. }) => Some(state),
         Ok(Done::Enqueued { .. } | Done::Queue | Done::Order) | Err(_) => None,
     });
     let state = state.map_or("forgotten", JobState::name);
-    // A leased job is cancelled when its worker lets go of it.
-    Ok(json::answer(&serde_json::json!({ "job": job.get(), "state": state })))
+    serde_json::json!({ "job": job.get(), "state": state })
 }
 
 #[derive(Debug, Deserialize)]

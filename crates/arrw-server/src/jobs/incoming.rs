@@ -132,7 +132,7 @@ impl<'a> Incoming<'a> {
         delay.or(self.form.run_at.as_ref().map(|_time| "run_at"))
     }
 
-    pub(super) fn queue(&self) -> &str {
+    pub(crate) fn queue(&self) -> &str {
         &self.form.queue
     }
 

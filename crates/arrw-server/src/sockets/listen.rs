@@ -20,8 +20,7 @@ use hyper::body::Frame;
 use super::connection::Connection;
 use super::driver::{Drive, Pulled, Room};
 use super::form::Form;
-use super::limits::seconds;
-use super::session::{self, Session};
+use super::session;
 use crate::app::App;
 use crate::guard;
 use crate::keys::Grant;
@@ -42,15 +41,10 @@ pub(crate) async fn sse(
     let connect = given.take("cf_connect").unwrap_or_else(|| "{}".to_owned());
     let place = app.take_stream()?;
     let hub = Arc::clone(&app.hub);
-    let (number, worker) = hub.next_connection();
     let now = hub.now();
-    let mut client = [0; 16];
-    getrandom::fill(&mut client)
-        .map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
-    let session = Session::new(client, now.ticks + seconds(hub.limits.connect));
     let pulled = Arc::new(Pulled::default());
-    let link = Box::new(Arc::clone(&pulled));
-    let connection = Connection::new((number, worker, now.ticks), Form::Events, link, session);
+    let connection = Connection::new(&hub, Form::Events, Box::new(Arc::clone(&pulled)))
+        .map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let connection = Arc::new(connection);
     let reader = Reader::new(Peer::Client, Compression::Off, 0);
     let room = Room::Stream { _place: place };

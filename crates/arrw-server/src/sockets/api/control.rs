@@ -19,15 +19,9 @@ pub(super) struct Whom {
     client: Option<String>,
 }
 
+/// Whose subscription to which channel begins or ends.
 #[derive(Debug, Deserialize)]
-pub(super) struct SubscribeForm {
-    #[serde(flatten)]
-    whom: Whom,
-    channel: String,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct UnsubscribeForm {
+pub(super) struct MembersForm {
     #[serde(flatten)]
     whom: Whom,
     channel: String,
@@ -75,7 +69,7 @@ impl Call<'_> {
         Ok(self.app.hub.connections().into_iter().filter(is_meant).collect())
     }
 
-    pub(super) fn subscribe(&self, form: &SubscribeForm) -> Result<Value, Fault> {
+    pub(super) fn subscribe(&self, form: &MembersForm) -> Result<Value, Fault> {
         self.app.hub.namespaces.of(&form.channel)?;
         for connection in self.connections(&form.whom)? {
             own::subscribe(&self.app.hub, &connection, &form.channel)?;
@@ -83,7 +77,7 @@ impl Call<'_> {
         Ok(json!({}))
     }
 
-    pub(super) fn unsubscribe(&self, form: &UnsubscribeForm) -> Result<Value, Fault> {
+    pub(super) fn unsubscribe(&self, form: &MembersForm) -> Result<Value, Fault> {
         let (hub, now) = (&self.app.hub, self.app.hub.now());
         for connection in self.connections(&form.whom)? {
             let mut state = connection.lock();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrw::{Filter, HistoryQuery, Order};
+use arrw::Filter;
 use arrw_wire::code;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,10 +10,12 @@ use serde_json::{Map, Value, json};
 
 use super::{Call, Fault};
 use crate::keys::KeyScope;
-use crate::limits::{API_CHANNELS_MAX, HISTORY_PAGE_MAX};
+use crate::limits::API_CHANNELS_MAX;
 use crate::sockets::channel::name::topic;
 use crate::sockets::channel::options::ChannelOptions;
 use crate::sockets::channel::presence::Info;
+use crate::sockets::channel::publication;
+use crate::sockets::hub::past::Asked;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,17 +68,15 @@ fn client_info(info: &Info) -> Value {
 }
 
 impl Call<'_> {
-    /// The options and the topic of a channel that the key may read.
-    fn readable(&self, channel: &str) -> Result<(Arc<ChannelOptions>, String), Fault> {
+    /// The options of a channel that the key may read.
+    fn readable(&self, channel: &str) -> Result<Arc<ChannelOptions>, Fault> {
         let options = Arc::clone(self.app.hub.namespaces.of(channel)?);
-        let topic = topic(channel, options.class).into_owned();
-        self.check(KeyScope::Read, Some(&topic))?;
-        Ok((options, topic))
+        self.check(KeyScope::Read, Some(&topic(channel, options.class)))?;
+        Ok(options)
     }
 
     fn with_presence(&self, channel: &str) -> Result<(), Fault> {
-        let (options, _) = self.readable(channel)?;
-        if options.presence { Ok(()) } else { Err(code::NOT_AVAILABLE.into()) }
+        if self.readable(channel)?.presence { Ok(()) } else { Err(code::NOT_AVAILABLE.into()) }
     }
 
     pub(super) fn presence(&self, form: &ChannelForm) -> Result<Value, Fault> {
@@ -98,37 +98,23 @@ impl Call<'_> {
     }
 
     pub(super) async fn history(&self, form: HistoryForm) -> Result<Value, Fault> {
-        let (options, topic) = self.readable(&form.channel)?;
+        let options = self.readable(&form.channel)?;
         if !options.has_history() {
             return Err(code::NOT_AVAILABLE.into());
         }
-        let end = self.app.hub.end(&topic);
-        let epoch = self.app.hub.epoch(end);
-        if let Some(since) = &form.since
-            && !self.app.hub.is_same_life(&since.epoch, end, since.offset)
-        {
-            return Err(code::UNRECOVERABLE_POSITION.into());
-        }
-        let limit = usize::try_from(form.limit).unwrap_or(HISTORY_PAGE_MAX).min(HISTORY_PAGE_MAX);
-        let since = form.since.as_ref().map(|since| since.offset);
-        let oldest = end.last_offset.saturating_sub(options.history_size as u64);
-        let (order, since) = match form.reverse {
-            false => (Order::OldestFirst, Some(since.unwrap_or(0).max(oldest))),
-            true => (Order::NewestFirst, since),
-        };
-        let query = HistoryQuery { since, limit, order };
-        let (bus, since_us) = (self.app.bus.clone(), self.app.hub.oldest_us(&options));
+        let since = form.since.as_ref().map(|since| (since.offset, &*since.epoch));
+        let asked = Asked { limit: form.limit, since, reverse: form.reverse };
+        let past = self.app.hub.past(&form.channel, &options, asked)?;
+        let (epoch, top, bus) = (past.epoch.clone(), past.top, self.app.bus.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let history = bus.history(&topic, query).map_err(|error| error.to_string())?;
-            let is_shown = |event: &arrw::Event<'_>| {
-                oldest < event.offset() && since_us <= event.time().micros()
-            };
-            let shown = history.iter().filter(is_shown);
-            Ok::<_, String>(shown.map(|event| publication(&event)).collect::<Vec<_>>())
+            let history =
+                bus.history(&past.topic, past.query).map_err(|error| error.to_string())?;
+            let shown = history.iter().filter(|event| past.shows(event));
+            Ok::<_, String>(shown.map(|event| publication::to_json(&event)).collect::<Vec<_>>())
         });
         let read = reading.await.map_err(|_ended| Fault::from(code::INTERNAL))?;
         let publications = read.map_err(Fault::internal)?;
-        Ok(json!({ "publications": publications, "epoch": epoch, "offset": end.last_offset }))
+        Ok(json!({ "publications": publications, "epoch": epoch, "offset": top }))
     }
 
     /// Channels that somebody is subscribed to. Looks at all of them.
@@ -174,9 +160,4 @@ impl Call<'_> {
             "uptime": self.app.started.elapsed().as_secs(),
         }] })
     }
-}
-
-/// An event as a publication of the history.
-fn publication(event: &arrw::Event<'_>) -> Value {
-    crate::sockets::channel::publication::to_json(event)
 }

@@ -129,13 +129,15 @@ impl Connection {
         (frames, messages): (&[Bytes], usize),
         now: Now,
     ) {
+        let mut bytes = 0;
         for frame in frames {
-            match state.outbox.write(&*self.link, frame, now.ticks) {
-                Ok(_) => self.count(hub, 0, frame.len()),
-                Err(_gone) => return self.end(hub, state, None, now),
+            if state.outbox.write(&*self.link, frame, now.ticks).is_err() {
+                self.count(hub, 0, bytes);
+                return self.end(hub, state, None, now);
             }
+            bytes += frame.len();
         }
-        self.count(hub, messages, 0);
+        self.count(hub, messages, bytes);
         if state.outbox.is_blocked() {
             state.wake();
         }
@@ -254,7 +256,7 @@ impl Connection {
             let mut rest = entries;
             // What the client does not take is read again when it does: nothing is queued for it.
             while !rest.is_empty() && !state.outbox.is_blocked() && state.ended.is_none() {
-                let (some, more) = rest.split_at(fitting(rest, self.form.shape()));
+                let (some, more) = rest.split_at(fitting(rest.iter(), self.form.shape()));
                 self.give(hub, state, (slot, 0, some), now);
                 rest = more;
             }
@@ -309,13 +311,13 @@ impl Subscription {
 }
 
 /// How many entries, from the first on, are given at once: one at least.
-fn fitting(entries: &[Arc<Entry>], shape: Shape) -> usize {
+fn fitting<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>, shape: Shape) -> usize {
     let mut bytes = 0;
     let fits = |entry: &&Arc<Entry>| {
         bytes += entry.ready(shape).len();
         bytes <= CATCH_UP_BYTES_MAX
     };
-    entries.iter().take_while(fits).count().max(1)
+    entries.take_while(fits).count().max(1)
 }
 
 /// Looks at what a subscription gets next.
@@ -333,18 +335,10 @@ fn next_of(hub: &Hub, subscription: &mut Subscription, shape: Shape) -> Next {
     if subscription.next == head {
         return Next::InStep;
     }
-    let mut bytes = 0;
-    let fits = |entry: &&Arc<Entry>| {
-        bytes += entry.ready(shape).len();
-        bytes <= CATCH_UP_BYTES_MAX
-    };
     let from = subscription.next;
-    let mut entries: Vec<Arc<Entry>> = Vec::new();
-    if let Some(found) = inner.ring.from(from) {
-        let mut found = found.take(FRAME_MESSAGES_MAX);
-        entries.extend(found.next().cloned());
-        entries.extend(found.take_while(fits).cloned());
-    }
+    let found = || inner.ring.from(from).into_iter().flatten().take(FRAME_MESSAGES_MAX);
+    let count = fitting(found(), shape);
+    let entries: Vec<Arc<Entry>> = found().take(count).cloned().collect();
     if entries.iter().any(|entry| entry.ready(shape).is_empty()) {
         // They came when nobody wanted this shape.
         return Next::Lost { head };

@@ -19,6 +19,7 @@ use self::outbox::Outbox;
 use self::subscription::Subscription;
 use super::form::Form;
 use super::hub::{Hub, Now};
+use super::limits::seconds;
 use super::link::Link;
 use super::session::{Allowed, Session};
 
@@ -67,12 +68,20 @@ pub(crate) struct Ended {
 const CLOSE_SECONDS: u32 = 5;
 
 impl Connection {
+    /// A connection of which nothing is known but the way to it.
+    ///
+    /// # Errors
+    /// When the system has no randomness for its id.
     pub(crate) fn new(
-        (number, worker, since): (u64, usize, u32),
+        hub: &Hub,
         form: Form,
         link: Box<dyn Link>,
-        session: Session,
-    ) -> Self {
+    ) -> Result<Self, getrandom::Error> {
+        let (number, worker) = hub.next_connection();
+        let since = hub.now().ticks;
+        let mut client = [0; 16];
+        getrandom::fill(&mut client)?;
+        let session = Session::new(client, since + seconds(hub.limits.connect));
         let state = State {
             session,
             subscriptions: Vec::new(),
@@ -84,7 +93,7 @@ impl Connection {
             next_serial: 0,
         };
         let (sent, state) = (Default::default(), Mutex::new(state));
-        Self { number, worker, form, since, link, sent, state }
+        Ok(Self { number, worker, form, since, link, sent, state })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -19,9 +19,7 @@ use crate::limits::HEADERS_MAX;
 use crate::problem::{Code, Problem};
 use crate::sockets::connection::Connection;
 use crate::sockets::form::Form;
-use crate::sockets::limits::seconds;
 use crate::sockets::link::Link;
-use crate::sockets::session::Session;
 
 const PROTOBUF: &str = "centrifuge-protobuf";
 const JSON: &str = "centrifuge-json";
@@ -66,17 +64,10 @@ pub(crate) async fn upgrade<S: AsyncWrite + Unpin>(
     }
     app.counters.answered(101);
     let hub = Arc::clone(&app.hub);
-    let (number, worker) = hub.next_connection();
-    let since = hub.now().ticks;
-    let connect_by = since + seconds(hub.limits.connect);
-    let mut client = [0; 16];
-    if let Err(error) = getrandom::fill(&mut client) {
-        tracing::error!(%error, "the system has no randomness");
-        return;
-    }
-    let session = Session::new(client, connect_by);
-    let link = into_link(stream);
-    let connection = Connection::new((number, worker, since), agreement.form, link, session);
+    let connection = match Connection::new(&hub, agreement.form, into_link(stream)) {
+        Ok(connection) => connection,
+        Err(error) => return tracing::error!(%error, "the system has no randomness"),
+    };
     let bytes_max = u32::try_from(hub.limits.message_bytes).unwrap_or(u32::MAX);
     let reader = Reader::new(Peer::Client, agreement.compression, bytes_max);
     let room = Room::Socket { _place: place };

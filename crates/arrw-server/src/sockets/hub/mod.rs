@@ -10,6 +10,7 @@ pub(crate) mod figures;
 pub(crate) mod follow;
 mod life;
 pub(crate) mod pages;
+pub(crate) mod past;
 mod wheel;
 pub(crate) mod worker;
 
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrw::{Bus, Db, HistoryQuery, Order};
+use arrw_wire::centrifuge::Expiry;
 use arrw_wire::code::{self, Code};
 use tokio::sync::watch;
 
@@ -51,6 +53,14 @@ pub(crate) struct Now {
     pub(crate) ticks: u32,
     /// Seconds since 1970.
     pub(crate) unix: u64,
+}
+
+impl Now {
+    /// How long something lives that ends at a second since 1970; 0 for never.
+    pub(crate) fn until(self, expires_at: u64) -> Expiry {
+        let ttl = u32::try_from(expires_at.saturating_sub(self.unix)).unwrap_or(u32::MAX);
+        Expiry { expires: expires_at != 0, ttl }
+    }
 }
 
 /// All channels and connections of a server.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrw_wire::centrifuge::{
-    Answer, ConnectRequest, ConnectResult, News, Push, RefreshRequest, RefreshResult, Reply,
-    SubscribeRequest, SubscribeResult,
+    Answer, ConnectRequest, ConnectResult, Expiry, News, Push, RefreshRequest, RefreshResult,
+    Reply, SubscribeRequest, SubscribeResult,
 };
 use arrw_wire::code;
 
 use super::subscribe::{Ask, Opened, settle};
-use super::{Fault, Passport, Phase, Turn};
+use super::{Fault, Passport, Phase, Turn, resume};
 use crate::sockets::channel::name;
 use crate::sockets::connection::subscription::Wants;
 use crate::sockets::limits::seconds;
@@ -86,21 +86,10 @@ impl Turn<'_> {
                 opened.run_check(&hub).await;
                 checked.push(opened);
             }
-            let now = hub.now();
-            let mut state = connection.lock();
-            state.pending = state.pending.saturating_sub(1);
-            if state.ended.is_some() {
-                return;
-            }
-            let state = &mut *state;
-            state.session.phase = Phase::Connected;
-            let (hub, connection) = (&hub, &connection);
-            let (replies, begun, work) = (Vec::new(), Vec::new(), Vec::new());
-            let mut turn = Turn { hub, connection, state, now, replies, begun, work };
-            turn.welcome(id, checked);
-            for work in turn.finish(None) {
-                hub.spawn(work);
-            }
+            resume(&hub, &connection, |turn| {
+                turn.state.session.phase = Phase::Connected;
+                turn.welcome(id, checked);
+            });
         }))
     }
 
@@ -136,15 +125,15 @@ impl Turn<'_> {
         let session = &mut self.state.session;
         (session.info, session.expires_at, session.token) = (info, expires_at, passport);
         let client = session.id();
-        let ttl = expires_at.saturating_sub(self.now.unix);
+        let Expiry { expires, ttl } = self.now.until(expires_at);
         self.connection.look_by(self.hub, self.state, self.now);
         self.answer(
             id,
             Answer::Refresh(RefreshResult {
                 client: client.into(),
                 version: VERSION.into(),
-                expires: expires_at != 0,
-                ttl: u32::try_from(ttl).unwrap_or(u32::MAX),
+                expires,
+                ttl,
             }),
         );
         Ok(())
@@ -223,12 +212,12 @@ impl Turn<'_> {
         let session = &mut self.state.session;
         session.begin_pings(self.connection.number, self.now, ping);
         let client = session.id();
-        let ttl = session.expires_at.saturating_sub(self.now.unix);
+        let Expiry { expires, ttl } = self.now.until(session.expires_at);
         let result = ConnectResult {
             client: client.into(),
             version: VERSION.into(),
-            expires: session.expires_at != 0,
-            ttl: u32::try_from(ttl).unwrap_or(u32::MAX),
+            expires,
+            ttl,
             subs,
             ping,
             pong,

@@ -179,11 +179,36 @@ pub(crate) fn receive(
     if state.ended.is_some() {
         return Vec::new();
     }
-    let state = &mut *state;
-    let (replies, begun, work) = (Vec::new(), Vec::new(), Vec::new());
-    let mut turn = Turn { hub, connection, state, now, replies, begun, work };
+    let mut turn = Turn::new(hub, connection, &mut state, now);
     let ended = turn.take_all(message);
     turn.finish(ended)
+}
+
+/// Goes on with a command whose work was done beside its connection, unless that is over.
+fn resume(hub: &Arc<Hub>, connection: &Arc<Connection>, answer: impl FnOnce(&mut Turn<'_>)) {
+    let now = hub.now();
+    let mut state = connection.lock();
+    state.pending = state.pending.saturating_sub(1);
+    if state.ended.is_some() {
+        return;
+    }
+    let mut turn = Turn::new(hub, connection, &mut state, now);
+    answer(&mut turn);
+    for work in turn.finish(None) {
+        hub.spawn(work);
+    }
+}
+
+impl<'a> Turn<'a> {
+    fn new(
+        hub: &'a Arc<Hub>,
+        connection: &'a Arc<Connection>,
+        state: &'a mut State,
+        now: Now,
+    ) -> Self {
+        let (replies, begun, work) = (Vec::new(), Vec::new(), Vec::new());
+        Self { hub, connection, state, now, replies, begun, work }
+    }
 }
 
 impl Turn<'_> {
@@ -205,8 +230,7 @@ impl Turn<'_> {
                 Err(error) => Err((0, Fault::Disconnect(error.disconnect()))),
             };
             match taken {
-                Ok(()) => (),
-                Err((0, Fault::Error(_))) => (),
+                Ok(()) | Err((0, Fault::Error(_))) => (),
                 Err((_, Fault::Error(_))) if self.connection.form.is_one_way() => {
                     return Some(code::DISCONNECT_INVALID_TOKEN);
                 }

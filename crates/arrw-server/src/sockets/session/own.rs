@@ -26,8 +26,7 @@ pub(crate) fn subscribe(
     if !is_connected || state.slot(channel).is_some() {
         return Ok(());
     }
-    let (replies, begun, work) = (Vec::new(), Vec::new(), Vec::new());
-    let mut turn = Turn { hub, connection, state: &mut state, now, replies, begun, work };
+    let mut turn = Turn::new(hub, connection, &mut state, now);
     let options = turn.options(channel)?;
     let opened =
         turn.open(channel, &options, Ask { wants: Wants::SERVER_SIDE, ..Ask::default() })?;

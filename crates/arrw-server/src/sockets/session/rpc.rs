@@ -135,8 +135,9 @@ impl Turn<'_> {
     }
 
     fn call_enqueue(&mut self, id: u32, data: &[u8]) -> Result<(), Refused> {
-        self.permit_queue(&call::queue_of(data)?, Allow::publish)?;
-        let enqueuing = call::enqueue(&self.hub.db.jobs(), data)?;
+        let incoming = call::incoming(data)?;
+        self.permit_queue(incoming.queue(), Allow::publish)?;
+        let enqueuing = call::enqueue(&self.hub.db.jobs(), &incoming)?;
         self.answer_later(id, enqueuing)
     }
 

@@ -9,7 +9,7 @@ use arrw_wire::centrifuge::{
 use arrw_wire::code::{self, Code};
 
 use super::connect::refused;
-use super::{Fault, Turn};
+use super::{Fault, Turn, resume};
 use crate::sockets::channel::Channel;
 use crate::sockets::channel::options::{ChannelOptions, JoinLeave, Offer, RecoveryMode};
 use crate::sockets::channel::presence::Info;
@@ -118,20 +118,7 @@ impl Turn<'_> {
         let slot = opened.slot;
         let begun = self.begin(Box::pin(async move {
             opened.run_check(&hub).await;
-            let now = hub.now();
-            let mut state = connection.lock();
-            state.pending = state.pending.saturating_sub(1);
-            if state.ended.is_some() {
-                return;
-            }
-            let state = &mut *state;
-            let (hub, connection) = (&hub, &connection);
-            let (replies, begun, work) = (Vec::new(), Vec::new(), Vec::new());
-            let mut turn = Turn { hub, connection, state, now, replies, begun, work };
-            turn.answer_subscribe(id, opened);
-            for work in turn.finish(None) {
-                hub.spawn(work);
-            }
+            resume(&hub, &connection, |turn| turn.answer_subscribe(id, opened));
         }));
         if begun.is_err() {
             self.abandon(slot);
@@ -177,9 +164,7 @@ impl Turn<'_> {
             subscription.expires_at = expires_at;
         }
         self.connection.look_by(self.hub, self.state, self.now);
-        let ttl = expires_at.saturating_sub(self.now.unix);
-        let (expires, ttl) = (expires_at != 0, u32::try_from(ttl).unwrap_or(u32::MAX));
-        self.answer(id, Answer::SubRefresh(Expiry { expires, ttl }));
+        self.answer(id, Answer::SubRefresh(self.now.until(expires_at)));
         Ok(())
     }
 
@@ -232,14 +217,14 @@ impl Turn<'_> {
             self.hub.present(self.connection, &channel, Arc::new(info));
         }
         let is_positioned = wants.has(Wants::POSITIONED) || wants.has(Wants::RECOVERABLE);
-        let ttl = ask.expires_at.saturating_sub(self.now.unix);
+        let Expiry { expires, ttl } = self.now.until(ask.expires_at);
         let was_recovering = ask.recover && wants.has(Wants::RECOVERABLE);
         let mut opened = Opened {
             slot,
             serial,
             result: SubscribeResult {
-                expires: ask.expires_at != 0,
-                ttl: u32::try_from(ttl).unwrap_or(u32::MAX),
+                expires,
+                ttl,
                 recoverable: wants.has(Wants::RECOVERABLE),
                 positioned: is_positioned,
                 epoch: if is_positioned { self.hub.epoch(end).into() } else { "".into() },
