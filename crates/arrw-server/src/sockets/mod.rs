@@ -16,6 +16,7 @@ mod connection;
 mod form;
 mod hub;
 mod limits;
+mod proxy;
 mod session;
 mod tokens;
 
@@ -26,6 +27,8 @@ pub use channel::options::{
 };
 pub use clients::ClientSettings;
 pub(crate) use hub::{Access, Hub};
+pub(crate) use proxy::Proxies;
+pub use proxy::{Endpoint, NoEndpoint, NotPassed, PassedHeader, ProxyError, ProxySettings};
 pub(crate) use tokens::Tokens;
 #[cfg(feature = "fuzz")]
 pub(crate) use tokens::fuzz;

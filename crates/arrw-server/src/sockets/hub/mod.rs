@@ -40,7 +40,9 @@ use super::connection::Connection;
 use super::connection::subscription::{Subscription, Wants};
 use super::form::Shape;
 use super::limits::{SocketLimits, seconds};
+use super::proxy::Proxies;
 use super::tokens::{RevocationsError, Tokens};
+use crate::counters::{Counters, Limit};
 use crate::limits::DRAIN_RATE;
 
 /// Something that goes on beside the connection that it is for.
@@ -73,6 +75,8 @@ pub(crate) struct Hub {
     pub(crate) limits: SocketLimits,
     pub(crate) has_compression: bool,
     pub(crate) figures: Figures,
+    /// Of the whole server.
+    pub(crate) counters: Arc<Counters>,
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
     channels: RwLock<HashMap<Box<str>, Arc<Channel>>>,
     connections: Mutex<HashMap<u64, Arc<Connection>>>,
@@ -98,6 +102,8 @@ pub(crate) struct Access {
     pub(crate) has_personal: bool,
     /// What says who a client is.
     pub(crate) tokens: Tokens,
+    /// Who is asked of clients.
+    pub(crate) proxies: Proxies,
 }
 
 impl Hub {
@@ -105,7 +111,7 @@ impl Hub {
         db: Db,
         namespaces: Namespaces,
         access: Access,
-        (limits, has_compression): (SocketLimits, bool),
+        (limits, has_compression, counters): (SocketLimits, bool, Arc<Counters>),
     ) -> Arc<Self> {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = workers.min(crate::limits::WORKERS_MAX);
@@ -118,6 +124,7 @@ impl Hub {
             limits,
             has_compression,
             figures: Figures::default(),
+            counters,
             mailboxes: (0..workers).map(|_| Arc::default()).collect(),
             channels: RwLock::default(),
             connections: Mutex::default(),
@@ -240,6 +247,7 @@ impl Hub {
         let known = users.get_key_value(user).map(|(user, count)| (Arc::clone(user), *count));
         let (user, count) = known.unwrap_or_else(|| (user.into(), 0));
         if self.limits.connections_per_user <= count && !user.is_empty() {
+            self.counters.reached(Limit::ConnectionsPerUser);
             return None;
         }
         users.insert(Arc::clone(&user), count + 1);
