@@ -78,7 +78,7 @@ impl App {
         let access = Access { is_open, has_personal: clients.personal, tokens, proxies };
         let counters = Arc::<Counters>::default();
         let bounds = (bounds, compression, Arc::clone(&counters));
-        let hub = Hub::new(db.clone(), Namespaces::new(channels), access, bounds);
+        let hub = Arc::new(Hub::new(db.clone(), Namespaces::new(channels), access, bounds));
         let streams = Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS)));
         Self {
             db,

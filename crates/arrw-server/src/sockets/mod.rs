@@ -18,6 +18,8 @@ mod hub;
 mod limits;
 mod proxy;
 mod session;
+#[cfg(test)]
+mod simulated;
 mod tokens;
 
 pub use self::limits::SocketLimits;

@@ -6,6 +6,7 @@
 //!   durable, volatile)    ready to send)        once)     connections behind: from the ring, or from pages of the log
 //! ```
 
+pub(crate) mod clock;
 pub(crate) mod figures;
 pub(crate) mod follow;
 mod life;
@@ -19,13 +20,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use arrw::{Bus, Db, HistoryQuery, Order};
 use arrw_wire::centrifuge::Expiry;
 use arrw_wire::code::{self, Code};
 use tokio::sync::watch;
 
+use self::clock::Clock;
 use self::figures::Figures;
 use self::follow::Following;
 use self::pages::{Page, Pages};
@@ -89,7 +91,7 @@ pub(crate) struct Hub {
     /// How many connections each user has.
     users: Mutex<HashMap<Arc<str>, usize>>,
     next_number: AtomicU64,
-    started: Instant,
+    clock: Clock,
     closing: watch::Sender<bool>,
 }
 
@@ -112,11 +114,11 @@ impl Hub {
         namespaces: Namespaces,
         access: Access,
         (limits, has_compression, counters): (SocketLimits, bool, Arc<Counters>),
-    ) -> Arc<Self> {
+    ) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = workers.min(crate::limits::WORKERS_MAX);
         let rings = Arc::new(Budget::new(limits.rings_bytes as u64));
-        Arc::new(Self {
+        Self {
             bus: db.bus(),
             db,
             namespaces,
@@ -135,9 +137,17 @@ impl Hub {
             rings,
             users: Mutex::default(),
             next_number: AtomicU64::new(1),
-            started: Instant::now(),
+            clock: Clock::system(),
             closing: watch::Sender::default(),
-        })
+        }
+    }
+
+    /// By another clock, and with so many workers.
+    #[cfg(test)]
+    pub(crate) fn simulated(mut self, clock: Clock, workers: usize) -> Self {
+        self.clock = clock;
+        self.mailboxes = (0..workers).map(|_| Arc::default()).collect();
+        self
     }
 
     /// Starts what goes on beside the connections, on the runtime that this is called on.
@@ -189,15 +199,12 @@ impl Hub {
     }
 
     pub(crate) fn now(&self) -> Now {
-        let ticks = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
-        Now { ticks, unix: self.now_us() / 1_000_000 }
+        self.clock.now()
     }
 
     /// Microseconds since 1970.
-    #[expect(clippy::unused_self, reason = "a test may have a clock of its own")]
     pub(crate) fn now_us(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+        self.clock.now_us()
     }
 
     fn following(&self, is_volatile: bool) -> &Following {

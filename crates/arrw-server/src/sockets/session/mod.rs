@@ -56,6 +56,8 @@ pub(crate) struct Session {
     ping_at: u32,
     /// The second until which it must have said so; 0 when it was not asked.
     pong_by: u32,
+    /// How often it was asked and has not answered: one that takes nothing for a while answers late.
+    unanswered: u8,
     /// Commands that count against its rate.
     used: u32,
     /// The second at which that was reckoned.
@@ -129,6 +131,7 @@ impl Session {
             expires_at: 0,
             ping_at: 0,
             pong_by: 0,
+            unanswered: 0,
             used: 0,
             used_at: 0,
         }

@@ -50,9 +50,10 @@ pub(crate) enum Allowed {
 impl Turn<'_> {
     pub(super) fn pong(&mut self) -> Result<(), Fault> {
         let session = &mut self.state.session;
-        if session.phase != Phase::Connected || session.pong_by == 0 {
+        if session.phase != Phase::Connected || session.unanswered == 0 {
             return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
         }
+        session.unanswered -= 1;
         session.pong_by = 0;
         Ok(())
     }
@@ -119,6 +120,7 @@ impl Connection {
             state.session.ping_at = now.ticks + ping;
             if !self.form.is_one_way() {
                 state.session.pong_by = now.ticks + pong;
+                state.session.unanswered = state.session.unanswered.saturating_add(1);
             }
             self.reply(hub, state, &Reply::ping(), now);
         }
