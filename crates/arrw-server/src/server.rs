@@ -19,6 +19,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -196,15 +197,19 @@ impl Server {
         app.hub.start();
         let named = from_fn_with_state(Arc::<RequestIds>::default(), request_id::name);
         let router = routes::router(Arc::clone(&app)).layer(named);
-        let ended = {
-            let accepting = accept_all(&listener, &app, &router);
-            tokio::select! {
-                () = shutdown => Ok(()),
-                error = stopped_log(&app) => Err(error),
-                () = accepting => Ok(()),
-            }
+        // A task of its own, so that a worker of the runtime accepts, and goes on with what it accepted: whoever waits here may
+        // be on another thread.
+        let mut accepting = tokio::spawn(accept_all(listener, Arc::clone(&app), router));
+        let ended = tokio::select! {
+            () = shutdown => Ok(()),
+            error = stopped_log(&app) => Err(error),
+            _ = &mut accepting => Ok(()),
         };
-        drop(listener);
+        if !accepting.is_finished() {
+            // Nobody else is let in: the listener is closed with it.
+            accepting.abort();
+            drop(accepting.await);
+        }
         app.close();
         app.hub.drain(app.limits.drain / 2).await;
         own.stop(Duration::ZERO);
@@ -231,7 +236,18 @@ fn open(listen: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(listen)?;
-    socket.listen(LISTEN_BACKLOG)
+    let listener = socket.listen(LISTEN_BACKLOG)?;
+    #[cfg(target_os = "linux")]
+    tune(&listener);
+    Ok(listener)
+}
+
+/// Sets up a connection, or on Linux a listener, from which each connection has it.
+fn tune<'s>(socket: impl Into<SockRef<'s>>) {
+    let socket = socket.into();
+    // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
+    drop(socket.set_tcp_nodelay(true));
+    hold_little(&socket);
 }
 
 /// Does the server's own work until it is stopped. When the log refuses it is tried again: a full disk may have room later.
@@ -291,13 +307,13 @@ fn anything(error: impl std::error::Error + 'static) -> Box<dyn std::error::Erro
     Box::new(error)
 }
 
-async fn accept_all(listener: &TcpListener, app: &Arc<App>, router: &Router) {
+async fn accept_all(listener: TcpListener, app: Arc<App>, router: Router) {
     let (turned_away, not_accepted) = (Seldom::default(), Seldom::default());
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => match app.admission.admit(peer.ip()) {
                 Ok(place) => {
-                    drop(tokio::spawn(connection(stream, Arc::clone(app), router.clone(), place)));
+                    drop(tokio::spawn(connection(stream, Arc::clone(&app), router.clone(), place)));
                 }
                 Err(why) => {
                     let problem = why.problem();
@@ -327,20 +343,19 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Lets the system hold no more than [`UNSENT_BYTES_MAX`] of what a client does not take: without it, it is MiB of
 /// memory for each slow client, and copying them holds up the others.
-fn hold_little(stream: &TcpStream) {
+fn hold_little(socket: &SockRef<'_>) {
     // Where it cannot be said, all works without it.
     #[cfg(any(target_os = "android", target_os = "linux"))]
-    drop(socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX));
+    drop(socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX));
     #[cfg(not(any(target_os = "android", target_os = "linux")))]
-    let _unlimited = (stream, UNSENT_BYTES_MAX);
+    let _unlimited = (socket, UNSENT_BYTES_MAX);
 }
 
 /// Answers one connection's requests until it ends, or makes a WebSocket of it.
 async fn connection(stream: TcpStream, app: Arc<App>, router: Router, place: Place) {
     app.counters.connected();
-    // Without it small answers may wait 40 ms for the client's acknowledgement; nothing else depends on it.
-    drop(stream.set_nodelay(true));
-    hold_little(&stream);
+    #[cfg(not(target_os = "linux"))]
+    tune(&stream);
     match &app.tls {
         None => {
             let into_link = |stream| -> Box<dyn Link> { Box::new(Tcp(stream)) };
@@ -447,16 +462,16 @@ mod tests {
     fn the_system_holds_little_of_what_is_not_taken() {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let listener = open("127.0.0.1:0".parse().unwrap()).unwrap();
             let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let (stream, _peer) = listener.accept().await.unwrap();
-            hold_little(&stream);
             let (some, mut taken) = (vec![0; 64 * 1024], 0);
             while let Ok(bytes) = stream.try_write(&some) {
                 taken += bytes;
             }
             // What is on its way besides is what the client's system takes.
-            let unsent = socket2::SockRef::from(&stream).tcp_notsent_lowat().unwrap();
+            let unsent = SockRef::from(&stream).tcp_notsent_lowat().unwrap();
+            assert!(stream.nodelay().unwrap());
             assert_eq!(unsent, UNSENT_BYTES_MAX);
             assert!(taken < 4 << 20, "{taken} bytes");
         });
