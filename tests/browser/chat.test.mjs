@@ -9,8 +9,8 @@ import { test } from 'node:test';
 
 import { Chromium } from './chromium.mjs';
 
-const { ARRWDB, CHROMIUM, SCREENSHOTS, EXAMPLES } = process.env;
-assert(ARRWDB && CHROMIUM && SCREENSHOTS && EXAMPLES, 'run this by `cargo xtask test`');
+const { ARRWDB, CHROMIUM, SCREENSHOTS, CHAT } = process.env;
+assert(ARRWDB && CHROMIUM && SCREENSHOTS && CHAT, 'run this by `cargo xtask test`');
 
 /// Starts a program, and answers it with the address that its first line says.
 async function start(program, words, options) {
@@ -26,7 +26,7 @@ async function start(program, words, options) {
 test('two people talk, and a server that is killed loses nothing of it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'arrwdb-chat-'));
   mkdirSync(SCREENSHOTS, { recursive: true });
-  cpSync(EXAMPLES, folder, { recursive: true });
+  cpSync(CHAT, folder, { recursive: true });
   // Ports of its own, so that it runs beside anything.
   const back = await start(process.execPath, ['server.mjs'], { cwd: folder, env: { ...process.env, PORT: '0' } });
   const settings = readFileSync(join(folder, 'arrwdb.toml'), 'utf8');

@@ -350,6 +350,10 @@ pub const DEFLATE_BYTES_MIN: usize = 128;
 /// Publications that are read from the log at once for those that are behind.
 pub const PAGE_PUBLICATIONS: usize = 128;
 
+/// Reads of the log at once for clients that are behind, come back, or ask for a history; each has a thread of its own. One more
+/// waits.
+pub const SOCKET_READS_MAX: usize = 8;
+
 /// Pages of these that are kept for others who need the same. Each has at most [`PAGE_PUBLICATIONS`] publications.
 pub const PAGES_KEPT: usize = 128;
 

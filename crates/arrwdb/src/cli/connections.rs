@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 
 use super::exit::Exit;
+use super::listing::Listing;
 use super::remote::{Remote, block_on, escaped};
 use super::report::Report;
 use super::table::{Table, number, text_of};
@@ -49,43 +50,22 @@ pub(crate) struct List {
 
 impl List {
     fn run(self) -> anyhow::Result<Exit> {
-        let mut client = self.remote.client()?;
-        block_on(async {
-            let mut out = io::stdout().lock();
-            let head =
-                ["CLIENT", "USER", "PROTOCOL", "AGE S", "CHANNELS", "MESSAGES", "WAITING BYTES"];
-            let mut table = Table::new(&head);
-            let mut first = "/v1/connections?limit=1000".to_owned();
-            if let Some(user) = &self.user {
-                first.push_str(&format!("&user={}", escaped(user)));
-            }
-            let mut target = first.clone();
-            loop {
-                let page = client.call("GET", &target, None).await?;
-                for it in page["connections"].as_array().into_iter().flatten() {
-                    if self.json {
-                        writeln!(out, "{it}")?;
-                        continue;
-                    }
-                    table.row([
-                        text_of(&it["client"]),
-                        text_of(&it["user"]),
-                        text_of(&it["protocol"]),
-                        number(&it["age_s"]),
-                        number(&it["subscriptions"]),
-                        number(&it["sent_messages"]),
-                        number(&it["waiting_bytes"]),
-                    ]);
-                }
-                match page["next"].as_u64() {
-                    Some(next) => target = format!("{first}&after={next}"),
-                    None => break,
-                }
-            }
-            if !self.json {
-                table.print(&mut out)?;
-            }
-            Ok(Exit::Fine)
+        let mut target = "/v1/connections?limit=1000".to_owned();
+        if let Some(user) = &self.user {
+            target.push_str(&format!("&user={}", escaped(user)));
+        }
+        let head = ["CLIENT", "USER", "PROTOCOL", "AGE S", "CHANNELS", "MESSAGES", "WAITING BYTES"];
+        let listing = Listing { target, after: "after", member: "connections", json: self.json };
+        listing.print(&self.remote, head, |it| {
+            [
+                text_of(&it["client"]),
+                text_of(&it["user"]),
+                text_of(&it["protocol"]),
+                number(&it["age_s"]),
+                number(&it["subscriptions"]),
+                number(&it["sent_messages"]),
+                number(&it["waiting_bytes"]),
+            ]
         })
     }
 }

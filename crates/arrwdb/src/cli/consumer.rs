@@ -1,14 +1,13 @@
 //! `arrwdb consumer`: named consumers, and how far behind they are.
 
-use std::io::{self, Write};
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
+use super::listing::Listing;
 use super::remote::{Remote, block_on, escaped};
 use super::report::Report;
-use super::table::{Table, number, text_of};
+use super::table::{number, text_of};
 
 /// Show, make, reset and delete named consumers
 #[derive(Debug, Subcommand)]
@@ -49,28 +48,20 @@ pub(crate) struct List {
 
 impl List {
     fn run(self) -> anyhow::Result<Exit> {
-        let mut client = self.remote.client()?;
-        block_on(async {
-            let answer = client.call("GET", "/v1/consumers", None).await?;
-            let mut out = io::stdout().lock();
-            let mut table = Table::new(&["NAME", "FILTER", "CURSOR", "PENDING", "BYTES", "AGE MS"]);
-            for consumer in answer["consumers"].as_array().into_iter().flatten() {
-                if self.json {
-                    writeln!(out, "{consumer}")?;
-                    continue;
-                }
-                let pending = &consumer["pending"];
-                table.row([
-                    text_of(&consumer["name"]),
-                    text_of(&consumer["filter"]),
-                    text_of(&consumer["cursor"]),
-                    number(&pending["records"]),
-                    number(&pending["bytes"]),
-                    number(&pending["age_ms"]),
-                ]);
-            }
-            table.print(&mut out)?;
-            Ok(Exit::Fine)
+        // All are on one page, which has no next.
+        let target = "/v1/consumers".to_owned();
+        let listing = Listing { target, after: "", member: "consumers", json: self.json };
+        let head = ["NAME", "FILTER", "CURSOR", "PENDING", "BYTES", "AGE MS"];
+        listing.print(&self.remote, head, |consumer| {
+            let pending = &consumer["pending"];
+            [
+                text_of(&consumer["name"]),
+                text_of(&consumer["filter"]),
+                text_of(&consumer["cursor"]),
+                number(&pending["records"]),
+                number(&pending["bytes"]),
+                number(&pending["age_ms"]),
+            ]
         })
     }
 }

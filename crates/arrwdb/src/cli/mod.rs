@@ -34,6 +34,7 @@ mod exit;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 mod json;
+mod listing;
 mod misspelt;
 mod progress;
 mod remote;

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::answer::one_line;
 use super::exit::{Advised, Exit};
+use super::listing::Listing;
 use super::remote::{Remote, block_on, escaped};
 use super::report::Report;
-use super::table::{Table, number, text_of};
+use super::table::{number, text_of};
 
 /// Show topics, set how long they are kept, purge them
 #[derive(Debug, Subcommand)]
@@ -54,34 +55,10 @@ pub(crate) struct List {
 
 impl List {
     fn run(self) -> anyhow::Result<Exit> {
-        let mut client = self.remote.client()?;
-        block_on(async {
-            let mut out = io::stdout().lock();
-            let mut table = Table::new(&["TOPIC", "EVENTS EVER", "LAST SEQ"]);
-            let filter = escaped(&self.filter).to_string();
-            let mut after = String::new();
-            loop {
-                let target = format!("/v1/topics?filter={filter}&limit=1000{after}");
-                let page = client.call("GET", &target, None).await?;
-                for topic in page["topics"].as_array().into_iter().flatten() {
-                    if self.json {
-                        writeln!(out, "{topic}")?;
-                    } else {
-                        let name = text_of(&topic["topic"]);
-                        table.row([
-                            name,
-                            number(&topic["last_offset"]),
-                            number(&topic["last_seq"]),
-                        ]);
-                    }
-                }
-                match page["next"].as_str() {
-                    Some(next) => after = format!("&after_topic={}", escaped(next)),
-                    None => break,
-                }
-            }
-            table.print(&mut out)?;
-            Ok(Exit::Fine)
+        let target = format!("/v1/topics?filter={}&limit=1000", escaped(&self.filter));
+        let listing = Listing { target, after: "after_topic", member: "topics", json: self.json };
+        listing.print(&self.remote, ["TOPIC", "EVENTS EVER", "LAST SEQ"], |topic| {
+            [text_of(&topic["topic"]), number(&topic["last_offset"]), number(&topic["last_seq"])]
         })
     }
 }

@@ -106,13 +106,13 @@ impl Call<'_> {
         let asked = Asked { limit: form.limit, since, reverse: form.reverse };
         let past = self.app.hub.past(&form.channel, &options, asked)?;
         let (epoch, top, bus) = (past.epoch.clone(), past.top, self.app.bus.clone());
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = self.app.hub.read(move || {
             let history =
                 bus.history(&past.topic, past.query).map_err(|error| error.to_string())?;
             let shown = history.iter().filter(|event| past.shows(event));
             Ok::<_, String>(shown.map(|event| publication::to_json(&event)).collect::<Vec<_>>())
         });
-        let read = reading.await.map_err(|_ended| Fault::from(code::INTERNAL))?;
+        let read = reading.await.ok_or_else(|| Fault::from(code::INTERNAL))?;
         let publications = read.map_err(Fault::internal)?;
         Ok(json!({ "publications": publications, "epoch": epoch, "offset": top }))
     }

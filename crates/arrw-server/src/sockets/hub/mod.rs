@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use arrw::{Bus, Db, HistoryQuery, Order};
 use arrw_wire::centrifuge::Expiry;
 use arrw_wire::code::{self, Code};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use self::clock::Clock;
 use self::figures::Figures;
@@ -45,7 +45,7 @@ use super::limits::{SocketLimits, seconds};
 use super::proxy::Proxies;
 use super::tokens::{RevocationsError, Tokens};
 use crate::counters::{Counters, Limit};
-use crate::limits::DRAIN_RATE;
+use crate::limits::{DRAIN_RATE, SOCKET_READS_MAX};
 
 /// Something that goes on beside the connection that it is for.
 pub(crate) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -87,6 +87,8 @@ pub(crate) struct Hub {
     durable: Following,
     volatile: Following,
     pages: Pages,
+    /// Places for reads of the log.
+    reads: Semaphore,
     rings: Arc<Budget>,
     /// How many connections each user has.
     users: Mutex<HashMap<Arc<str>, usize>>,
@@ -134,6 +136,7 @@ impl Hub {
             durable: Following::default(),
             volatile: Following::default(),
             pages: Pages::default(),
+            reads: Semaphore::new(SOCKET_READS_MAX),
             rings,
             users: Mutex::default(),
             next_number: AtomicU64::new(1),
@@ -369,9 +372,18 @@ impl Hub {
         history.map_or(nothing, |it| End { seen, born: it.born, last_offset: it.last_offset })
     }
 
+    /// Reads the log on a thread that may wait for the disk; nothing when that failed.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let _place = self.reads.acquire().await;
+        tokio::task::spawn_blocking(work).await.ok()
+    }
+
     /// Reads the page of a channel that has the publication behind an offset.
     pub(crate) async fn page(&self, channel: &Arc<Channel>, shape: Shape, after: u64) -> Arc<Page> {
-        self.pages.get(&self.bus, channel, shape, after).await
+        self.pages.get(self, channel, shape, after).await
     }
 
     /// From now on a subscription is told of what is new.

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrw::{Bus, HistoryQuery, Order};
+use arrw::{HistoryQuery, Order};
 use tokio::sync::OnceCell;
 
+use super::Hub;
 use crate::limits::{PAGE_PUBLICATIONS, PAGES_KEPT};
 use crate::sockets::channel::Channel;
 use crate::sockets::channel::ring::{Entry, What};
@@ -46,7 +47,7 @@ impl Pages {
     /// The page that has the publication behind an offset.
     pub(crate) async fn get(
         &self,
-        bus: &Bus,
+        hub: &Hub,
         channel: &Arc<Channel>,
         shape: Shape,
         after: u64,
@@ -54,7 +55,7 @@ impl Pages {
         let number = after / PAGE_PUBLICATIONS as u64;
         let key = (channel.id, number, shape as u8);
         let cell = self.cell(key);
-        let page = cell.get_or_init(|| read(bus, channel, shape, number)).await;
+        let page = cell.get_or_init(|| read(hub, channel, shape, number)).await;
         if page.is_full() || page.after(after).is_some() {
             if !page.is_full() {
                 // More may be published into it.
@@ -63,7 +64,7 @@ impl Pages {
             return Arc::clone(page);
         }
         self.forget(key, &cell);
-        read(bus, channel, shape, number).await
+        read(hub, channel, shape, number).await
     }
 
     fn cell(&self, key: Key) -> Cell {
@@ -85,10 +86,10 @@ impl Pages {
     }
 }
 
-/// Reads a page on a thread that may wait for the disk. One that cannot be read is empty.
-async fn read(bus: &Bus, channel: &Arc<Channel>, shape: Shape, number: u64) -> Arc<Page> {
-    let (bus, channel) = (bus.clone(), Arc::clone(channel));
-    let reading = tokio::task::spawn_blocking(move || {
+/// Reads a page. One that cannot be read is empty.
+async fn read(hub: &Hub, channel: &Arc<Channel>, shape: Shape, number: u64) -> Arc<Page> {
+    let (bus, channel) = (hub.bus.clone(), Arc::clone(channel));
+    let reading = hub.read(move || {
         let since = number * PAGE_PUBLICATIONS as u64;
         let query = HistoryQuery {
             since: Some(since),

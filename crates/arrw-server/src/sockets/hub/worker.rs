@@ -144,7 +144,10 @@ impl Worker {
                 self.wheel.add(next, Arc::downgrade(&connection));
             }
         }
-        hub.expire_presence(now);
+        // One looks for all.
+        if self.number == 0 {
+            hub.expire_presence(now);
+        }
     }
 
     /// Tells all that is new.

@@ -162,6 +162,7 @@ impl Turn<'_> {
         let Identity { info, expires_at, passport, .. } = token.into();
         let session = &mut self.state.session;
         (session.info, session.expires_at, session.token) = (info, expires_at, passport);
+        session.publisher = None;
         let client = session.id();
         let Expiry { expires, ttl } = self.now.until(expires_at);
         self.connection.look_by(self.hub, self.state, self.now);

@@ -48,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) info: Box<[u8]>,
     /// What its token says beside that, if it brought one.
     token: Option<Box<Passport>>,
+    /// It as the publisher of what it publishes, once it has published something.
+    publisher: Option<Arc<[u8]>>,
     /// What it came with that back ends are told.
     passed: Option<Box<Passed>>,
     /// The second since 1970 at which its token ends; 0 for never.
@@ -127,6 +129,7 @@ impl Session {
             user: None,
             info: Box::default(),
             token: None,
+            publisher: None,
             passed,
             expires_at: 0,
             ping_at: 0,
@@ -175,9 +178,16 @@ fn uuid(bytes: &[u8; 16]) -> String {
     let mut bytes = *bytes;
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = |part: &[u8]| part.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let [a, b, c, d, e] = [&bytes[..4], &bytes[4..6], &bytes[6..8], &bytes[8..10], &bytes[10..]];
-    format!("{}-{}-{}-{}-{}", hex(a), hex(b), hex(c), hex(d), hex(e))
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.into_iter().enumerate() {
+        if [4, 6, 8, 10].contains(&at) {
+            text.push('-');
+        }
+        for half in [byte >> 4, byte & 0x0f] {
+            text.push(char::from_digit(half.into(), 16).unwrap_or_default());
+        }
+    }
+    text
 }
 
 /// Takes a message of a client: does what it asks for, answers, and returns the work that is to be done for it.

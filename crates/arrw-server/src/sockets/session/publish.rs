@@ -53,7 +53,10 @@ impl Turn<'_> {
 
 impl Session {
     /// Who publishes, as a header of what is published.
-    pub(super) fn publisher(&self) -> Vec<u8> {
+    pub(super) fn publisher(&mut self) -> Arc<[u8]> {
+        if let Some(known) = &self.publisher {
+            return Arc::clone(known);
+        }
         let info: Option<Box<RawValue>> = serde_json::from_slice(&self.info).ok();
         let publisher = Publisher {
             user: Cow::Borrowed(self.user()),
@@ -61,7 +64,8 @@ impl Session {
             conn_info: info.as_deref(),
             chan_info: None,
         };
-        serde_json::to_vec(&publisher).unwrap_or_default()
+        let publisher: Arc<[u8]> = serde_json::to_vec(&publisher).unwrap_or_default().into();
+        Arc::clone(self.publisher.insert(publisher))
     }
 }
 

@@ -50,10 +50,9 @@ impl Turn<'_> {
         }
         let (hub, connection) = (Arc::clone(self.hub), Arc::clone(self.connection));
         self.begin(Box::pin(async move {
-            let reading = tokio::task::spawn_blocking(move || {
-                answer_past(past, &hub, &connection, id);
-            });
-            drop(reading.await);
+            let of_all = Arc::clone(&hub);
+            let read = of_all.read(move || answer_past(past, &hub, &connection, id));
+            let _failed = read.await;
         }))
     }
 }

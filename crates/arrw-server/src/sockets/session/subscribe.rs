@@ -337,14 +337,14 @@ impl Opened {
     /// Asks the log what only it knows.
     pub(super) async fn run_check(&mut self, hub: &Arc<Hub>) {
         let Some(Check { after, since_us }) = self.check.take() else { return };
-        let (hub, channel) = (Arc::clone(hub), Arc::clone(&self.channel));
-        let checking = tokio::task::spawn_blocking(move || {
+        let (bus, channel) = (hub.bus.clone(), Arc::clone(&self.channel));
+        let checking = hub.read(move || {
             let query = HistoryQuery { since: Some(after), limit: 1, order: Order::OldestFirst };
-            let history = hub.bus.history(&channel.topic, query).ok()?;
+            let history = bus.history(&channel.topic, query).ok()?;
             let first = history.iter().next()?;
             Some(first.offset() == after + 1 && since_us <= first.time().micros())
         });
-        if checking.await.ok().flatten() != Some(true) {
+        if checking.await.flatten() != Some(true) {
             self.from = None;
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::exit::Exit;
 use super::job::STATES;
+use super::listing::Listing;
 use super::remote::{Remote, block_on, escaped};
 use super::report::Report;
 use super::table::{Table, number, text_of};
@@ -54,39 +55,22 @@ pub(crate) struct List {
 
 impl List {
     fn run(self) -> anyhow::Result<Exit> {
-        let mut client = self.remote.client()?;
-        block_on(async {
-            let mut out = io::stdout().lock();
-            let head = ["QUEUE", "READY", "LEASED", "WAITING", "DEAD", "OLDEST MS", "RUNS"];
-            let mut table = Table::new(&head);
-            let mut target = "/v1/queues?limit=1000".to_owned();
-            loop {
-                let page = client.call("GET", &target, None).await?;
-                for queue in page["queues"].as_array().into_iter().flatten() {
-                    if self.json {
-                        writeln!(out, "{queue}")?;
-                        continue;
-                    }
-                    let jobs = &queue["jobs"];
-                    let count = |state: &str| jobs[state].as_u64().unwrap_or(0);
-                    let waiting = count("scheduled") + count("retrying");
-                    table.row([
-                        text_of(&queue["queue"]),
-                        number(&jobs["ready"]),
-                        number(&jobs["leased"]),
-                        waiting.to_string(),
-                        number(&jobs["dead"]),
-                        number(&queue["oldest_ready_ms"]),
-                        runs(queue).to_owned(),
-                    ]);
-                }
-                match page["next"].as_str() {
-                    Some(next) => target = format!("/v1/queues?limit=1000&after={}", escaped(next)),
-                    None => break,
-                }
-            }
-            table.print(&mut out)?;
-            Ok(Exit::Fine)
+        let target = "/v1/queues?limit=1000".to_owned();
+        let listing = Listing { target, after: "after", member: "queues", json: self.json };
+        let head = ["QUEUE", "READY", "LEASED", "WAITING", "DEAD", "OLDEST MS", "RUNS"];
+        listing.print(&self.remote, head, |queue| {
+            let jobs = &queue["jobs"];
+            let count = |state: &str| jobs[state].as_u64().unwrap_or(0);
+            let waiting = count("scheduled") + count("retrying");
+            [
+                text_of(&queue["queue"]),
+                number(&jobs["ready"]),
+                number(&jobs["leased"]),
+                waiting.to_string(),
+                number(&jobs["dead"]),
+                number(&queue["oldest_ready_ms"]),
+                runs(queue).to_owned(),
+            ]
         })
     }
 }
