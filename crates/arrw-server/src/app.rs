@@ -29,6 +29,8 @@ pub(crate) struct App {
     pub(crate) bus: Bus,
     pub(crate) jobs: Jobs,
     pub(crate) hub: Arc<Hub>,
+    /// Whether there is a WebSocket that sends back what it is sent.
+    pub(crate) has_echo: bool,
     pub(crate) sites: Sites,
     pub(crate) keys: Keys,
     pub(crate) tls: Option<Tls>,
@@ -69,7 +71,7 @@ impl App {
         (sockets, tokens, proxies): (SocketOptions, Tokens, Proxies),
     ) -> Self {
         let (bus, jobs) = (db.bus(), db.jobs());
-        let SocketOptions { channels, clients, limits: bounds, compression } = sockets;
+        let SocketOptions { channels, clients, limits: bounds, compression, echo } = sockets;
         // Where nobody needs a key for anything, nobody needs a token either, unless tokens are known or somebody is asked
         // who is who: all is only so on loopback.
         let is_known = clients.tokens.has_keys() || proxies.connect.is_some();
@@ -85,6 +87,7 @@ impl App {
             bus,
             jobs,
             hub,
+            has_echo: echo,
             sites,
             keys,
             tls: None,

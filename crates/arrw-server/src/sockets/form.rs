@@ -81,6 +81,11 @@ impl Form {
         }
     }
 
+    /// True where messages are compressed.
+    pub(crate) const fn is_deflated(self) -> bool {
+        matches!(self, Self::JsonDeflated | Self::ProtobufDeflated)
+    }
+
     /// True where clients send nothing after their request.
     pub(crate) const fn is_one_way(self) -> bool {
         matches!(self, Self::Events)

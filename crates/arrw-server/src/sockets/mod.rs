@@ -51,4 +51,8 @@ pub struct SocketOptions {
     /// Messages are compressed for clients that offer it (permessage-deflate). Default no: it saves bytes on the line and
     /// costs time.
     pub compression: bool,
+    /// At `/connection/websocket?echo` messages are no commands and are sent back, for tests of what is beneath messages. No
+    /// setting turns it on.
+    #[doc(hidden)]
+    pub echo: bool,
 }

@@ -53,7 +53,7 @@ impl Served {
     }
 
     /// Starts it again, at the same address.
-    fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         (self.child, self.address) = start(&self.folder, &self.address);
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use arrw_wire::centrifuge::{Answer, Disconnected, News, Push, Reply};
+use arrw_wire::centrifuge::{Answer, Disconnected, Encoding, News, Push, Reply};
 use arrw_wire::code::{self, Code};
 use arrw_wire::websocket::{Violation, write};
 use bytes::Bytes;
@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     /// The worker that tells it of publications.
     pub(crate) worker: usize,
     pub(crate) form: Form,
+    /// Its messages are no commands: they are sent back.
+    pub(crate) echoes: bool,
     /// The second at which it began.
     pub(crate) since: u32,
     pub(crate) link: Box<dyn Link>,
@@ -126,7 +128,7 @@ impl Connection {
             next_serial: 0,
         };
         let (sent, state) = (Default::default(), Mutex::new(state));
-        Ok(Self { number, worker, form, since, link, sent, state })
+        Ok(Self { number, worker, form, echoes: false, since, link, sent, state })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -196,6 +198,12 @@ impl Connection {
         }
         state.ended = Some(Ended { code, cut_at: now.ticks + CLOSE_SECONDS });
         state.wake();
+    }
+
+    /// Sends a message back as it came.
+    pub(crate) fn echo(&self, hub: &Hub, encoding: Encoding, message: &[u8], now: Now) {
+        let frame = Form::of(encoding, self.form.is_deflated()).frame(&[message]);
+        self.send(hub, &mut self.lock(), &frame, now);
     }
 
     /// The client asks whether we are there.

@@ -226,6 +226,10 @@ fn message(
     message: &[u8],
     now: Now,
 ) -> Vec<Work> {
+    if connection.echoes {
+        connection.echo(hub, encoding, message, now);
+        return Vec::new();
+    }
     if encoding == Encoding::Protobuf && connection.form.encoding() == Encoding::Json {
         let code = code::DISCONNECT_INAPPROPRIATE;
         connection.end(hub, &mut connection.lock(), Some(code), now);

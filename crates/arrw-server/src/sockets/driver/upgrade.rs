@@ -28,6 +28,11 @@ const JSON: &str = "centrifuge-json";
 /// Parameters of the query by which a client asks for Protobuf, for those that cannot name a subprotocol.
 const PROTOBUF_QUERIES: [&str; 2] = ["cf_protocol=protobuf", "format=protobuf"];
 
+/// Parameter of the query by which a test asks for its messages back, where [`SocketOptions::echo`] allows it.
+///
+/// [`SocketOptions::echo`]: crate::SocketOptions::echo
+const ECHO_QUERY: &str = "echo";
+
 /// What was agreed on.
 #[derive(Debug)]
 struct Agreement {
@@ -35,6 +40,8 @@ struct Agreement {
     form: Form,
     compression: Compression,
     passed: Option<Box<Passed>>,
+    /// Messages are sent back.
+    echoes: bool,
 }
 
 /// Answers a request for a WebSocket, and drives the connection if there is one then.
@@ -66,13 +73,17 @@ pub(crate) async fn upgrade<S: AsyncWrite + Unpin>(
     }
     app.counters.answered(101);
     let hub = Arc::clone(&app.hub);
-    let connection =
+    let mut connection =
         match Connection::new(&hub, agreement.form, into_link(stream), agreement.passed) {
             Ok(connection) => connection,
             Err(error) => return tracing::error!(%error, "the system has no randomness"),
         };
     let bytes_max = u32::try_from(hub.limits.message_bytes).unwrap_or(u32::MAX);
-    let reader = Reader::new(Peer::Client, agreement.compression, bytes_max);
+    let mut reader = Reader::new(Peer::Client, agreement.compression, bytes_max);
+    if agreement.echoes {
+        connection.echoes = true;
+        reader = reader.with_fragments_max(bytes_max);
+    }
     let room = Room::Socket { _place: place };
     drop(tokio::spawn(Drive::new(hub, Arc::new(connection), reader, behind, room)));
 }
@@ -119,7 +130,8 @@ fn agree(app: &App, head: &[u8]) -> Result<Agreement, Problem> {
     let form = Form::of(encoding, deflate.is_some());
     let passed = request.headers.iter().map(|header| (header.name, header.value));
     let passed = app.hub.access.proxies.keep(passed);
-    Ok(Agreement { answer, form, compression, passed })
+    let echoes = app.has_echo && query.split('&').any(|part| part == ECHO_QUERY);
+    Ok(Agreement { answer, form, compression, passed, echoes })
 }
 
 /// Refuses a name that is not ours, and pages of other sites that are not listed.

@@ -216,9 +216,17 @@ impl<'a, 'p> Seen<'a, 'p> {
         };
     }
 
+    /// The first offer is taken, or the first that lets us use the largest window: a client that has other offers behind one
+    /// of a small window is served by these as well.
     fn take_extension(&mut self, offer: &str) {
-        if self.counts() && self.deflate.is_none() && self.ours.compression == Compression::On {
-            self.deflate = Agreed::from_offer(offer);
+        let has_best = self.deflate.is_some_and(|agreed| agreed.has_full_window());
+        if !self.counts() || has_best || self.ours.compression != Compression::On {
+            return;
+        }
+        if let Some(agreed) = Agreed::from_offer(offer)
+            && (self.deflate.is_none() || agreed.has_full_window())
+        {
+            self.deflate = Some(agreed);
         }
     }
 

@@ -110,6 +110,9 @@ fn of_the_offers_the_first_that_can_be_done_is_taken() {
     assert_eq!(bits(&[(EXTENSIONS, "permessage-deflate")]), Some(15));
     let first = "permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=10";
     assert_eq!(bits(&[(EXTENSIONS, first)]), Some(10));
+    let small = "permessage-deflate; server_max_window_bits=9";
+    assert_eq!(bits(&[(EXTENSIONS, small), (EXTENSIONS, "permessage-deflate")]), Some(15));
+    assert_eq!(bits(&[(EXTENSIONS, first), (EXTENSIONS, small)]), Some(10));
     assert_eq!(
         bits(&[(EXTENSIONS, "x-other, permessage-bzip2"), (EXTENSIONS, "permessage-deflate")]),
         Some(15)
