@@ -19,7 +19,7 @@ use crate::keys::Keys;
 use crate::limits::{Limits, PAGES_AT_ONCE_MAX};
 use crate::problem::{Code, Problem};
 use crate::rates::Rate;
-use crate::sockets::{Access, Hub, Namespaces, SocketOptions, Tokens};
+use crate::sockets::{Access, Hub, Namespaces, Proxies, SocketOptions, Tokens};
 use crate::tls::Tls;
 
 /// The database, who may ask, and how the server is.
@@ -36,7 +36,7 @@ pub(crate) struct App {
     /// Held while a backup is made.
     pub(crate) backing_up: Arc<Semaphore>,
     pub(crate) sharing: Arc<Sharing>,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) started: Instant,
     pub(crate) admission: Admission,
     /// Of requests with one key.
@@ -57,7 +57,7 @@ pub(crate) struct App {
 impl App {
     #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn new(db: Db, sites: Sites, keys: Keys, limits: Limits) -> Self {
-        let sockets = (SocketOptions::default(), Tokens::none());
+        let sockets = (SocketOptions::default(), Tokens::none(), Proxies::default());
         Self::with_sockets(db, (sites, keys), limits, sockets)
     }
 
@@ -66,16 +66,19 @@ impl App {
         db: Db,
         (sites, keys): (Sites, Keys),
         limits: Limits,
-        (sockets, tokens): (SocketOptions, Tokens),
+        (sockets, tokens, proxies): (SocketOptions, Tokens, Proxies),
     ) -> Self {
         let (bus, jobs) = (db.bus(), db.jobs());
         let SocketOptions { channels, clients, limits: bounds, compression } = sockets;
-        // Where nobody needs a key for anything, nobody needs a token either, unless tokens are known: all is only so on
-        // loopback.
-        let is_unguarded = !keys.are_needed() && !clients.tokens.has_keys();
+        // Where nobody needs a key for anything, nobody needs a token either, unless tokens are known or somebody is asked
+        // who is who: all is only so on loopback.
+        let is_known = clients.tokens.has_keys() || proxies.connect.is_some();
+        let is_unguarded = !keys.are_needed() && !is_known;
         let is_open = clients.insecure || is_unguarded;
-        let access = Access { is_open, has_personal: clients.personal, tokens };
-        let hub = Hub::new(db.clone(), Namespaces::new(channels), access, (bounds, compression));
+        let access = Access { is_open, has_personal: clients.personal, tokens, proxies };
+        let counters = Arc::<Counters>::default();
+        let bounds = (bounds, compression, Arc::clone(&counters));
+        let hub = Arc::new(Hub::new(db.clone(), Namespaces::new(channels), access, bounds));
         let streams = Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS)));
         Self {
             db,
@@ -92,7 +95,7 @@ impl App {
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
             started: Instant::now(),
             sharing: Arc::default(),
-            counters: Counters::default(),
+            counters,
             admission: Admission::new(limits.clone()),
             key_rate: Rate::new(limits.requests_per_key),
             closing: watch::Sender::default(),

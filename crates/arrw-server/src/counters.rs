@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::problem::Code;
 
-/// A limit of [`Limits`](crate::Limits) that can be reached while the server runs, named as its setting is
+/// A limit of [`Limits`](crate::Limits) or [`SocketLimits`](crate::SocketLimits) that can be reached while the server runs, named as its setting is
 /// behind `limits.`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "`Limits` says what each is")]
+#[expect(missing_docs, reason = "`Limits` and `SocketLimits` say what each is")]
 #[non_exhaustive]
 pub enum Limit {
     Connections,
@@ -25,10 +25,19 @@ pub enum Limit {
     BodiesBytes,
     PageEvents,
     PageWaitMs,
+    MessageBytes,
+    ChannelsPerConnection,
+    PendingCommands,
+    CommandsPerSecond,
+    ConnectionsPerUser,
+    OutboxBytes,
+    ConnectMs,
+    PongMs,
+    StallMs,
 }
 
 /// Their names, in their order.
-const LIMITS: [(Limit, &str); 15] = [
+const LIMITS: [(Limit, &str); 24] = [
     (Limit::Connections, "connections"),
     (Limit::ConnectionsPerAddress, "connections_per_address"),
     (Limit::ConnectionsPerLoopback, "connections_per_loopback"),
@@ -44,6 +53,15 @@ const LIMITS: [(Limit, &str); 15] = [
     (Limit::BodiesBytes, "bodies_bytes"),
     (Limit::PageEvents, "page_events"),
     (Limit::PageWaitMs, "page_wait_ms"),
+    (Limit::MessageBytes, "message_bytes"),
+    (Limit::ChannelsPerConnection, "channels_per_connection"),
+    (Limit::PendingCommands, "pending_commands"),
+    (Limit::CommandsPerSecond, "commands_per_second"),
+    (Limit::ConnectionsPerUser, "connections_per_user"),
+    (Limit::OutboxBytes, "outbox_bytes"),
+    (Limit::ConnectMs, "connect_ms"),
+    (Limit::PongMs, "pong_ms"),
+    (Limit::StallMs, "stall_ms"),
 ];
 
 impl Limit {

@@ -82,9 +82,9 @@ pub use problem::{Code, Retry};
 pub use rfc3339::rfc3339;
 pub use server::{BindError, Options, ServeError, Server};
 pub use sockets::{
-    Audience, ChannelOptions, ChannelSettings, Class, ClientSettings, JoinLeave, KeyError,
-    KeyFamily, NewToken, Offer, PublicKey, RecoveryMode, Revocation, RevocationFile,
-    RevocationsError, Revoked, Secret, SignError, SlowPolicy, SocketLimits, SocketOptions,
-    TokenKeysError, TokenSettings,
+    Audience, ChannelOptions, ChannelSettings, Class, ClientSettings, Endpoint, JoinLeave,
+    KeyError, KeyFamily, NewToken, NoEndpoint, NotPassed, Offer, PassedHeader, ProxyError,
+    ProxySettings, PublicKey, RecoveryMode, Revocation, RevocationFile, RevocationsError, Revoked,
+    Secret, SignError, SlowPolicy, SocketLimits, SocketOptions, TokenKeysError, TokenSettings,
 };
 pub use tls::{TlsError, TlsFiles};

@@ -389,6 +389,21 @@ pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a key that tokens are verified with: four times the largest of RSA in PEM. A longer one is refused.
 pub const TOKEN_KEY_BYTES_MAX: usize = 8 * 1024;
 
+/// How long the answer of a back end may take that is asked of a client, unless it is said. Later ones count for nothing.
+pub const PROXY_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Questions to one back end that wait for their answers. One more is not asked: its client is told to try again.
+pub const PROXY_CALLS_MAX: usize = 1_024;
+
+/// Bytes of a back end's answer. One that is longer counts for nothing.
+pub const PROXY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Connections to one back end that are kept while nothing is asked. Others are closed.
+pub const PROXY_IDLE_CONNECTIONS_MAX: usize = 64;
+
+/// How long one is kept.
+pub const PROXY_IDLE_MAX: Duration = Duration::from_secs(30);
+
 /// Revocations of tokens that are in force at once, about 200 bytes each. One more cannot be made: revoke all of a user,
 /// or all, instead of each.
 pub const REVOCATIONS_MAX: usize = 100_000;

@@ -48,6 +48,7 @@ fn text_of(
     of_log(&mut text, stats);
     of_server(&mut text, stats, counters);
     of_sockets(&mut text, sockets);
+    of_proxies(&mut text, sockets);
     text.0
 }
 
@@ -226,6 +227,23 @@ fn of_sockets(text: &mut Text, figures: &SocketFigures) {
     let (up_to, count, sum_us) = &figures.latency;
     let help = "From when a publication was published until it was written to the last subscriber in step.";
     text.histogram_us("broadcast_seconds", help, up_to.iter().copied(), (*count, *sum_us));
+}
+
+fn of_proxies(text: &mut Text, figures: &SocketFigures) {
+    if figures.proxies.is_empty() {
+        return;
+    }
+    let calls = figures.proxies.iter().flat_map(|(proxy, counts)| {
+        [("answered", counts.answered), ("failed", counts.failed)].map(|(result, count)| {
+            (format!("{{proxy=\"{proxy}\",result=\"{result}\"}}"), number(count))
+        })
+    });
+    let help = "Questions to back ends about clients that connect, and calls; how they ended.";
+    text.family("proxy_calls_total", "counter", help, &calls.collect::<Vec<_>>());
+    let times = figures.proxies.iter();
+    let times = times.map(|(proxy, it)| (format!("{{proxy=\"{proxy}\"}}"), number(it.us) / 1e6));
+    let help = "Time that these took, together.";
+    text.family("proxy_seconds_total", "counter", help, &times.collect::<Vec<_>>());
 }
 
 /// Samples that differ in the value of one label.

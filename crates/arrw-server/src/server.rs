@@ -41,7 +41,7 @@ use crate::routes;
 use crate::seldom::Seldom;
 use crate::sockets::driver::{self, Begun, Encrypted, Head, Tcp};
 use crate::sockets::link::Link;
-use crate::sockets::{SocketOptions, TokenKeysError, Tokens};
+use crate::sockets::{Proxies, ProxyError, SocketOptions, TokenKeysError, Tokens};
 use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// Settings of a server.
@@ -119,6 +119,9 @@ pub enum BindError {
     /// No token can be verified with its keys.
     #[error(transparent)]
     Tokens(#[from] TokenKeysError),
+    /// A back end cannot be asked as it is set.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -166,10 +169,11 @@ impl Server {
             return Err(BindError::Insecure { listen });
         }
         let tokens = Tokens::new(&clients.tokens)?;
+        let proxies = Proxies::new(&clients.connect_proxy, &clients.rpc_proxy)?;
         let listener = open(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let sites = Sites::new(address, hosts, origins);
-        let app = App::with_sockets(db, (sites, keys), limits, (sockets, tokens));
+        let app = App::with_sockets(db, (sites, keys), limits, (sockets, tokens, proxies));
         let own = builtin::worker(&app.db, files).map_err(BindError::Worker)?;
         let app = Arc::new(app.with_tls(tls).with_backups(backups));
         Ok(Self { listener, address, app, own })

@@ -106,6 +106,11 @@ fn load(TlsFiles { certificate, key }: &TlsFiles) -> Result<Arc<ServerConfig>, T
 
 /// What a client encrypts with that trusts the authorities in a file.
 pub(crate) fn connector(file: &Path) -> Result<TlsConnector, TlsError> {
+    Ok(Arc::new(client(roots(file)?)?).into())
+}
+
+/// The authorities in a file.
+pub(crate) fn roots(file: &Path) -> Result<RootCertStore, TlsError> {
     let shown = || file.display().to_string();
     let failed = |source| TlsError::File { file: shown(), source };
     let mut roots = RootCertStore::empty();
@@ -115,10 +120,14 @@ pub(crate) fn connector(file: &Path) -> Result<TlsConnector, TlsError> {
     if roots.is_empty() {
         return Err(TlsError::NoCertificate { file: shown() });
     }
+    Ok(roots)
+}
+
+/// How a client encrypts that trusts these authorities.
+pub(crate) fn client(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(TlsError::Pair)?;
-    let config = builder.with_root_certificates(roots).with_no_client_auth();
-    Ok(Arc::new(config).into())
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn stamps(files: &TlsFiles) -> [Stamp; 2] {

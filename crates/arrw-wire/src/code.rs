@@ -46,6 +46,24 @@ impl Code {
     }
 }
 
+/// The code of a disconnect that an application asks for: one of ours, or one of its own, from 4000 on for clients that
+/// are to come again and from 4500 to 4999 for those that are not.
+#[must_use]
+pub fn disconnect(number: u16) -> Option<Code> {
+    let of_application = |then| Code {
+        number,
+        name: "application",
+        text: "disconnected by the application",
+        kind: Kind::Disconnect,
+        then,
+    };
+    match number {
+        4000..4500 => Some(of_application(Then::Again)),
+        4500..5000 => Some(of_application(Then::Ends)),
+        _ => ALL.iter().find(|it| it.number == number && it.kind == Kind::Disconnect).copied(),
+    }
+}
+
 /// Bytes of a code's text: a WebSocket close frame has room for no more.
 pub const TEXT_BYTES_MAX: usize = 123;
 

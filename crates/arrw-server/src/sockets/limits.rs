@@ -15,7 +15,7 @@ pub struct SocketLimits {
     /// Default [`MESSAGE_BYTES_MAX`].
     pub message_bytes: usize,
     /// Default [`CHANNELS_MAX`].
-    pub channels: usize,
+    pub channels_per_connection: usize,
     /// Default [`PENDING_COMMANDS_MAX`].
     pub pending_commands: usize,
     /// Default [`COMMAND_RATE_MAX`].
@@ -44,7 +44,7 @@ impl Default for SocketLimits {
     fn default() -> Self {
         Self {
             message_bytes: MESSAGE_BYTES_MAX,
-            channels: CHANNELS_MAX,
+            channels_per_connection: CHANNELS_MAX,
             pending_commands: PENDING_COMMANDS_MAX,
             commands_per_second: COMMAND_RATE_MAX,
             connections_per_user: USER_CONNECTIONS_MAX,

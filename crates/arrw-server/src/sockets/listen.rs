@@ -43,7 +43,9 @@ pub(crate) async fn sse(
     let hub = Arc::clone(&app.hub);
     let now = hub.now();
     let pulled = Arc::new(Pulled::default());
-    let connection = Connection::new(&hub, Form::Events, Box::new(Arc::clone(&pulled)))
+    let passed = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let passed = hub.access.proxies.keep(passed);
+    let connection = Connection::new(&hub, Form::Events, Box::new(Arc::clone(&pulled)), passed)
         .map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let connection = Arc::new(connection);
     let reader = Reader::new(Peer::Client, Compression::Off, 0);

@@ -5,6 +5,7 @@ use arrw_wire::code::Kind;
 use super::connection::subscription::Pace;
 use super::hub::Hub;
 use super::hub::figures::Totals;
+use super::proxy::Counts;
 
 /// Figures of all connections at one moment.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct SocketFigures {
     pub(crate) disconnects: Vec<(&'static str, u64)>,
     /// Up to each bound in microseconds, in all, and the sum.
     pub(crate) latency: (Vec<(u64, u64)>, u64, u64),
+    /// Of back ends that are asked of clients, by what about.
+    pub(crate) proxies: Vec<(&'static str, Counts)>,
 }
 
 impl SocketFigures {
@@ -50,6 +53,7 @@ impl SocketFigures {
         lags.sort_unstable();
         let at =
             |part: usize| lags.get((lags.len() * part / 100).min(lags.len().saturating_sub(1)));
+        let proxies = hub.access.proxies.all();
         let codes = |kind| hub.figures.codes(kind).collect();
         Self {
             connections: connections.len(),
@@ -65,6 +69,7 @@ impl SocketFigures {
             unsubscribes: codes(Kind::Unsubscribe),
             disconnects: codes(Kind::Disconnect),
             latency: hub.figures.latency(),
+            proxies: proxies.map(|(name, proxy)| (name, proxy.counts())).collect(),
         }
     }
 }

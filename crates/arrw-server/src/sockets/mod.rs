@@ -16,7 +16,10 @@ mod connection;
 mod form;
 mod hub;
 mod limits;
+mod proxy;
 mod session;
+#[cfg(test)]
+mod simulated;
 mod tokens;
 
 pub use self::limits::SocketLimits;
@@ -26,6 +29,8 @@ pub use channel::options::{
 };
 pub use clients::ClientSettings;
 pub(crate) use hub::{Access, Hub};
+pub(crate) use proxy::Proxies;
+pub use proxy::{Endpoint, NoEndpoint, NotPassed, PassedHeader, ProxyError, ProxySettings};
 pub(crate) use tokens::Tokens;
 #[cfg(feature = "fuzz")]
 pub(crate) use tokens::fuzz;

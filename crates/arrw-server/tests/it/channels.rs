@@ -12,6 +12,7 @@ use arrw_wire::websocket::{Head, Opcode};
 use serde_json::{Value, json};
 
 use crate::asking::Running;
+use crate::limits::until_counted;
 use crate::socket::Heard;
 
 /// A server whose namespace `n` has these options.
@@ -430,9 +431,11 @@ fn a_client_that_does_not_answer_is_let_go() {
     let mut silent = server.connected();
     let mut alive = server.connected();
     assert_eq!(stale.closed(), Some(3502));
+    until_counted(&server, "connect_ms");
     assert_eq!(alive.hear(), Heard::Reply(json!({})));
     alive.say("{}");
     assert_eq!(silent.closed(), Some(3012));
+    until_counted(&server, "pong_ms");
     assert_eq!(alive.hear(), Heard::Reply(json!({})));
     alive.say("{}");
     alive.subscribe("news");

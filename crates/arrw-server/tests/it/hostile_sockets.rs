@@ -6,6 +6,7 @@ use arrw_wire::websocket::{Head, Opcode};
 use serde_json::json;
 
 use crate::asking::{Answer, Running};
+use crate::limits::until_counted;
 use crate::socket::{Heard, Socket, handshake};
 
 /// Sends messages, and hears with which code the connection is closed.
@@ -50,7 +51,8 @@ fn commands_come_in_their_order() {
 
 #[test]
 fn commands_that_fail_leave_the_connection_as_it_was() {
-    let server = Running::with_options(|options| options.sockets.limits.channels = 3);
+    let server =
+        Running::with_options(|options| options.sockets.limits.channels_per_connection = 3);
     let mut socket = server.connected();
     let channel = |channel: &str| json!({ "subscribe": { "channel": channel } });
     socket.subscribe("a");
@@ -64,6 +66,7 @@ fn commands_that_fail_leave_the_connection_as_it_was() {
     socket.subscribe("b");
     socket.subscribe("c");
     assert_eq!(socket.fails(channel("d")), 106);
+    until_counted(&server, "channels_per_connection");
     socket.ask(json!({ "unsubscribe": { "channel": "b" } }));
     socket.subscribe("d");
     assert_eq!(socket.fails(json!({ "rpc": { "method": "no such" } })), 104);
@@ -97,6 +100,7 @@ fn frames_against_the_protocol_end_the_connection() {
     let mut socket = server.connected();
     socket.say(&"x".repeat(65 << 10));
     assert_eq!(socket.closed(), Some(1009));
+    until_counted(&server, "message_bytes");
 }
 
 #[test]
@@ -120,6 +124,7 @@ fn who_asks_whether_we_are_there_is_answered_so_often() {
         }
     };
     assert!(ended == Heard::Closed(Some(3013)) && 10 < refused, "{ended:?} after {refused}");
+    until_counted(&server, "commands_per_second");
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn until_answered(server: &Running, request: &[u8]) {
 }
 
 /// Asks until the server has counted that a limit was reached.
-fn until_counted(server: &Running, limit: &str) {
+pub(crate) fn until_counted(server: &Running, limit: &str) {
     let none = format!("arrwdb_limit_reached_total{{limit=\"{limit}\"}} 0");
     let begun = Instant::now();
     loop {

@@ -20,6 +20,7 @@ mod limits;
 mod lines;
 mod orders;
 mod pages;
+mod proxies;
 mod publish;
 mod queues;
 mod request_ids;

@@ -12,6 +12,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::asking::Running;
+use crate::limits::until_counted;
 use crate::socket::{Heard, Socket};
 
 const SECRET: &[u8] = b"a secret of thirty-two bytes, ok";
@@ -302,6 +303,7 @@ fn a_user_has_so_many_connections_and_a_back_end_rules_over_them() {
         &json!({ "id": 1, "connect": { "token": token(&json!({ "sub": "42" })) } }).to_string(),
     );
     assert_eq!(third.closed(), Some(3504));
+    until_counted(&server, "connections_per_user");
     let mut other = server.user("43");
     let call = |method: &str, body: Value| {
         let line = format!("POST /api/{method}");

@@ -99,6 +99,8 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
     let mut options = arrw_server::Options::on(config.listen);
     options.sockets.channels = config.channels();
     options.sockets.clients = config.clients;
+    options.sockets.limits = config.socket_limits;
+    options.sockets.compression = config.compression;
     options.hosts = config.hosts;
     options.origins = config.origins;
     options.keys = Some(config.keys);

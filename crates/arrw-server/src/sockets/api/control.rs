@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arrw_wire::code::{self, Code, Kind, Then};
+use arrw_wire::code;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Call, Fault};
 use crate::keys::KeyScope;
-use crate::sockets::connection::Connection;
+use crate::sockets::connection::{Connection, Ending};
 use crate::sockets::session::own;
 
 /// Connections of a user, or one of them.
@@ -37,13 +37,12 @@ pub(super) struct DisconnectForm {
     disconnect: Option<CodeForm>,
 }
 
-/// With which code a connection ends: one of ours.
+/// With which code a connection ends, and what its client is told with it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CodeForm {
     code: u16,
-    #[serde(default, rename = "reason")]
-    _reason: String,
+    reason: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,15 +89,16 @@ impl Call<'_> {
     }
 
     pub(super) fn disconnect(&self, form: &DisconnectForm) -> Result<Value, Fault> {
-        let code = match &form.disconnect {
-            None => code::DISCONNECT_FORCED,
-            Some(asked) => disconnect_code(asked.code)?,
+        let ending = match &form.disconnect {
+            None => code::DISCONNECT_FORCED.into(),
+            Some(CodeForm { code, reason }) => Ending::asked(*code, reason.clone())
+                .ok_or_else(|| Fault::bad(format!("{code} is no code of a disconnect")))?,
         };
         let (hub, now) = (&self.app.hub, self.app.hub.now());
         for connection in self.connections(&form.whom)? {
             let mut state = connection.lock();
             if !form.whitelist.contains(&state.session.id()) {
-                connection.end(hub, &mut state, Some(code), now);
+                connection.end_as(hub, &mut state, Some(ending.clone()), now);
             }
         }
         Ok(json!({}))
@@ -117,23 +117,4 @@ impl Call<'_> {
         }
         Ok(json!({}))
     }
-}
-
-/// One of our codes, or one of the application: from 4000 clients come again, from 4500 they do not.
-fn disconnect_code(number: u16) -> Result<Code, Fault> {
-    let of_application = |then| Code {
-        number,
-        name: "application",
-        text: "disconnected by the application",
-        kind: Kind::Disconnect,
-        then,
-    };
-    match number {
-        4000..4500 => return Ok(of_application(Then::Again)),
-        4500..5000 => return Ok(of_application(Then::Ends)),
-        _ => (),
-    }
-    let is_it = |code: &&Code| code.number == number && code.kind == Kind::Disconnect;
-    let known = code::ALL.iter().find(is_it).copied();
-    known.ok_or_else(|| Fault::bad(format!("{number} is no code of a disconnect")))
 }

@@ -5,6 +5,7 @@ mod deliver;
 pub(crate) mod outbox;
 pub(crate) mod subscription;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -21,7 +22,9 @@ use super::form::Form;
 use super::hub::{Hub, Now};
 use super::limits::seconds;
 use super::link::Link;
+use super::proxy::Passed;
 use super::session::{Allowed, Session};
+use crate::counters::Limit;
 
 /// A connection. Clones of its `Arc` are with its driver, its worker and the calls that are under way for it.
 #[derive(Debug)]
@@ -64,11 +67,40 @@ pub(crate) struct Ended {
     pub(crate) cut_at: u32,
 }
 
+/// With what a connection is ended from here, and what its client is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) code: Code,
+    /// At most [`TEXT_BYTES_MAX`](code::TEXT_BYTES_MAX) bytes.
+    reason: Cow<'static, str>,
+}
+
+impl From<Code> for Ending {
+    fn from(code: Code) -> Self {
+        Self { code, reason: code.text.into() }
+    }
+}
+
+impl Ending {
+    /// What an application asks for; nothing when that is no code of a disconnect.
+    pub(crate) fn asked(number: u16, reason: Option<String>) -> Option<Self> {
+        let code = code::disconnect(number)?;
+        let Some(mut reason) = reason.filter(|reason| !reason.is_empty()) else {
+            return Some(code.into());
+        };
+        reason.truncate(reason.floor_char_boundary(code::TEXT_BYTES_MAX));
+        Some(Self { code, reason: reason.into() })
+    }
+}
+
+/// The code of a close when a message is larger than it may be.
+const TOO_LARGE: u16 = 1009;
+
 /// Seconds that a client has to take the last of what it is sent, and to close its side.
 const CLOSE_SECONDS: u32 = 5;
 
 impl Connection {
-    /// A connection of which nothing is known but the way to it.
+    /// A connection of which nothing is known but the way to it, and headers that it came with.
     ///
     /// # Errors
     /// When the system has no randomness for its id.
@@ -76,12 +108,13 @@ impl Connection {
         hub: &Hub,
         form: Form,
         link: Box<dyn Link>,
+        passed: Option<Box<Passed>>,
     ) -> Result<Self, getrandom::Error> {
         let (number, worker) = hub.next_connection();
         let since = hub.now().ticks;
         let mut client = [0; 16];
         getrandom::fill(&mut client)?;
-        let session = Session::new(client, since + seconds(hub.limits.connect));
+        let session = Session::new(client, since + seconds(hub.limits.connect), passed);
         let state = State {
             session,
             subscriptions: Vec::new(),
@@ -127,6 +160,7 @@ impl Connection {
         match state.outbox.write(&*self.link, frame, now.ticks) {
             Ok(written) if written < frame.len() => {
                 if hub.limits.outbox_bytes < state.outbox.bytes() {
+                    hub.counters.reached(Limit::OutboxBytes);
                     self.end(hub, state, Some(code::DISCONNECT_SLOW), now);
                 } else {
                     state.wake();
@@ -147,12 +181,18 @@ impl Connection {
     /// Ends it, with a code or as its client is gone. What waits for the client is still sent, unless it is too slow. The
     /// driver does the rest.
     pub(crate) fn end(&self, hub: &Hub, state: &mut State, code: Option<Code>, now: Now) {
+        self.end_as(hub, state, code.map(Ending::from), now);
+    }
+
+    /// The same, with words of the application.
+    pub(crate) fn end_as(&self, hub: &Hub, state: &mut State, ending: Option<Ending>, now: Now) {
         if state.ended.is_some() {
             return;
         }
-        if let Some(code) = code {
-            hub.figures.disconnected(code);
-            self.say_end(state, code, now);
+        let code = ending.as_ref().map(|ending| ending.code);
+        if let Some(ending) = ending {
+            hub.figures.disconnected(ending.code);
+            self.say_end(state, &ending, now);
         }
         state.ended = Some(Ended { code, cut_at: now.ticks + CLOSE_SECONDS });
         state.wake();
@@ -187,20 +227,24 @@ impl Connection {
             return;
         }
         hub.figures.violated();
+        if violation.close_code() == TOO_LARGE {
+            hub.counters.reached(Limit::MessageBytes);
+        }
         let close = write::close(violation.close_code(), &violation.to_string());
         drop(state.outbox.write(&*self.link, &close, now.ticks));
         state.ended = Some(Ended { code: None, cut_at: now.ticks + CLOSE_SECONDS });
         state.wake();
     }
 
-    fn say_end(&self, state: &mut State, code: Code, now: Now) {
+    fn say_end(&self, state: &mut State, ending: &Ending, now: Now) {
         let frame = if self.form.is_one_way() {
-            let what = News::Disconnect(Disconnected::from(code));
+            let reason = (*ending.reason).into();
+            let what = News::Disconnect(Disconnected { reason, ..Disconnected::from(ending.code) });
             let mut bare = Vec::new();
             Push { what, ..Push::default() }.append_bare(self.form.encoding(), &mut bare);
             self.form.frame_of_replies(&bare)
         } else {
-            write::close(code.number, code.text)
+            write::close(ending.code.number, &ending.reason)
         };
         // When it cannot be written the end says the same.
         drop(state.outbox.write(&*self.link, &frame, now.ticks));

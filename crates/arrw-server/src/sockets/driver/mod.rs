@@ -271,5 +271,9 @@ impl Future for Drive {
 impl Drop for Drive {
     fn drop(&mut self) {
         self.hub.remove(&self.connection);
+        if self.connection.lock().pending != 0 {
+            // Calls that are under way keep the connection a while: its client is not to wait for them.
+            self.connection.link.shutdown();
+        }
     }
 }

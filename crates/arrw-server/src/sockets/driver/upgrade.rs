@@ -20,6 +20,7 @@ use crate::problem::{Code, Problem};
 use crate::sockets::connection::Connection;
 use crate::sockets::form::Form;
 use crate::sockets::link::Link;
+use crate::sockets::proxy::Passed;
 
 const PROTOBUF: &str = "centrifuge-protobuf";
 const JSON: &str = "centrifuge-json";
@@ -33,6 +34,7 @@ struct Agreement {
     answer: String,
     form: Form,
     compression: Compression,
+    passed: Option<Box<Passed>>,
 }
 
 /// Answers a request for a WebSocket, and drives the connection if there is one then.
@@ -64,10 +66,11 @@ pub(crate) async fn upgrade<S: AsyncWrite + Unpin>(
     }
     app.counters.answered(101);
     let hub = Arc::clone(&app.hub);
-    let connection = match Connection::new(&hub, agreement.form, into_link(stream)) {
-        Ok(connection) => connection,
-        Err(error) => return tracing::error!(%error, "the system has no randomness"),
-    };
+    let connection =
+        match Connection::new(&hub, agreement.form, into_link(stream), agreement.passed) {
+            Ok(connection) => connection,
+            Err(error) => return tracing::error!(%error, "the system has no randomness"),
+        };
     let bytes_max = u32::try_from(hub.limits.message_bytes).unwrap_or(u32::MAX);
     let reader = Reader::new(Peer::Client, agreement.compression, bytes_max);
     let room = Room::Socket { _place: place };
@@ -113,7 +116,10 @@ fn agree(app: &App, head: &[u8]) -> Result<Agreement, Problem> {
     }
     answer.push_str("\r\n");
     let compression = if deflate.is_some() { Compression::On } else { Compression::Off };
-    Ok(Agreement { answer, form: Form::of(encoding, deflate.is_some()), compression })
+    let form = Form::of(encoding, deflate.is_some());
+    let passed = request.headers.iter().map(|header| (header.name, header.value));
+    let passed = app.hub.access.proxies.keep(passed);
+    Ok(Agreement { answer, form, compression, passed })
 }
 
 /// Refuses a name that is not ours, and pages of other sites that are not listed.

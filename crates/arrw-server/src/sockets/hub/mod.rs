@@ -6,6 +6,7 @@
 //!   durable, volatile)    ready to send)        once)     connections behind: from the ring, or from pages of the log
 //! ```
 
+pub(crate) mod clock;
 pub(crate) mod figures;
 pub(crate) mod follow;
 mod life;
@@ -19,13 +20,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use arrw::{Bus, Db, HistoryQuery, Order};
 use arrw_wire::centrifuge::Expiry;
 use arrw_wire::code::{self, Code};
 use tokio::sync::watch;
 
+use self::clock::Clock;
 use self::figures::Figures;
 use self::follow::Following;
 use self::pages::{Page, Pages};
@@ -40,7 +42,9 @@ use super::connection::Connection;
 use super::connection::subscription::{Subscription, Wants};
 use super::form::Shape;
 use super::limits::{SocketLimits, seconds};
+use super::proxy::Proxies;
 use super::tokens::{RevocationsError, Tokens};
+use crate::counters::{Counters, Limit};
 use crate::limits::DRAIN_RATE;
 
 /// Something that goes on beside the connection that it is for.
@@ -73,6 +77,8 @@ pub(crate) struct Hub {
     pub(crate) limits: SocketLimits,
     pub(crate) has_compression: bool,
     pub(crate) figures: Figures,
+    /// Of the whole server.
+    pub(crate) counters: Arc<Counters>,
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
     channels: RwLock<HashMap<Box<str>, Arc<Channel>>>,
     connections: Mutex<HashMap<u64, Arc<Connection>>>,
@@ -85,7 +91,7 @@ pub(crate) struct Hub {
     /// How many connections each user has.
     users: Mutex<HashMap<Arc<str>, usize>>,
     next_number: AtomicU64,
-    started: Instant,
+    clock: Clock,
     closing: watch::Sender<bool>,
 }
 
@@ -98,6 +104,8 @@ pub(crate) struct Access {
     pub(crate) has_personal: bool,
     /// What says who a client is.
     pub(crate) tokens: Tokens,
+    /// Who is asked of clients.
+    pub(crate) proxies: Proxies,
 }
 
 impl Hub {
@@ -105,12 +113,12 @@ impl Hub {
         db: Db,
         namespaces: Namespaces,
         access: Access,
-        (limits, has_compression): (SocketLimits, bool),
-    ) -> Arc<Self> {
+        (limits, has_compression, counters): (SocketLimits, bool, Arc<Counters>),
+    ) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = workers.min(crate::limits::WORKERS_MAX);
         let rings = Arc::new(Budget::new(limits.rings_bytes as u64));
-        Arc::new(Self {
+        Self {
             bus: db.bus(),
             db,
             namespaces,
@@ -118,6 +126,7 @@ impl Hub {
             limits,
             has_compression,
             figures: Figures::default(),
+            counters,
             mailboxes: (0..workers).map(|_| Arc::default()).collect(),
             channels: RwLock::default(),
             connections: Mutex::default(),
@@ -128,9 +137,17 @@ impl Hub {
             rings,
             users: Mutex::default(),
             next_number: AtomicU64::new(1),
-            started: Instant::now(),
+            clock: Clock::system(),
             closing: watch::Sender::default(),
-        })
+        }
+    }
+
+    /// By another clock, and with so many workers.
+    #[cfg(test)]
+    pub(crate) fn simulated(mut self, clock: Clock, workers: usize) -> Self {
+        self.clock = clock;
+        self.mailboxes = (0..workers).map(|_| Arc::default()).collect();
+        self
     }
 
     /// Starts what goes on beside the connections, on the runtime that this is called on.
@@ -182,15 +199,12 @@ impl Hub {
     }
 
     pub(crate) fn now(&self) -> Now {
-        let ticks = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
-        Now { ticks, unix: self.now_us() / 1_000_000 }
+        self.clock.now()
     }
 
     /// Microseconds since 1970.
-    #[expect(clippy::unused_self, reason = "a test may have a clock of its own")]
     pub(crate) fn now_us(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+        self.clock.now_us()
     }
 
     fn following(&self, is_volatile: bool) -> &Following {
@@ -240,6 +254,7 @@ impl Hub {
         let known = users.get_key_value(user).map(|(user, count)| (Arc::clone(user), *count));
         let (user, count) = known.unwrap_or_else(|| (user.into(), 0));
         if self.limits.connections_per_user <= count && !user.is_empty() {
+            self.counters.reached(Limit::ConnectionsPerUser);
             return None;
         }
         users.insert(Arc::clone(&user), count + 1);

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::wheel::Wheel;
 use super::{Hub, Now};
@@ -119,7 +120,7 @@ impl Worker {
             let until = self.waiting.iter().map(|(until, _)| *until).min();
             let waited = async {
                 match until {
-                    Some(until) => tokio::time::sleep_until(until.into()).await,
+                    Some(until) => tokio::time::sleep_until(until).await,
                     None => std::future::pending().await,
                 }
             };

@@ -1,5 +1,6 @@
 //! The first command: who a client is, and what it is subscribed to from the beginning.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrw_wire::centrifuge::{
@@ -15,12 +16,31 @@ use crate::sockets::connection::subscription::Wants;
 use crate::sockets::limits::seconds;
 use crate::sockets::tokens::{ConnectionToken, TokenError, TokenSub};
 
+/// A channel that a client wants from the start, and where it goes on in it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    channel: String,
+    recover: bool,
+    epoch: String,
+    offset: u64,
+}
+
+fn asked(request: &ConnectRequest<'_>) -> Vec<Asked> {
+    let asked = |(channel, it): &(Cow<'_, str>, SubscribeRequest<'_>)| Asked {
+        channel: channel.clone().into_owned(),
+        recover: it.recover,
+        epoch: it.epoch.clone().into_owned(),
+        offset: it.offset,
+    };
+    request.subs.iter().map(asked).collect()
+}
+
 /// What clients are told of the server.
 const VERSION: &str = concat!("arrwdb ", env!("CARGO_PKG_VERSION"));
 
 /// Who a client is.
 #[derive(Debug, Default)]
-struct Identity {
+pub(super) struct Identity {
     user: String,
     info: Box<[u8]>,
     /// The second since 1970 at which its token ends; 0 for never.
@@ -32,12 +52,13 @@ struct Identity {
 
 impl From<ConnectionToken> for Identity {
     fn from(token: ConnectionToken) -> Self {
-        let ConnectionToken { user, expires_at, issued_at, id, info, mut subs, .. } = token;
+        let ConnectionToken { user, expires_at, issued_at, id, info, meta, mut subs, .. } = token;
         if subs.is_empty() {
             subs =
                 token.channels.into_iter().map(|channel| (channel, TokenSub::default())).collect();
         }
-        let passport = Passport { id, issued_at, capabilities: token.capabilities };
+        let (capabilities, meta) = (token.capabilities, meta.into());
+        let passport = Passport { id, issued_at, capabilities, meta };
         Self {
             user,
             info: info.into(),
@@ -55,7 +76,24 @@ impl Turn<'_> {
         };
         // Whoever is refused may do nothing more.
         self.state.session.phase = Phase::Refused;
+        let asked = asked(request);
+        if request.token.is_empty()
+            && let Some(proxy) = &self.hub.access.proxies.connect
+        {
+            return self.ask_who(id, request, asked, proxy);
+        }
         let identity = self.identify(request)?;
+        self.admit(id, (identity, Vec::new()), &asked)
+    }
+
+    /// Lets a client in that is known now, and tells it what is for it.
+    pub(super) fn admit(
+        &mut self,
+        id: u32,
+        (identity, told): (Identity, Vec<u8>),
+        asked: &[Asked],
+    ) -> Result<(), Fault> {
+        self.state.session.phase = Phase::Refused;
         let user = self.hub.enter_user(&identity.user);
         let user = user.ok_or(Fault::Disconnect(code::DISCONNECT_CONNECTION_LIMIT))?;
         let session = &mut self.state.session;
@@ -65,17 +103,16 @@ impl Turn<'_> {
         session.token = identity.passport;
         let mut opened: Vec<Opened> = Vec::new();
         for (channel, sub) in self.server_side(identity.subs) {
-            let request = request.subs.iter().find(|(name, _)| **name == *channel);
-            let request = request.map(|(_, request)| request);
-            opened.push(self.open_server_side(&channel, request, sub)?);
+            let asked = asked.iter().find(|asked| asked.channel == channel);
+            opened.push(self.open_server_side(&channel, asked, sub)?);
         }
         if self.connection.form.is_one_way() {
-            self.open_asked(request, &mut opened)?;
+            self.open_asked(asked, &mut opened)?;
         }
         self.hub.figures.connected();
         if opened.iter().all(|opened| opened.check.is_none()) {
             self.state.session.phase = Phase::Connected;
-            self.welcome(id, opened);
+            self.welcome(id, opened, &told);
             return Ok(());
         }
         self.state.session.phase = Phase::Connecting;
@@ -86,9 +123,10 @@ impl Turn<'_> {
                 opened.run_check(&hub).await;
                 checked.push(opened);
             }
-            resume(&hub, &connection, |turn| {
+            resume(&hub, &connection, id, |turn| {
                 turn.state.session.phase = Phase::Connected;
-                turn.welcome(id, checked);
+                turn.welcome(id, checked, &told);
+                Ok(())
             });
         }))
     }
@@ -155,16 +193,16 @@ impl Turn<'_> {
     fn open_server_side(
         &mut self,
         channel: &str,
-        request: Option<&SubscribeRequest<'_>>,
+        asked: Option<&Asked>,
         sub: TokenSub,
     ) -> Result<Opened, Fault> {
         let ask = Ask {
             chan_info: sub.info.into(),
             data: sub.data,
             overrides: sub.overrides,
-            recover: request.is_some_and(|it| it.recover),
-            epoch: request.map_or("", |it| &it.epoch).to_owned(),
-            offset: request.map_or(0, |it| it.offset),
+            recover: asked.is_some_and(|it| it.recover),
+            epoch: asked.map_or("", |it| &it.epoch).to_owned(),
+            offset: asked.map_or(0, |it| it.offset),
             wants: Wants::SERVER_SIDE,
             ..Ask::default()
         };
@@ -174,16 +212,13 @@ impl Turn<'_> {
     }
 
     /// Who only listens cannot subscribe later: it gets what it asks for now, if it may.
-    fn open_asked(
-        &mut self,
-        request: &ConnectRequest<'_>,
-        opened: &mut Vec<Opened>,
-    ) -> Result<(), Fault> {
-        for (channel, asked) in &request.subs {
+    fn open_asked(&mut self, all: &[Asked], opened: &mut Vec<Opened>) -> Result<(), Fault> {
+        for asked in all {
+            let channel = &*asked.channel;
             if self.state.slot(channel).is_some() {
                 continue;
             }
-            if self.hub.limits.channels <= self.state.count() {
+            if self.is_full() {
                 return Err(Fault::Disconnect(code::DISCONNECT_CHANNEL_LIMIT));
             }
             let permitted =
@@ -195,7 +230,7 @@ impl Turn<'_> {
     }
 
     /// Answers a client that is let in.
-    fn welcome(&mut self, id: u32, opened: Vec<Opened>) {
+    fn welcome(&mut self, id: u32, opened: Vec<Opened>, told: &[u8]) {
         let mut opened = opened;
         let all: Vec<Vec<u8>> =
             opened.iter_mut().map(|opened| std::mem::take(&mut opened.data)).collect();
@@ -218,6 +253,7 @@ impl Turn<'_> {
             version: VERSION.into(),
             expires,
             ttl,
+            data: told,
             subs,
             ping,
             pong,

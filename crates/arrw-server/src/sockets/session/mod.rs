@@ -14,8 +14,10 @@
 mod connect;
 pub(crate) mod own;
 mod permit;
+mod proxied;
 mod publish;
 mod query;
+mod refusal;
 mod rpc;
 mod subscribe;
 mod timed;
@@ -27,9 +29,12 @@ use std::sync::Arc;
 use arrw_wire::centrifuge::{Answer, Commands, Encoding, Reply, Request};
 use arrw_wire::code::{self, Code};
 
-use super::connection::{Connection, State};
+use self::refusal::Refusal;
+use super::connection::{Connection, Ending, State};
 use super::hub::{Hub, Now, Work};
+use super::proxy::Passed;
 use super::tokens::{Allow, Capability, Revocations};
+use crate::counters::Limit;
 
 /// What is known of a client beside its subscriptions.
 #[derive(Debug)]
@@ -43,12 +48,16 @@ pub(crate) struct Session {
     pub(crate) info: Box<[u8]>,
     /// What its token says beside that, if it brought one.
     token: Option<Box<Passport>>,
+    /// What it came with that back ends are told.
+    passed: Option<Box<Passed>>,
     /// The second since 1970 at which its token ends; 0 for never.
     pub(crate) expires_at: u64,
     /// The second at which it is asked next whether it is there.
     ping_at: u32,
     /// The second until which it must have said so; 0 when it was not asked.
     pong_by: u32,
+    /// How often it was asked and has not answered: one that takes nothing for a while answers late.
+    unanswered: u8,
     /// Commands that count against its rate.
     used: u32,
     /// The second at which that was reckoned.
@@ -61,6 +70,8 @@ struct Passport {
     id: Option<String>,
     issued_at: Option<u64>,
     capabilities: Vec<Capability>,
+    /// What the application said of it for itself alone, as JSON.
+    meta: Box<[u8]>,
 }
 
 /// How far a client is.
@@ -109,16 +120,18 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Session {
-    pub(crate) fn new(client: [u8; 16], connect_by: u32) -> Self {
+    pub(crate) fn new(client: [u8; 16], connect_by: u32, passed: Option<Box<Passed>>) -> Self {
         Self {
             phase: Phase::Fresh { connect_by },
             client,
             user: None,
             info: Box::default(),
             token: None,
+            passed,
             expires_at: 0,
             ping_at: 0,
             pong_by: 0,
+            unanswered: 0,
             used: 0,
             used_at: 0,
         }
@@ -185,7 +198,12 @@ pub(crate) fn receive(
 }
 
 /// Goes on with a command whose work was done beside its connection, unless that is over.
-fn resume(hub: &Arc<Hub>, connection: &Arc<Connection>, answer: impl FnOnce(&mut Turn<'_>)) {
+fn resume(
+    hub: &Arc<Hub>,
+    connection: &Arc<Connection>,
+    id: u32,
+    answer: impl FnOnce(&mut Turn<'_>) -> Result<(), Refusal>,
+) {
     let now = hub.now();
     let mut state = connection.lock();
     state.pending = state.pending.saturating_sub(1);
@@ -193,8 +211,8 @@ fn resume(hub: &Arc<Hub>, connection: &Arc<Connection>, answer: impl FnOnce(&mut
         return;
     }
     let mut turn = Turn::new(hub, connection, &mut state, now);
-    answer(&mut turn);
-    for work in turn.finish(None) {
+    let ended = answer(&mut turn).err().and_then(|refusal| turn.tell(id, refusal));
+    for work in turn.finish(ended) {
         hub.spawn(work);
     }
 }
@@ -216,71 +234,61 @@ impl Turn<'_> {
         self.connection.form.encoding()
     }
 
-    fn take_all(&mut self, message: &[u8]) -> Option<Code> {
+    fn take_all(&mut self, message: &[u8]) -> Option<Ending> {
         let commands = match Commands::new(self.encoding(), message) {
             Ok(commands) => commands,
-            Err(error) => return Some(error.disconnect()),
+            Err(error) => return Some(error.disconnect().into()),
         };
         for command in commands {
-            let taken = match command {
-                Ok(command) => {
-                    let id = command.id;
-                    self.take(id, command.what).map_err(|fault| (id, fault))
-                }
-                Err(error) => Err((0, Fault::Disconnect(error.disconnect()))),
+            let command = match command {
+                Ok(command) => command,
+                Err(error) => return Some(error.disconnect().into()),
             };
-            match taken {
-                Ok(()) | Err((0, Fault::Error(_))) => (),
-                Err((_, Fault::Error(_))) if self.connection.form.is_one_way() => {
-                    return Some(code::DISCONNECT_INVALID_TOKEN);
-                }
-                Err((id, Fault::Error(code))) => self.refuse(id, code),
-                Err((_, Fault::Disconnect(code))) => return Some(code),
+            let taken = self.take(command.id, command.what);
+            let ended = taken.err().and_then(|refusal| self.tell(command.id, refusal));
+            if ended.is_some() {
+                return ended;
             }
         }
         None
     }
 
-    fn take(&mut self, id: u32, request: Request<'_>) -> Result<(), Fault> {
+    fn take(&mut self, id: u32, request: Request<'_>) -> Result<(), Refusal> {
         if request == Request::Pong {
-            return self.pong();
+            return Ok(self.pong()?);
         }
         if let Request::Connect(request) = request {
-            return self.connect(id, &request);
+            return Ok(self.connect(id, &request)?);
         }
         if self.state.session.phase != Phase::Connected {
-            return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
+            return Err(code::DISCONNECT_BAD_REQUEST.into());
         }
         self.check_rate()?;
-        match request {
+        Ok(match request {
             Request::Subscribe(request) => self.subscribe(id, &request),
             Request::Unsubscribe(request) => self.unsubscribe(id, &request.channel),
             Request::Publish(request) => self.publish(id, &request),
             Request::Presence(request) => self.presence(id, &request.channel),
             Request::PresenceStats(request) => self.presence_stats(id, &request.channel),
             Request::History(request) => self.history(id, &request),
-            Request::Rpc(request) => self.rpc(id, &request),
+            Request::Rpc(request) => return self.rpc(id, &request),
             Request::Refresh(request) => self.refresh(id, &request),
             Request::SubRefresh(request) => self.sub_refresh(id, &request),
             Request::Send(_) => Err(Fault::Disconnect(code::DISCONNECT_NOT_AVAILABLE)),
             Request::Ping => Err(Fault::Error(code::NOT_AVAILABLE)),
             Request::Connect(_) | Request::Pong => Ok(()),
             _ => Err(Fault::Error(code::METHOD_NOT_FOUND)),
-        }
+        }?)
     }
 
     fn answer(&mut self, id: u32, what: Answer<'_>) {
         Reply { id, what }.append(self.encoding(), &mut self.replies);
     }
 
-    fn refuse(&mut self, id: u32, code: Code) {
-        self.hub.figures.failed(code);
-        Reply::error(id, code).append(self.encoding(), &mut self.replies);
-    }
-
     /// Has something done beside this connection, which is counted until its answer is sent.
     fn begin(&mut self, work: Work) -> Result<(), Fault> {
         if self.hub.limits.pending_commands <= self.state.pending {
+            self.hub.counters.reached(Limit::PendingCommands);
             return Err(Fault::Error(code::TOO_MANY_REQUESTS));
         }
         self.state.pending += 1;
@@ -289,7 +297,7 @@ impl Turn<'_> {
     }
 
     /// Sends the replies, and then lets the subscriptions go on that began with them.
-    fn finish(mut self, ended: Option<Code>) -> Vec<Work> {
+    fn finish(mut self, ended: Option<Ending>) -> Vec<Work> {
         if !self.replies.is_empty() {
             let frame = self.connection.form.frame_of_replies(&self.replies);
             self.connection.send(self.hub, self.state, &frame, self.now);
@@ -297,8 +305,8 @@ impl Turn<'_> {
         for slot in std::mem::take(&mut self.begun) {
             self.work.extend(self.connection.begin(self.hub, self.state, slot, self.now));
         }
-        if let Some(code) = ended {
-            self.connection.end(self.hub, self.state, Some(code), self.now);
+        if ended.is_some() {
+            self.connection.end_as(self.hub, self.state, ended, self.now);
         }
         self.work
     }

@@ -8,6 +8,8 @@
 //! | `job` | `job` | the job, as `GET /v1/jobs/{job}` shows it, without its args and its history |
 //! | `cancel` | `job` | `job` and its `state` |
 //!
+//! Any other method is the back end's, when there is one that answers calls.
+//!
 //! Those about jobs are for whom the token allows it in the channel `jobs.` and the queue's name: `pub` to enqueue and cancel, `sub` to
 //! look at one.
 
@@ -15,14 +17,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrw::NewEvent;
-use arrw_wire::centrifuge::{Answer, ErrorReply, Payload, Reply, RpcRequest};
-use arrw_wire::code::{self, Code};
+use arrw_wire::centrifuge::{Answer, Payload, Reply, RpcRequest};
+use arrw_wire::code;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::permit::Deed;
 use super::publish::code_of;
-use super::{Fault, Turn};
+use super::{Fault, Refusal, Turn, resume};
 use crate::jobs::call;
 use crate::json;
 use crate::problem::{self, Problem};
@@ -40,45 +42,8 @@ struct PublishForm {
     tags: BTreeMap<String, String>,
 }
 
-/// Why a call is not done.
-enum Refused {
-    /// By a code alone.
-    Fault(Fault),
-    /// In the words of the same refusal over HTTP.
-    Problem(Problem),
-}
-
-impl From<Fault> for Refused {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<Code> for Refused {
-    fn from(code: Code) -> Self {
-        Self::Fault(code.into())
-    }
-}
-
-impl From<Problem> for Refused {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
 impl Turn<'_> {
-    pub(super) fn rpc(&mut self, id: u32, request: &RpcRequest<'_>) -> Result<(), Fault> {
-        match self.call(id, request) {
-            Ok(()) => Ok(()),
-            Err(Refused::Fault(fault)) => Err(fault),
-            Err(Refused::Problem(problem)) => {
-                refusal(id, &problem).append(self.encoding(), &mut self.replies);
-                Ok(())
-            }
-        }
-    }
-
-    fn call(&mut self, id: u32, request: &RpcRequest<'_>) -> Result<(), Refused> {
+    pub(super) fn rpc(&mut self, id: u32, request: &RpcRequest<'_>) -> Result<(), Refusal> {
         match &*request.method {
             "echo" => {
                 self.answer(id, Answer::Rpc(Payload { data: request.data }));
@@ -88,11 +53,14 @@ impl Turn<'_> {
             "enqueue" => self.call_enqueue(id, request.data),
             "job" => self.call_job(id, request.data),
             "cancel" => self.call_cancel(id, request.data),
-            _ => Err(code::METHOD_NOT_FOUND.into()),
+            _ => match &self.hub.access.proxies.rpc {
+                Some(proxy) => self.call_back_end(id, request, proxy),
+                None => Err(code::METHOD_NOT_FOUND.into()),
+            },
         }
     }
 
-    fn call_publish(&mut self, id: u32, data: &[u8]) -> Result<(), Refused> {
+    fn call_publish(&mut self, id: u32, data: &[u8]) -> Result<(), Refusal> {
         let form: PublishForm = json::object(problem::Code::Body, data)?;
         let options = self.options(&form.channel)?;
         self.permit(&form.channel, &options, Deed::Publish)?;
@@ -134,14 +102,14 @@ impl Turn<'_> {
         }
     }
 
-    fn call_enqueue(&mut self, id: u32, data: &[u8]) -> Result<(), Refused> {
+    fn call_enqueue(&mut self, id: u32, data: &[u8]) -> Result<(), Refusal> {
         let incoming = call::incoming(data)?;
         self.permit_queue(incoming.queue(), Allow::publish)?;
         let enqueuing = call::enqueue(&self.hub.db.jobs(), &incoming)?;
         self.answer_later(id, enqueuing)
     }
 
-    fn call_job(&mut self, id: u32, data: &[u8]) -> Result<(), Refused> {
+    fn call_job(&mut self, id: u32, data: &[u8]) -> Result<(), Refusal> {
         let status = call::named(&self.hub.db.jobs(), data)?;
         self.permit_queue(&status.queue, Allow::subscribe)?;
         let shown = call::shown(&self.hub.db, &status);
@@ -149,7 +117,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn call_cancel(&mut self, id: u32, data: &[u8]) -> Result<(), Refused> {
+    fn call_cancel(&mut self, id: u32, data: &[u8]) -> Result<(), Refusal> {
         let jobs = self.hub.db.jobs();
         let status = call::named(&jobs, data)?;
         self.permit_queue(&status.queue, Allow::publish)?;
@@ -162,25 +130,16 @@ impl Turn<'_> {
         &mut self,
         id: u32,
         call: impl Future<Output = Result<Vec<u8>, Problem>> + Send + 'static,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Refusal> {
         let (hub, connection) = (Arc::clone(self.hub), Arc::clone(self.connection));
         let begun = self.begin(Box::pin(async move {
-            match call.await {
-                Ok(data) => {
-                    let what = Answer::Rpc(Payload { data: &data });
-                    connection::answer(&hub, &connection, &Reply { id, what });
-                }
-                Err(problem) => connection::answer(&hub, &connection, &refusal(id, &problem)),
-            }
+            let called = call.await;
+            resume(&hub, &connection, id, |turn| {
+                let data = called?;
+                turn.answer(id, Answer::Rpc(Payload { data: &data }));
+                Ok(())
+            });
         }));
         Ok(begun?)
     }
-}
-
-/// What a client is told of a call that is refused: the words of the same refusal over HTTP.
-fn refusal(id: u32, problem: &Problem) -> Reply<'static> {
-    let code = if problem.code().status() < 500 { code::BAD_REQUEST } else { code::INTERNAL };
-    let message = problem.detail().to_owned().into();
-    let what = Answer::Error(ErrorReply { message, ..ErrorReply::from(code) });
-    Reply { id, what }
 }

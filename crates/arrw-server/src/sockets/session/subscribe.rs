@@ -10,6 +10,7 @@ use arrw_wire::code::{self, Code};
 
 use super::connect::refused;
 use super::{Fault, Turn, resume};
+use crate::counters::Limit;
 use crate::sockets::channel::Channel;
 use crate::sockets::channel::options::{ChannelOptions, JoinLeave, Offer, RecoveryMode};
 use crate::sockets::channel::presence::Info;
@@ -63,6 +64,15 @@ pub(super) struct Check {
 }
 
 impl Turn<'_> {
+    /// True when the connection has as many subscriptions as it may.
+    pub(super) fn is_full(&self) -> bool {
+        let is_full = self.hub.limits.channels_per_connection <= self.state.count();
+        if is_full {
+            self.hub.counters.reached(Limit::ChannelsPerConnection);
+        }
+        is_full
+    }
+
     pub(super) fn subscribe(
         &mut self,
         id: u32,
@@ -75,7 +85,7 @@ impl Turn<'_> {
         if self.state.slot(channel).is_some() {
             return Err(Fault::Error(code::ALREADY_SUBSCRIBED));
         }
-        if self.hub.limits.channels <= self.state.count() {
+        if self.is_full() {
             return Err(Fault::Error(code::LIMIT_EXCEEDED));
         }
         let options = self.options(channel)?;
@@ -111,14 +121,13 @@ impl Turn<'_> {
         };
         let mut opened = self.open(channel, &options, ask)?;
         if opened.check.is_none() {
-            self.answer_subscribe(id, opened);
-            return Ok(());
+            return self.answer_subscribe(id, opened);
         }
         let (hub, connection) = (Arc::clone(self.hub), Arc::clone(self.connection));
         let slot = opened.slot;
         let begun = self.begin(Box::pin(async move {
             opened.run_check(&hub).await;
-            resume(&hub, &connection, |turn| turn.answer_subscribe(id, opened));
+            resume(&hub, &connection, id, |turn| Ok(turn.answer_subscribe(id, opened)?));
         }));
         if begun.is_err() {
             self.abandon(slot);
@@ -281,7 +290,7 @@ impl Turn<'_> {
     }
 
     /// Answers a subscription, which begins then.
-    fn answer_subscribe(&mut self, id: u32, mut opened: Opened) {
+    fn answer_subscribe(&mut self, id: u32, mut opened: Opened) -> Result<(), Fault> {
         let (slot, serial, encoding) = (opened.slot, opened.serial, self.encoding());
         let data = std::mem::take(&mut opened.data);
         match settle(self.state, opened) {
@@ -294,12 +303,13 @@ impl Turn<'_> {
                 Reply { id, what }.append(encoding, &mut self.replies);
                 self.begun.push(slot);
                 self.connection.look_by(self.hub, self.state, self.now);
+                Ok(())
             }
             Err(code) => {
                 if self.state.get(slot, serial).is_some() {
                     self.abandon(slot);
                 }
-                self.refuse(id, code);
+                Err(code.into())
             }
         }
     }

@@ -6,6 +6,7 @@ use arrw_wire::centrifuge::Reply;
 use arrw_wire::code;
 
 use super::{Fault, Phase, Session, Turn};
+use crate::counters::Limit;
 use crate::limits::RATE_BURST;
 use crate::sockets::connection::subscription::Wants;
 use crate::sockets::connection::{Connection, State};
@@ -29,12 +30,10 @@ impl Session {
         self.used = self.used.saturating_sub(passed.saturating_mul(rate)).saturating_add(1);
         self.used_at = now.ticks;
         if self.used <= burst {
-            Allowed::Yes
-        } else if self.used <= burst.saturating_mul(2) {
-            Allowed::No
-        } else {
-            Allowed::Never
+            return Allowed::Yes;
         }
+        hub.counters.reached(Limit::CommandsPerSecond);
+        if self.used <= burst.saturating_mul(2) { Allowed::No } else { Allowed::Never }
     }
 }
 
@@ -51,9 +50,10 @@ pub(crate) enum Allowed {
 impl Turn<'_> {
     pub(super) fn pong(&mut self) -> Result<(), Fault> {
         let session = &mut self.state.session;
-        if session.phase != Phase::Connected || session.pong_by == 0 {
+        if session.phase != Phase::Connected || session.unanswered == 0 {
             return Err(Fault::Disconnect(code::DISCONNECT_BAD_REQUEST));
         }
+        session.unanswered -= 1;
         session.pong_by = 0;
         Ok(())
     }
@@ -92,6 +92,7 @@ impl Connection {
         }
         match state.session.phase {
             Phase::Fresh { connect_by } if connect_by <= now.ticks => {
+                hub.counters.reached(Limit::ConnectMs);
                 self.end(hub, state, Some(code::DISCONNECT_STALE), now);
             }
             Phase::Fresh { .. } | Phase::Connecting => (),
@@ -108,15 +109,18 @@ impl Connection {
         if let Some(since) = state.outbox.blocked_since() {
             // It takes nothing, so it cannot be asked either.
             if since + seconds(hub.limits.stall) <= now.ticks {
+                hub.counters.reached(Limit::StallMs);
                 self.end(hub, state, Some(code::DISCONNECT_SLOW), now);
             }
             state.session.pong_by = 0;
         } else if state.session.pong_by != 0 && state.session.pong_by <= now.ticks {
+            hub.counters.reached(Limit::PongMs);
             self.end(hub, state, Some(code::DISCONNECT_NO_PONG), now);
         } else if state.session.ping_at <= now.ticks {
             state.session.ping_at = now.ticks + ping;
             if !self.form.is_one_way() {
                 state.session.pong_by = now.ticks + pong;
+                state.session.unanswered = state.session.unanswered.saturating_add(1);
             }
             self.reply(hub, state, &Reply::ping(), now);
         }

@@ -58,6 +58,51 @@ pub(super) struct Claims<'a> {
     overrides: Option<&'a RawValue>,
 }
 
+/// What a back end says of a connection, instead of a token, with the same names but for the user's.
+#[derive(Debug, Deserialize)]
+struct Said<'a> {
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    expire_at: Option<Seconds>,
+    #[serde(default, borrow)]
+    info: Option<&'a RawValue>,
+    #[serde(default)]
+    b64info: Option<String>,
+    #[serde(default, borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(default)]
+    b64data: Option<String>,
+    #[serde(default, borrow)]
+    meta: Option<&'a RawValue>,
+    #[serde(default)]
+    channels: Option<Vec<String>>,
+    #[serde(default, borrow)]
+    subs: Option<Members<'a>>,
+    #[serde(default, borrow)]
+    caps: Option<Vec<&'a RawValue>>,
+}
+
+/// Reads what a back end says of a connection, and what its client is told.
+///
+/// # Errors
+/// When it is of another form.
+pub(crate) fn of_back_end(json: &[u8]) -> Result<(ConnectionToken, Vec<u8>), TokenError> {
+    let said: Said<'_> = object(json, TokenError::Invalid("its result is not what it must be"))?;
+    let token = ConnectionToken {
+        user: said.user,
+        expires_at: said.expire_at.map(|end| end.0).filter(|end| *end != 0),
+        issued_at: None,
+        id: None,
+        info: payload(said.info, said.b64info.as_deref())?,
+        meta: payload(said.meta, None)?,
+        channels: said.channels.unwrap_or_default(),
+        subs: token_subs(said.subs)?,
+        capabilities: capabilities(said.caps)?,
+    };
+    Ok((token, payload(said.data, said.b64data.as_deref())?))
+}
+
 /// What is in force from the start of a connection.
 #[derive(Debug, Deserialize)]
 struct Sub<'a> {
@@ -162,9 +207,6 @@ impl<'a> Claims<'a> {
             return Err(TokenError::Invalid("it is for a subscription, not for a connection"));
         }
         let expires_at = self.expires_at();
-        let subs = self.subs.unwrap_or_default().0.into_iter();
-        let subs = subs.map(|(channel, sub)| Ok((channel, token_sub(sub)?)));
-        let caps = self.caps.unwrap_or_default().into_iter();
         Ok(ConnectionToken {
             user: self.sub,
             expires_at,
@@ -173,8 +215,8 @@ impl<'a> Claims<'a> {
             info: payload(self.info, self.b64info.as_deref())?,
             meta: payload(self.meta, None)?,
             channels: self.channels.unwrap_or_default(),
-            subs: subs.collect::<Result<_, TokenError>>()?,
-            capabilities: caps.map(capability::read).collect::<Result<Vec<Capability>, _>>()?,
+            subs: token_subs(self.subs)?,
+            capabilities: capabilities(self.caps)?,
         })
     }
 
@@ -194,6 +236,15 @@ impl<'a> Claims<'a> {
             overrides: overrides(self.overrides)?,
         })
     }
+}
+
+fn token_subs(subs: Option<Members<'_>>) -> Result<Vec<(String, TokenSub)>, TokenError> {
+    let subs = subs.unwrap_or_default().0.into_iter();
+    subs.map(|(channel, sub)| Ok((channel, token_sub(sub)?))).collect()
+}
+
+fn capabilities(caps: Option<Vec<&RawValue>>) -> Result<Vec<Capability>, TokenError> {
+    caps.unwrap_or_default().into_iter().map(capability::read).collect()
 }
 
 fn token_sub(sub: &RawValue) -> Result<TokenSub, TokenError> {

@@ -35,7 +35,7 @@ impl Secret {
     }
 
     /// Its bytes.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::sockets) fn bytes(&self) -> &[u8] {
         &self.0
     }
 

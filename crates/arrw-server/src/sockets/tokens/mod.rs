@@ -37,6 +37,7 @@ pub use settings::{TokenKeysError, TokenSettings};
 pub use sign::{NewToken, SignError};
 
 use claims::Claims;
+pub(crate) use claims::of_back_end;
 use verify::KeyRing;
 
 /// What verifies tokens: keys, what every token must say, and which are revoked. Reading is lock-free but for the

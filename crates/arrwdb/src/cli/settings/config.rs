@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use arrw_server::{Class, ClientSettings, Limits, Origin, RecoveryMode, SlowPolicy, TokenSettings};
+use arrw_server::{
+    Class, ClientSettings, Limits, Origin, RecoveryMode, SlowPolicy, SocketLimits, TokenSettings,
+};
 
 use super::channel::ChannelConfig;
 use crate::cli::{key, token};
@@ -27,6 +29,9 @@ pub(crate) struct Config {
     pub(crate) log_format: Format,
     pub(crate) log_level: Level,
     pub(crate) limits: Limits,
+    pub(crate) socket_limits: SocketLimits,
+    /// Whether messages of WebSockets are compressed.
+    pub(crate) compression: bool,
     pub(crate) clients: ClientSettings,
     /// Of channels without a namespace.
     pub(crate) channel: ChannelConfig,
@@ -49,6 +54,8 @@ impl Default for Config {
             log_format: Format::Text,
             log_level: Level::Info,
             limits: Limits::default(),
+            socket_limits: SocketLimits::default(),
+            compression: false,
             clients: clients(),
             channel: ChannelConfig::default(),
             namespaces: Vec::new(),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use arrw_server::Origin;
+use arrw_server::{Origin, PassedHeader};
 
 use super::value::UNITS;
 
@@ -45,6 +45,10 @@ impl Given {
     }
 
     pub(super) fn origins(&self) -> Option<Vec<Origin>> {
+        self.names()?.into_iter().map(|name| name.parse().ok()).collect()
+    }
+
+    pub(super) fn headers(&self) -> Option<Vec<PassedHeader>> {
         self.names()?.into_iter().map(|name| name.parse().ok()).collect()
     }
 

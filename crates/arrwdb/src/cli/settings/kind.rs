@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use arrw_server::limits::TOKEN_KEY_BYTES_MAX;
-use arrw_server::{Class, KeyFamily, Origin, PublicKey, RecoveryMode, Secret, SlowPolicy};
+use arrw_server::{
+    Class, Endpoint, KeyFamily, Origin, PassedHeader, PublicKey, RecoveryMode, Secret, SlowPolicy,
+};
 
 use super::channel::ChannelConfig;
 use super::config::{Config, Format, Level, Word};
@@ -31,6 +33,9 @@ pub(crate) enum Kind<C = Config> {
     PublicKey(KeyFamily, Field<C, Option<PublicKey>>),
     Hosts(Field<C, Vec<String>>),
     Origins(Field<C, Vec<Origin>>),
+    /// An empty text for none.
+    Endpoint(Field<C, Option<Endpoint>>),
+    Headers(Field<C, Vec<PassedHeader>>),
     Format(Field<C, Format>),
     Level(Field<C, Level>),
     Class(Field<C, Class>),
@@ -84,6 +89,10 @@ impl<C: Clone> Kind<C> {
             }
             Self::Hosts(field) => *field(config) = given.hosts()?,
             Self::Origins(field) => *field(config) = given.origins()?,
+            Self::Endpoint(field) => {
+                *field(config) = some(given.text()?, |url| url.parse().ok())?;
+            }
+            Self::Headers(field) => *field(config) = given.headers()?,
             Self::Format(field) => *field(config) = Format::parse(given.text()?)?,
             Self::Level(field) => *field(config) = Level::parse(given.text()?)?,
             Self::Class(field) => *field(config) = Class::parse(given.text()?)?,
@@ -128,6 +137,13 @@ impl<C: Clone> Kind<C> {
             Self::Origins(field) => {
                 Value::Texts(field(config).iter().map(ToString::to_string).collect())
             }
+            Self::Endpoint(field) => {
+                let endpoint = field(config).as_ref().map(ToString::to_string);
+                Value::Text(endpoint.unwrap_or_default())
+            }
+            Self::Headers(field) => {
+                Value::Texts(field(config).iter().map(ToString::to_string).collect())
+            }
             Self::Format(field) => Value::Text(field(config).word().to_owned()),
             Self::Level(field) => Value::Text(field(config).word().to_owned()),
             Self::Class(field) => Value::Text(field(config).word().to_owned()),
@@ -159,6 +175,8 @@ impl<C: Clone> Kind<C> {
             | Self::PublicKey(..)
             | Self::Hosts(_)
             | Self::Origins(_)
+            | Self::Endpoint(_)
+            | Self::Headers(_)
             | Self::Format(_)
             | Self::Level(_)
             | Self::Class(_)
@@ -186,6 +204,14 @@ impl<C: Clone> Kind<C> {
             }
             Self::Origins(_) => {
                 "origins such as `https://app.example`, or `*` for all; as one text, with commas between"
+                    .to_owned()
+            }
+            Self::Endpoint(_) => {
+                "a URL such as `http://127.0.0.1:3000/connect`, without a user, or empty for none"
+                    .to_owned()
+            }
+            Self::Headers(_) => {
+                "names of headers such as `cookie`, none about the connection or the body; as one text, with commas between"
                     .to_owned()
             }
             Self::Format(_) => words::<Format>(),

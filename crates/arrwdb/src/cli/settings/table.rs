@@ -200,6 +200,65 @@ const SERVER: &[Setting] = &[
         "How long a request for a page may wait for an event; who asks for longer is answered 400",
         Kind::Millis { range: (0, HOUR), field: |config| &mut config.limits.page_wait },
     ),
+    limit(
+        "limits.message_bytes",
+        "Bytes of a message that a client sends over a WebSocket, also when it was compressed; a longer one ends the connection with 1009",
+        Kind::Bytes {
+            range: (1 << 10, 32 << 20),
+            field: |config| &mut config.socket_limits.message_bytes,
+        },
+    ),
+    limit(
+        "limits.channels_per_connection",
+        "Channels that one connection may be subscribed to; one more is refused by error 106",
+        count("channels", (1, 10_000), |config| &mut config.socket_limits.channels_per_connection),
+    ),
+    limit(
+        "limits.pending_commands",
+        "Commands of one connection whose answer is under way; one more is refused by error 111",
+        count("commands", (1, 10_000), |config| &mut config.socket_limits.pending_commands),
+    ),
+    limit(
+        "limits.commands_per_second",
+        "Commands a second of one connection, and two seconds' worth at once; one more is refused by error 111, and who goes on is ended by 3013",
+        count("commands/s", (1, MANY), |config| &mut config.socket_limits.commands_per_second),
+    ),
+    limit(
+        "limits.connections_per_user",
+        "Connections that follow channels of one user; one more is ended by 3504",
+        count("connections", (1, MANY), |config| &mut config.socket_limits.connections_per_user),
+    ),
+    limit(
+        "limits.outbox_bytes",
+        "Bytes that wait for one client that takes nothing, of which publications are none; more end its connection with 3008",
+        Kind::Bytes {
+            range: (64 << 10, 1 << 30),
+            field: |config| &mut config.socket_limits.outbox_bytes,
+        },
+    ),
+    limit(
+        "limits.connect_ms",
+        "How long a client may take from the WebSocket's handshake to its connect command; then it is ended by 3502",
+        Kind::Millis { range: (1_000, HOUR), field: |config| &mut config.socket_limits.connect },
+    ),
+    limit(
+        "limits.pong_ms",
+        "How long a client may take to answer a ping; then it is ended by 3012",
+        Kind::Millis { range: (1_000, HOUR), field: |config| &mut config.socket_limits.pong },
+    ),
+    limit(
+        "limits.stall_ms",
+        "How long a client may take nothing of what it is sent while its channels let it be slow; then it is ended by 3008",
+        Kind::Millis { range: (1_000, 24 * HOUR), field: |config| &mut config.socket_limits.stall },
+    ),
+    limit(
+        "limits.rings_bytes",
+        "Bytes of the newest publications that are in memory, ready to be sent; when there are more, who is behind reads the log",
+        Kind::Bytes {
+            range: (1 << 20, 1 << 36),
+            field: |config| &mut config.socket_limits.rings_bytes,
+        },
+    ),
 ];
 
 /// More connections than one machine has memory for.
@@ -233,8 +292,16 @@ mod tests {
         assert_eq!((keys.len(), variables.len()), (all().count(), all().count()));
         let mut groups: Vec<_> = all().map(|setting| setting.split().0).collect();
         groups.dedup();
-        let expected =
-            ["tls", "log", "limits", "client", "client.token", "channel.without_namespace"];
+        let expected = [
+            "tls",
+            "log",
+            "limits",
+            "client",
+            "client.token",
+            "client.proxy.connect",
+            "rpc.proxy",
+            "channel.without_namespace",
+        ];
         assert_eq!(groups[0], None);
         assert_eq!(groups[1..], expected.map(Some));
     }
@@ -254,8 +321,10 @@ mod tests {
     fn every_limit_that_can_be_reached_is_counted() {
         let counted: BTreeSet<String> =
             arrw_server::Limit::all().map(|limit| format!("limits.{}", limit.name())).collect();
-        // When that one is reached, nobody can ask any more: it is told of in the log.
-        let settable = all().filter(|setting| setting.key != "limits.drain_ms");
+        // When the first is reached nobody can ask any more, and the log tells of it. The second refuses nothing: what it
+        // makes slower is counted as misses of the rings.
+        let uncounted = ["limits.drain_ms", "limits.rings_bytes"];
+        let settable = all().filter(|setting| !uncounted.contains(&setting.key));
         let settable = settable.map(|setting| setting.key.to_owned());
         let settable = settable.filter(|key| key.starts_with("limits.")).collect();
         assert_eq!(counted, settable);
