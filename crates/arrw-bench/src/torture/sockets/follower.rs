@@ -7,6 +7,7 @@ use arrw_wire::centrifuge::{
     Answer, Command, ConnectRequest, Encoding, News, Publication, Replies, Reply, Request,
     RpcRequest, SubscribeRequest, SubscribeResult,
 };
+use arrw_wire::websocket::Compression;
 use tokio::sync::watch::Receiver;
 use tokio::time::timeout;
 
@@ -321,8 +322,9 @@ impl Following {
     }
 }
 
-/// How the clients of a torture connect: in both encodings, and some behind a narrow pipe.
+/// How the clients of a torture connect: in both encodings, with and without compression, and some behind a narrow pipe.
 pub(super) fn manner(number: u32) -> Manner {
     let encoding = if number.is_multiple_of(2) { Encoding::Json } else { Encoding::Protobuf };
-    Manner { number, encoding, is_narrow: number % 3 == 0 }
+    let compression = if number % 4 < 2 { Compression::Off } else { Compression::On };
+    Manner { number, encoding, compression, is_narrow: number % 3 == 0 }
 }

@@ -23,10 +23,11 @@ use crate::history::{ChannelFault, ChannelSummary};
 use crate::place::{Folder, Keep};
 use driver::{Driver, Seen};
 
-/// The file of settings that the server reads where it runs, and what is in it: anybody may do anything, and it is known who is
-/// subscribed.
+/// The file of settings that the server reads where it runs, and what is in it: anybody may do anything, messages are compressed
+/// for those who want it, and it is known who is subscribed.
 const SETTINGS_FILE: &str = "arrwdb.toml";
-const SETTINGS: &str = "[channel.without_namespace]\npresence = true\n";
+const SETTINGS: &str =
+    "[client]\ncompression = true\n\n[channel.without_namespace]\npresence = true\n";
 
 /// A torture of WebSockets that was asked for.
 #[derive(Clone, Debug)]

@@ -17,6 +17,9 @@ use crate::connection::find;
 /// The key of the example of RFC 6455, and what a server must answer to it.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/// What a client sends that takes compressed messages.
+const EXTENSIONS: &str = "sec-websocket-extensions: permessage-deflate; \
+    server_no_context_takeover; client_no_context_takeover\r\n";
 /// What frames are masked with: nobody is between whom an unpredictable one would keep from anything.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// Addresses that clients come from, so that their ports do not run out.
@@ -30,6 +33,8 @@ pub(super) struct Manner {
     /// Which client it is.
     pub(super) number: u32,
     pub(super) encoding: Encoding,
+    /// Whether it takes compressed messages.
+    pub(super) compression: Compression,
     /// Whether the system takes in little for it, so that it falls behind soon.
     pub(super) is_narrow: bool,
 }
@@ -68,7 +73,7 @@ pub(super) struct Wire {
 impl Wire {
     /// Connects and makes a WebSocket of it.
     pub(super) async fn open(server: SocketAddr, manner: Manner) -> io::Result<Self> {
-        let Manner { number, encoding, is_narrow } = manner;
+        let Manner { number, encoding, compression, is_narrow } = manner;
         let socket = TcpSocket::new_v4()?;
         if is_narrow {
             socket.set_recv_buffer_size(RECEIVE_BYTES)?;
@@ -80,24 +85,28 @@ impl Wire {
         let mut wire = Self {
             stream,
             encoding,
-            reader: Reader::new(Peer::Server, Compression::Off, MESSAGE_BYTES_MAX),
+            reader: Reader::new(Peer::Server, compression, MESSAGE_BYTES_MAX),
             gathered: Vec::new(),
             inflater: Inflater::default(),
             received: Vec::new(),
             used: 0,
         };
-        wire.upgrade(server).await?;
+        wire.upgrade(server, compression).await?;
         Ok(wire)
     }
 
-    async fn upgrade(&mut self, server: SocketAddr) -> io::Result<()> {
+    async fn upgrade(&mut self, server: SocketAddr, compression: Compression) -> io::Result<()> {
         let query = match self.encoding {
             Encoding::Json => "",
             Encoding::Protobuf => "?cf_protocol=protobuf",
         };
+        let offer = match compression {
+            Compression::Off => "",
+            Compression::On => EXTENSIONS,
+        };
         let request = format!(
             "GET /connection/websocket{query} HTTP/1.1\r\nhost: {server}\r\nupgrade: websocket\r\n\
-             connection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\r\n"
+             connection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n{offer}\r\n"
         );
         self.stream.write_all(request.as_bytes()).await?;
         loop {
@@ -105,6 +114,9 @@ impl Wire {
                 let head = &self.received[..end];
                 if !head.starts_with(b"HTTP/1.1 101 ") || find(head, ACCEPT).is_none() {
                     return Err(invalid("the server makes no WebSocket"));
+                }
+                if (compression == Compression::On) != find(head, b"permessage-deflate").is_some() {
+                    return Err(invalid("the server agrees on another compression"));
                 }
                 self.used = end + 4;
                 return Ok(());

@@ -21,7 +21,7 @@ use crate::cli::report::Report;
 
 /// Run the server under clients of WebSockets, kill it again and again, and check what they saw
 ///
-/// Starts this program as a server on a folder. Clients, half in JSON and half in Protobuf, follow ten channels each; 20
+/// Starts this program as a server on a folder. Clients, half in JSON and half in Protobuf, half with compression, follow ten channels each; 20
 /// publishers publish by HTTP (one, one with a key until it is answered, a broadcast, an array) and by commands of which several
 /// are on their way. At moments from the seed links are cut (by a reset and by an end) and stall (nothing is read for a while),
 /// and the server is killed (SIGKILL), also while it starts, and started again. Clients come back with the offset and the epoch
