@@ -14,7 +14,7 @@ use super::SocketTorture;
 use super::calm;
 use super::field::{Field, Stage};
 use super::follower::{Following, manner};
-use super::limits::{CALM_TIME_MAX, FATE_MS_MAX, FOLLOWED, PATIENCE};
+use super::limits::{CALM_TIME_MAX, FATE_MS_MAX, FOLLOWED, PATIENCE, SILENCE_MAX};
 use super::publisher::Publisher;
 use super::stranger::Stranger;
 use crate::history::{ChannelDemand, ChannelHistory, Follower, Publish, PublishForm};
@@ -101,10 +101,9 @@ impl<'a> Driver<'a> {
             }
             self.host.ground.accuse(format!("{error:#}"));
         }
-        if self.host.ground.fault().is_some() {
-            self.host.lives.give_up();
-        }
+        // The server is gone for good: nobody waits for another one.
         self.field.set_stage(Stage::Leave);
+        self.host.lives.give_up();
         self.join_publishers();
         let followers = std::mem::take(&mut self.followers);
         self.history.followers = self.host.join(followers);
@@ -213,8 +212,7 @@ impl<'a> Driver<'a> {
         let ends = self.host.runtime.block_on(calm::ends(server.address(), channels))?;
         self.field.set_stage(Stage::Calm(ends.clone().into()));
         self.history.ends = ends;
-        let clients = u64::from(self.torture.clients);
-        if !self.field.wait(CALM_TIME_MAX, |field| clients <= field.reached()) {
+        if !self.all_reached() {
             // What they missed is told by the check.
             return Ok(());
         }
@@ -224,6 +222,21 @@ impl<'a> Driver<'a> {
         self.field.set_stage(Stage::Leave);
         let nobody = vec![0; expected.len()];
         self.host.runtime.block_on(calm::presence(server.address(), &nobody))
+    }
+
+    /// Waits until all clients have all, as long as something comes.
+    fn all_reached(&self) -> bool {
+        let clients = u64::from(self.torture.clients);
+        let begun = Instant::now();
+        loop {
+            let before = self.field.deliveries();
+            if self.field.wait(SILENCE_MAX, |field| clients <= field.reached()) {
+                return true;
+            }
+            if self.field.deliveries() == before || CALM_TIME_MAX < begun.elapsed() {
+                return false;
+            }
+        }
     }
 
     /// How many clients follow each channel.

@@ -16,9 +16,9 @@ use super::super::lives::{Life, Phase, Watch};
 use super::field::{Field, Stage};
 use super::limits::{ECHO_TEXT, ECHOES, STALL_MS_MAX};
 use super::payload;
-use super::wire::{Cut, Heard, Manner, Wire};
 use crate::history::{Followed, Follower, Resume};
 use crate::random::Random;
+use crate::wire::{Cut, Heard, Manner, Wire};
 
 /// The id of the command that connects, and of the first that subscribes.
 const CONNECT: u32 = 1;

@@ -47,18 +47,12 @@ pub const ECHOES: u32 = 5;
 /// See [`ECHOES`].
 pub const ECHO_TEXT: usize = 60_000;
 
-/// Bytes that the system takes in for a client that is to fall behind soon.
-pub const RECEIVE_BYTES: u32 = 16 * 1024;
-
-/// Bytes of a message of the server at most. More is a fault.
-pub const MESSAGE_BYTES_MAX: u32 = 16 * 1024 * 1024;
-
-/// Bytes that are read at once.
-pub const READ_BYTES: usize = 64 * 1024;
-
 /// How long all clients may take to have all that was published once nothing is killed or cut any more. Those that have not
 /// missed something, which is a fault.
 pub const CALM_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// For how long nothing may come to any client meanwhile. Then nothing more comes, and those that have not all missed something.
+pub const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// How long it may take until all that is asked of presence is so: members that were cut stay for three seconds. Then it is a fault.
 pub const PRESENCE_TIME_MAX: Duration = Duration::from_secs(30);

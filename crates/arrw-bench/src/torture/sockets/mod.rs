@@ -9,7 +9,6 @@ pub mod limits;
 mod payload;
 mod publisher;
 mod stranger;
-mod wire;
 
 use std::ffi::OsString;
 use std::io::Write;

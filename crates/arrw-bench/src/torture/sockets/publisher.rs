@@ -14,10 +14,10 @@ use super::field::Field;
 use super::follower::manner;
 use super::limits::BATCH_MAX;
 use super::payload;
-use super::wire::{Heard, Wire};
 use crate::connection::{Connection, JSON, request};
 use crate::history::{Acknowledged, Publish, PublishForm, Written};
 use crate::random::Random;
+use crate::wire::{Heard, Wire};
 
 /// A publisher; all its writes have one form.
 #[derive(Debug)]

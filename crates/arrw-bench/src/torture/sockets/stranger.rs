@@ -12,8 +12,8 @@ use super::super::lives::{Life, NoAnswer, Phase, Watch};
 use super::field::Field;
 use super::follower::manner;
 use super::payload;
-use super::wire::{Cut, Heard, Wire};
 use crate::random::Random;
+use crate::wire::{Cut, Heard, Wire};
 
 /// Between two of its connections.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -11,7 +11,6 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::limits::{MESSAGE_BYTES_MAX, READ_BYTES, RECEIVE_BYTES};
 use crate::connection::find;
 
 /// The key of the example of RFC 6455, and what a server must answer to it.
@@ -24,24 +23,30 @@ const EXTENSIONS: &str = "sec-websocket-extensions: permessage-deflate; \
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// Addresses that clients come from, so that their ports do not run out.
 const SOURCES: u32 = 8;
+/// Bytes of a message of the server at most: more is an error.
+const MESSAGE_BYTES_MAX: u32 = 16 * 1024 * 1024;
+/// Room that is made for each read.
+const READ_BYTES: usize = 64 * 1024;
+/// Bytes that the system takes in for a client that is to fall behind soon.
+const RECEIVE_BYTES: u32 = 16 * 1024;
 /// Bytes of the head of an answer at most.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// How a client connects.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     /// Which client it is.
-    pub(super) number: u32,
-    pub(super) encoding: Encoding,
+    pub(crate) number: u32,
+    pub(crate) encoding: Encoding,
     /// Whether it takes compressed messages.
-    pub(super) compression: Compression,
+    pub(crate) compression: Compression,
     /// Whether the system takes in little for it, so that it falls behind soon.
-    pub(super) is_narrow: bool,
+    pub(crate) is_narrow: bool,
 }
 
 /// How a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// The other side learns of it by a reset.
     Reset,
     /// The other side reads the end.
@@ -50,7 +55,7 @@ pub(super) enum Cut {
 
 /// What was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// A message of the server.
     Message,
     /// The server closed, with this code.
@@ -59,9 +64,9 @@ pub(super) enum Heard {
 
 /// A connection.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
-    pub(super) encoding: Encoding,
+    pub(crate) encoding: Encoding,
     reader: Reader,
     gathered: Vec<u8>,
     inflater: Inflater,
@@ -72,7 +77,7 @@ pub(super) struct Wire {
 
 impl Wire {
     /// Connects and makes a WebSocket of it.
-    pub(super) async fn open(server: SocketAddr, manner: Manner) -> io::Result<Self> {
+    pub(crate) async fn open(server: SocketAddr, manner: Manner) -> io::Result<Self> {
         let Manner { number, encoding, compression, is_narrow } = manner;
         let socket = TcpSocket::new_v4()?;
         if is_narrow {
@@ -129,7 +134,7 @@ impl Wire {
     }
 
     /// Sends a frame of commands.
-    pub(super) async fn say(&mut self, commands: &[u8]) -> io::Result<()> {
+    pub(crate) async fn say(&mut self, commands: &[u8]) -> io::Result<()> {
         let opcode = match self.encoding {
             Encoding::Json => Opcode::Text,
             Encoding::Protobuf => Opcode::Binary,
@@ -138,10 +143,15 @@ impl Wire {
     }
 
     /// Answers the server that asks whether we are there.
-    pub(super) async fn answer_ping(&mut self) -> io::Result<()> {
+    pub(crate) async fn answer_ping(&mut self) -> io::Result<()> {
         let mut frame = Vec::new();
         Command { id: 0, what: Request::Pong }.append(self.encoding, &mut frame);
         self.say(&frame).await
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
     }
 
     async fn send(&mut self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
@@ -151,7 +161,7 @@ impl Wire {
     }
 
     /// Waits for a message, which is then in `message`. May be given up and called again.
-    pub(super) async fn hear(&mut self, message: &mut Vec<u8>) -> io::Result<Heard> {
+    pub(crate) async fn hear(&mut self, message: &mut Vec<u8>) -> io::Result<Heard> {
         message.clear();
         loop {
             let unused = &mut self.received[self.used..];
@@ -174,6 +184,11 @@ impl Wire {
         }
     }
 
+    /// The socket, with all that came and was not heard.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     async fn more(&mut self) -> io::Result<()> {
         self.received.reserve(READ_BYTES);
         match self.stream.read_buf(&mut self.received).await? {
@@ -183,7 +198,7 @@ impl Wire {
     }
 
     /// Ends the connection without a word.
-    pub(super) fn cut(self, how: Cut) {
+    pub(crate) fn cut(self, how: Cut) {
         let linger = (how == Cut::Reset).then_some(Duration::ZERO);
         // The system may have ended it before.
         drop(SockRef::from(&self.stream).set_linger(linger));
