@@ -79,7 +79,11 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
         "lets a client go on from any epoch",
         "the_clients_of_channels_of_a_server_that_is_killed_agree",
     ),
-    (44, "keeps in the presence who was cut", "members_are_known_and_told"),
+    (
+        44,
+        "keeps in the presence who was cut",
+        "the_clients_of_channels_of_a_server_that_is_killed_agree",
+    ),
     (
         45,
         "leaves out a publication for Protobuf",

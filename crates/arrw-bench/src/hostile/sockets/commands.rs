@@ -1,6 +1,6 @@
 //! Commands that are none, too many, or about what is not there.
 
-use super::super::ground::{ENDED, Ground};
+use super::super::ground::ENDED;
 use super::super::ledger::Form;
 use super::super::limits::FLOOD_TIMES_MAX;
 use super::frames::Draft;
@@ -107,7 +107,8 @@ pub(super) const DEEP: &[Draft] = &[
 
 pub(super) const MANY: &[Draft] = &[|_| {
     let commands = [r#"{"id":2,"rpc":{"method":"echo"}}"#; 300].join("\n");
-    bad("300 commands in a message", &commands)
+    // Those up to the bound are answered.
+    Strike::new("300 commands in a message", text(&commands), &[TAKEN, 3501])
 }];
 
 pub(super) const FILTERS: &[Draft] = &[
@@ -183,8 +184,8 @@ pub(super) const PRESENCE: &[Draft] = &[
 ];
 
 fn token(what: &'static str, token: &str) -> Strike {
-    let connect = format!(r#"{{"id":1,"connect":{{"token":"{token}"}}}}"#);
-    Strike::new(what, text(&connect), &[3500]).early()
+    let members = format!(r#""channel":"a","token":"{token}""#);
+    Strike::new(what, text(&subscribe(&members)), &[103, 3500]).answered(1)
 }
 
 pub(super) const TOKENS: &[Draft] = &[
@@ -196,7 +197,7 @@ pub(super) const TOKENS: &[Draft] = &[
     |_| token("dots", "........................"),
 ];
 
-/// Left alone by those that use up rooms: a wrong ground is none of theirs.
-pub(super) fn silent(_ground: &Ground, number: usize) -> Strike {
+/// Upgraded, and then silent; from an address that follows from the number.
+pub(super) fn silent(number: usize) -> Strike {
     Strike::new("a WebSocket that says nothing", Vec::new(), &[3502, ENDED]).early().from(number)
 }

@@ -17,7 +17,7 @@ use super::super::shot::Fire;
 use super::super::slow::Slow;
 use super::commands::silent;
 use super::strike::Strike;
-use crate::wire::{Cut, Manner, Wire};
+use crate::wire::{Cut, Heard, Manner, Wire};
 
 /// The status of a connection for which there is no room.
 const NO_ROOM: u16 = 503;
@@ -29,7 +29,7 @@ const ECHOES: u32 = 8;
 pub(super) async fn idle(ground: Arc<Ground>) -> Held {
     loop {
         crowd(Arc::clone(&ground), IDLE_SOCKETS, |ground, number| async move {
-            silent(&ground, number).fire(&ground).await;
+            silent(number).fire(&ground).await;
         })
         .await;
         if ground.is_over() {
@@ -97,14 +97,20 @@ pub(super) async fn of_one_address(ground: Arc<Ground>) -> Held {
 
 async fn one_of_too_many(ground: Arc<Ground>, number: usize) {
     let opened = Wire::open(ground.address, manner(number)).await;
-    let right = &[NO_ROOM, ENDED, 3502];
+    let right = &[NO_ROOM, ENDED, 3012];
     match opened {
-        Ok(wire) => {
+        Ok(mut wire) => {
             ground.connected();
-            let mut wire = wire;
-            let code = match wire.hear(&mut Vec::new()).await {
-                Ok(crate::wire::Heard::Closed(code)) => code.unwrap_or(ENDED),
-                Ok(crate::wire::Heard::Message) | Err(_) => ENDED,
+            let (mut frame, connect) = (Vec::new(), ConnectRequest::default());
+            Command { id: 1, what: Request::Connect(connect) }.append(wire.encoding, &mut frame);
+            drop(wire.say(&frame).await);
+            // It answers no ping, and is ended for that.
+            let code = loop {
+                match wire.hear(&mut frame).await {
+                    Ok(Heard::Closed(code)) => break code.unwrap_or(ENDED),
+                    Ok(Heard::Message) => (),
+                    Err(_) => break ENDED,
+                }
             };
             ground.answered_with("one WebSocket of too many", code, right);
         }

@@ -135,7 +135,7 @@ pub(super) const TINY: &[Draft] = &[|_| {
         bytes.extend_from_slice(&frame(part(false, Opcode::Continuation), &[*byte]));
     }
     bytes.extend_from_slice(&frame(part(true, Opcode::Continuation), &[*last]));
-    Strike::new("commands byte by byte", bytes, FLOODED).times(FLOOD_TIMES_MAX)
+    Strike::new("commands byte by byte", bytes.repeat(10), FLOODED).times(FLOOD_TIMES_MAX)
 }];
 
 pub(super) const BOMB: &[Draft] = &[|_| {

@@ -57,6 +57,6 @@ pub(super) const HANDSHAKES: &[Draft] = &[
     |ground| {
         let right = request(ground, &[UPGRADE, CONNECTION, VERSION, KEY]);
         let post = String::from_utf8_lossy(&right).replace("GET ", "POST ");
-        Shot::new("another method", post, &[400, 405])
+        Shot::new("another method", post, &[400, 404, 405])
     },
 ];

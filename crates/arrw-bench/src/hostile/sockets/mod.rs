@@ -230,8 +230,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "ws-tokens",
-        what: "tokens that are none",
-        proof: &[3500],
+        what: "tokens of channels that are none",
+        proof: &[],
         run: |ground| of(ground, commands::TOKENS),
     },
     Attack {

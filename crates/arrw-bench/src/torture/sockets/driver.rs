@@ -152,12 +152,8 @@ impl<'a> Driver<'a> {
     }
 
     fn start_followers(&mut self) {
-        let channels = self.torture.channels;
-        let followed = FOLLOWED.min(channels);
-        let apart = (channels / followed).max(1);
         for number in 0..self.torture.clients {
-            let channel = |at| (number + at * apart) % channels;
-            let followed = (0..followed).map(channel).collect();
+            let followed = followed(number, self.torture.channels);
             let with = (Arc::clone(&self.field), self.host.lives.watch());
             let following = Following::new(manner(number), followed, self.random.fork(), with);
             self.followers.push(self.host.runtime.spawn(following.run()));
@@ -241,14 +237,11 @@ impl<'a> Driver<'a> {
 
     /// How many clients follow each channel.
     fn members(&self) -> Vec<u64> {
-        let channels = self.torture.channels;
-        let followed = FOLLOWED.min(channels);
-        let apart = (channels / followed).max(1);
         let mut members = vec![0; self.history.ends.len()];
         for number in 0..self.torture.clients {
-            for at in 0..followed {
-                let channel = usize::try_from((number + at * apart) % channels).unwrap_or(0);
-                if let Some(count) = members.get_mut(channel) {
+            for channel in followed(number, self.torture.channels) {
+                let at = usize::try_from(channel).ok();
+                if let Some(count) = at.and_then(|at| members.get_mut(at)) {
                     *count += 1;
                 }
             }
@@ -263,4 +256,11 @@ impl<'a> Driver<'a> {
         let strangers = std::mem::take(&mut self.strangers);
         self.history.strangers.extend(self.host.join(strangers).into_iter().flatten());
     }
+}
+
+/// The channels that a client follows, so that each has as many followers as any other.
+fn followed(client: u32, channels: u32) -> Vec<u32> {
+    let count = FOLLOWED.min(channels);
+    let apart = (channels / count).max(1);
+    (0..count).map(|at| (client + at * apart) % channels).collect()
 }

@@ -55,7 +55,7 @@ pub const CALM_TIME_MAX: Duration = Duration::from_secs(60);
 pub const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// How long it may take until all that is asked of presence is so: members that were cut stay for three seconds. Then it is a fault.
-pub const PRESENCE_TIME_MAX: Duration = Duration::from_secs(30);
+pub const PRESENCE_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// How often the presence is asked for.
 pub const PRESENCE_EVERY: Duration = Duration::from_millis(100);
