@@ -62,6 +62,35 @@ pub(crate) const PLANTED: &[(u32, &str, &str)] = &[
         "the_clients_of_a_server_that_is_killed_agree",
     ),
     (38, "counts an attempt that was put off", "the_clients_of_a_server_that_is_killed_agree"),
+    (39, "recovers a client too late", "the_clients_of_channels_of_a_server_that_is_killed_agree"),
+    (40, "recovers a client too early", "the_clients_of_channels_of_a_server_that_is_killed_agree"),
+    (
+        41,
+        "passes over what is behind a page",
+        "the_clients_of_channels_of_a_server_that_is_killed_agree",
+    ),
+    (
+        42,
+        "repeats for a client that stalled",
+        "the_clients_of_channels_of_a_server_that_is_killed_agree",
+    ),
+    (
+        43,
+        "lets a client go on from any epoch",
+        "the_clients_of_channels_of_a_server_that_is_killed_agree",
+    ),
+    (
+        44,
+        "keeps in the presence who was cut",
+        "the_clients_of_channels_of_a_server_that_is_killed_agree",
+    ),
+    (
+        45,
+        "leaves out a publication for Protobuf",
+        "the_clients_of_channels_of_a_server_that_is_killed_agree",
+    ),
+    (46, "turns publications round", "the_clients_of_channels_of_a_server_that_is_killed_agree"),
+    (47, "lets clients subscribe to any channel", "options_say_who_may_do_what"),
 ];
 
 /// What nextest answers when a test failed, as opposed to a build or a filter.

@@ -25,6 +25,24 @@ pub(crate) enum Bug {
     ForgetJobIds = 31,
     /// The last of several completions is answered, and its job is given back.
     GiveBackTheLast = 32,
+    /// A client that recovers is given a publication too few.
+    RecoverTooLate = 39,
+    /// A client that recovers is given its last publication again.
+    RecoverTooEarly = 40,
+    /// Behind a page of the log a publication is passed over.
+    PassOverBehindPage = 41,
+    /// A client that took nothing for a while is given its last publication again.
+    RepeatAfterStall = 42,
+    /// A client may go on from any epoch.
+    AnyEpoch = 43,
+    /// Who was cut stays in the presence.
+    StayPresent = 44,
+    /// The first of several publications is not in the frames of Protobuf.
+    LeaveOutForProtobuf = 45,
+    /// Several publications of a frame are turned round.
+    TurnRound = 46,
+    /// Clients may subscribe to every channel.
+    AnyChannel = 47,
 }
 
 /// True when this fault is switched on. Always false in a product build, and then optimised away.

@@ -1,5 +1,6 @@
 //! The events of one topic: the last one, or some of them in either order.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrw_bus::{Event, EventError, Filter};
@@ -9,6 +10,9 @@ use crate::db::Shared;
 
 /// Events that one call answers at most.
 pub const HISTORY_LIMIT_MAX: usize = 10_000;
+
+/// Records that are read on in the time that it takes to look for one, about.
+const RECORDS_IN_A_SEARCH: u64 = 32;
 
 /// Which events of a topic are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,8 +123,9 @@ pub(crate) fn topics(
     all.into_iter().map(topic).collect()
 }
 
-/// Answers a query. Reads the disk for what is not in memory; the newest first costs a search for each event,
-/// the oldest first one search and then what stands between the events as well.
+/// Answers a query. Reads the disk for what is not in memory; the newest first costs a search for each event, the oldest first
+/// one search and then what stands between the events as well, or, of a topic whose events are far apart, a search for
+/// each event from the last one back to where it begins.
 pub(crate) fn read(
     shared: &Arc<Shared>,
     topic: &str,
@@ -181,10 +186,16 @@ fn oldest_first(
     limit: usize,
     frames: &mut Vec<Frame>,
 ) -> Result<(), HistoryError> {
-    let Some(from) = shared.log.seq_of_offset(topic, first)? else { return Ok(()) };
-    if end.last < floor {
+    if end.last < floor || end.last_offset < first || limit == 0 {
         return Ok(());
     }
+    if is_sparse(end, first, limit)
+        && let Some(found) = back_to(shared, first, (end, floor), limit)?
+    {
+        frames.extend(found);
+        return Ok(());
+    }
+    let Some(from) = shared.log.seq_of_offset(topic, first)? else { return Ok(()) };
     let mut reader = shared.log.reader(arrw_log::Start::At(from.max(floor)))?;
     while frames.len() < limit && reader.next_seq() <= end.last {
         let mut frame = match reader.try_next() {
@@ -203,4 +214,39 @@ fn oldest_first(
         }
     }
     Ok(())
+}
+
+/// Whether a topic has so few events from an offset on, and so far apart, that to look for each of them takes less than to
+/// read through what stands between them.
+fn is_sparse(end: TopicEnd, first: u64, limit: usize) -> bool {
+    let count = end.last_offset.saturating_sub(first) + 1;
+    let apart = end.last.get().saturating_sub(end.born.get()) / end.last_offset.max(1);
+    let between = apart.saturating_mul(count.min(limit as u64));
+    count.saturating_mul(RECORDS_IN_A_SEARCH) <= between
+}
+
+/// The oldest events of a topic from an offset on, found along its links; `None` when they lead to what was given up.
+fn back_to(
+    shared: &Shared,
+    first: u64,
+    (end, floor): (TopicEnd, Seq),
+    limit: usize,
+) -> Result<Option<VecDeque<Frame>>, HistoryError> {
+    let (mut seq, mut found) = (end.last, VecDeque::new());
+    while floor <= seq && Seq::ZERO < seq {
+        let frame = match shared.log.frame_of(seq) {
+            Ok(Some(frame)) => frame,
+            // The rest of the topic was trimmed.
+            Ok(None) | Err(ReadError::Trimmed { .. }) => break,
+            Err(ReadError::Lost { .. }) => return Ok(None),
+            Err(other) => return Err(other.into()),
+        };
+        let Some(record) = frame.records().next().filter(|it| first <= it.offset()) else { break };
+        seq = record.previous_in_topic();
+        if found.len() == limit {
+            found.pop_back();
+        }
+        found.push_front(frame);
+    }
+    Ok(Some(found))
 }

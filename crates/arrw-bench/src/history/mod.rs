@@ -3,6 +3,7 @@
 //! Writers number their events and note each write and its answer; readers note what they saw, over all their
 //! connections; the log is read once, at the end. [`History::check`] compares them.
 
+mod channels;
 mod check;
 mod consumers;
 mod jobs;
@@ -13,6 +14,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use channels::{
+    Acknowledged, ChannelDemand, ChannelFault, ChannelHistory, ChannelSummary, Followed, Follower,
+    Publish, PublishForm, Resume,
+};
 pub use jobs::{
     Ending, Enqueue, Finish, JobDemand, JobFault, JobHistory, JobSummary, Lease, PAUSED, Said,
     Shown, Standing, Task, Told, Transition,

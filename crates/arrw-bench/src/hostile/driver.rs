@@ -11,17 +11,17 @@ use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use super::Hostile;
 use super::attacks::Attack;
 use super::good::{self, Good, UNNOTED};
 use super::ground::{Ground, Held, Seen};
 use super::ledger::Ledger;
 use super::limits::{
     BODY_IDLE_MS, CONNECTIONS, ENDING_TIME_MAX, FAULTS_TOLD, GOOD_TIME_MAX, HEAD_MS, LOOK_EVERY,
-    RSS_ABOVE_CALM_MAX, SAMPLES_MIN, SETTLE_TIME_MAX, STREAMS, WRITE_STALL_MS,
+    RSS_ABOVE_CALM_MAX, SAMPLES_MIN, SETTLE_TIME_MAX, SOCKET_SETTINGS, STREAMS, WRITE_STALL_MS,
 };
 use super::look;
 use super::report::{Phase, Report};
+use super::{Hostile, Surface};
 use crate::machine;
 use crate::pace;
 use crate::place::SAID;
@@ -64,6 +64,11 @@ impl<'a> Driver<'a> {
         for (name, value) in limits {
             command.env(format!("ARRWDB_LIMITS_{name}"), value.to_string());
         }
+        if plan.surface == Surface::Sockets {
+            for (name, value) in SOCKET_SETTINGS {
+                command.env(name, value);
+            }
+        }
         let server = Server::start(command.stderr(Stdio::from(file)));
         let server = server.with_context(|| {
             format!("the server does not start; `{}` has what it said", said.display())
@@ -71,7 +76,7 @@ impl<'a> Driver<'a> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.context("cannot start the executor")?;
         let epoch = runtime.block_on(look::stats(server.address()))?.log.epoch;
-        let good = Good::start(server.address(), phases)?;
+        let good = Good::start(server.address(), plan.surface, phases)?;
         let (ledger, phases) = (Arc::default(), Vec::new());
         let (faults, thin) = (Vec::new(), Vec::new());
         let random = Random::new(plan.seed);

@@ -141,6 +141,11 @@ impl Ground {
         self.lock().connections += 1;
     }
 
+    /// Counts a connection that could not be made otherwise.
+    pub(super) fn unreached(&self) {
+        self.lock().unreached += 1;
+    }
+
     /// Counts requests of which something was sent.
     pub(super) fn asked(&self, requests: usize) {
         self.lock().requests += requests as u64;

@@ -127,3 +127,28 @@ pub(super) const BOMB_BYTES: u64 = 1100 * 1024 * 1024;
 
 /// Levels of JSON that is nested.
 pub(super) const LEVELS: usize = 100_000;
+
+/// Settings of a server whose WebSockets are attacked: deadlines as short as an attack of a second needs to meet them, few commands a
+/// second, few connections of one address, and all that can be asked for.
+pub(super) const SOCKET_SETTINGS: &[(&str, &str)] = &[
+    ("ARRWDB_LIMITS_CONNECT_MS", "1000"),
+    ("ARRWDB_LIMITS_PONG_MS", "2000"),
+    ("ARRWDB_LIMITS_STALL_MS", "1000"),
+    ("ARRWDB_LIMITS_COMMANDS_PER_SECOND", "500"),
+    ("ARRWDB_LIMITS_CONNECTIONS_PER_LOOPBACK", "700"),
+    ("ARRWDB_CLIENT_PING_MS", "1000"),
+    ("ARRWDB_CLIENT_COMPRESSION", "true"),
+    ("ARRWDB_CHANNEL_WITHOUT_NAMESPACE_PRESENCE", "true"),
+];
+
+/// Connections that one address may have; see [`SOCKET_SETTINGS`].
+pub(super) const ADDRESS_CONNECTIONS: usize = 700;
+
+/// Time between two strikes of one lane: 100 connections a second.
+pub(super) const STRIKE_EVERY: Duration = Duration::from_millis(40);
+
+/// Times that a flood sends its frames at most: the server must have ended it long before.
+pub(super) const FLOOD_TIMES_MAX: u32 = 2_000;
+
+/// Connections that are open to WebSockets and say nothing, answer no ping, or read nothing.
+pub(super) const IDLE_SOCKETS: usize = 100;

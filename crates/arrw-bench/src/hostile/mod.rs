@@ -19,6 +19,7 @@ mod report;
 mod request;
 mod shot;
 mod slow;
+mod sockets;
 mod truncated;
 mod utf8;
 
@@ -35,8 +36,18 @@ use crate::place::{Folder, Keep};
 use attacks::{ATTACKS, Attack};
 use driver::Driver;
 use limits::FILES_MIN;
+use sockets::ATTACKS as SOCKET_ATTACKS;
 
 pub use report::Report;
+
+/// What is attacked, and by what the good clients beside work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// HTTP.
+    Http,
+    /// WebSockets: the good clients follow channels.
+    Sockets,
+}
 
 /// Attacks that were asked for.
 #[derive(Clone, Debug)]
@@ -45,6 +56,8 @@ pub struct Hostile {
     pub program: OsString,
     /// Folder to work in: one that is empty, or not there yet.
     pub folder: PathBuf,
+    /// What is attacked.
+    pub surface: Surface,
     /// How long each attack goes on.
     pub time: Duration,
     /// From which the order of the requests and the places of cuts follow. What the scheduler does is its own.
@@ -59,7 +72,7 @@ pub struct Hostile {
 
 /// Name of each attack, and what it does.
 pub fn hostile_attacks() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ATTACKS.iter().map(|attack| (attack.name, attack.what))
+    ATTACKS.iter().chain(SOCKET_ATTACKS).map(|attack| (attack.name, attack.what))
 }
 
 /// Attacks the server beside good clients, and checks what came of it. Blocks for about [`Hostile::time`] and a
@@ -75,7 +88,7 @@ pub fn hostile(plan: &Hostile, progress: &mut dyn Write) -> anyhow::Result<Repor
         "a process may have {files} files open here, and this needs {FILES_MIN}; \
          raise the limit of the system (`ulimit -Hn`)"
     );
-    let attacks = chosen(&plan.only)?;
+    let attacks = chosen(plan.surface, &plan.only)?;
     let folder = Folder::make(&plan.folder)?;
     // The calm, each attack, and all of them.
     let mut driver = Driver::new(plan, &folder.path, attacks.len() + 2)?;
@@ -99,13 +112,17 @@ pub fn hostile(plan: &Hostile, progress: &mut dyn Write) -> anyhow::Result<Repor
 }
 
 /// The attacks of these names, in the order of the table; all when there are none.
-fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Attack>> {
+fn chosen(surface: Surface, names: &[String]) -> anyhow::Result<Vec<&'static Attack>> {
+    let (table, other) = match surface {
+        Surface::Http => (ATTACKS, "is of WebSockets, which need `--sockets`"),
+        Surface::Sockets => (SOCKET_ATTACKS, "is of HTTP; leave out `--sockets`"),
+    };
     for name in names {
-        let is_known = ATTACKS.iter().any(|attack| attack.name == name);
-        ensure!(is_known, "there is no attack `{name}`; `--help` names them");
+        let is_known = table.iter().any(|attack| attack.name == name);
+        ensure!(is_known, "the attack `{name}` {other}");
     }
     let is_wanted = |attack: &&Attack| names.is_empty() || names.iter().any(|it| it == attack.name);
-    Ok(ATTACKS.iter().filter(is_wanted).collect())
+    Ok(table.iter().filter(is_wanted).collect())
 }
 
 #[cfg(test)]
@@ -117,11 +134,13 @@ mod tests {
     #[test]
     fn each_attack_has_a_name_of_its_own() {
         let names: BTreeSet<&str> = hostile_attacks().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), ATTACKS.len());
+        assert_eq!(names.len(), ATTACKS.len() + SOCKET_ATTACKS.len());
+        assert!(30 <= SOCKET_ATTACKS.len());
         assert!(!names.contains("calm") && !names.contains("all"));
         let asked = ["streams".to_owned(), "deep".to_owned()];
-        let chosen: Vec<&str> = chosen(&asked).unwrap().iter().map(|attack| attack.name).collect();
+        let chosen: Vec<&str> =
+            chosen(Surface::Http, &asked).unwrap().iter().map(|attack| attack.name).collect();
         assert_eq!(chosen, ["deep", "streams"]);
-        assert!(super::chosen(&["sloth".to_owned()]).is_err());
+        assert!(super::chosen(Surface::Http, &["sloth".to_owned()]).is_err());
     }
 }

@@ -13,7 +13,7 @@ use super::limits::{
     SILENCE_MAX, SLOW_READERS, STREAMS,
 };
 use super::request::{JSON, event_with, get, publish};
-use super::shot::{Ear, Shot, TAKEN};
+use super::shot::{Ear, Fire, Shot, TAKEN};
 
 /// Pages that one connection asks for at once: what the system takes in for it is far less.
 const PAGES: usize = 4;

@@ -166,7 +166,7 @@ impl fmt::Display for Report {
         let shots = LANES as u128 * per_s(SHOT_EVERY);
         writeln!(
             f,
-            "good clients: {PUBLISHERS} publish {} events a second each, one follows, one reads pages\n\
+            "good clients: {PUBLISHERS} publish {} events a second each, two read\n\
              attacks: single requests {shots} a second at most, floods {} requests or {} connections a second;\n\
              they share the machine with the server, on a thread of their own; it may have {CONNECTIONS} connections\n\
              memory: at most {} MiB above the calm\n",

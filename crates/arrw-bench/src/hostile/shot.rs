@@ -113,8 +113,7 @@ impl Shot {
         }
     }
 
-    /// Sends it, and judges what comes of it.
-    pub(super) async fn fire(self, ground: &Ground) {
+    async fn fire_and_judge(self, ground: &Ground) {
         let Ok(mut stream) = ground.connect().await else { return };
         ground.asked(self.count);
         let (mut from, mut to) = stream.split();
@@ -202,11 +201,27 @@ async fn hear(from: &mut ReadHalf<'_>, count: usize) -> Result<Vec<Answer>, Stri
     Ok(answers)
 }
 
+/// Something that is sent, and of which is judged what comes of it.
+pub(super) trait Fire: Send + 'static {
+    /// Sends it, and judges what comes of it.
+    fn fire(self, ground: &Ground) -> impl Future<Output = ()> + Send;
+}
+
+impl Fire for Shot {
+    async fn fire(self, ground: &Ground) {
+        self.fire_and_judge(ground).await;
+    }
+}
+
 /// Makes a request of its own, with a topic that nobody else has.
 pub(super) type Draft = fn(&Ground) -> Shot;
 
 /// Fires each of some requests, from any of them on, and again and again until the time is over: each lane one every so often.
-pub(super) async fn volley(ground: Arc<Ground>, drafts: &'static [Draft], every: Duration) -> Held {
+pub(super) async fn volley<T: Fire>(
+    ground: Arc<Ground>,
+    drafts: &'static [fn(&Ground) -> T],
+    every: Duration,
+) -> Held {
     let next = Arc::new(AtomicUsize::new(0));
     let begin = ground.below(drafts.len());
     let lane = |ground: Arc<Ground>, next: Arc<AtomicUsize>| async move {

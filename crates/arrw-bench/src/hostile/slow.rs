@@ -114,6 +114,11 @@ impl Slow {
         Self { what, begin: begin.to_vec(), drip, answers, topic: None }
     }
 
+    /// One that goes on byte by byte until the server ends it.
+    pub(super) fn dripping(what: &'static str, begin: &[u8], answers: &'static [u16]) -> Self {
+        Self { what, begin: begin.to_vec(), drip: (b"a", Until::Ended), answers, topic: None }
+    }
+
     /// Goes on until the server has answered it or ended its connection, as it must.
     pub(super) async fn run(&self, ground: &Ground) {
         let Ok(mut stream) = ground.connect().await else { return };

@@ -1,30 +1,26 @@
 //! Starts the server, lets clients at it, freezes and kills it, and gathers what they saw.
 
-use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::Torture;
 use super::consumer::Consuming;
+use super::host::Host;
 use super::jobs::{Crew, FOLLOWED};
-use super::limits::{ENDING_TIME_MAX, FROZEN_MS_MAX, SEGMENT_BYTES, START_CUT_MS_MAX, TICK};
-use super::lives::{Ground, Lives, Phase, Watch};
+use super::limits::{ENDING_TIME_MAX, FROZEN_MS_MAX, SEGMENT_BYTES, TICK};
+use super::lives::{Lives, Phase, Watch};
 use super::reader::{Reader, Way};
 use super::writer::{Writer, publish_one};
 use crate::history::{Consumer, Demand, Form, History, JobDemand, JobHistory, Sent, Stream};
 use crate::pace;
-use crate::place::SAID;
 use crate::random::Random;
-use crate::server::{self, Server};
+use crate::server::Server;
 
 /// What each writer writes: two of each form.
 const FORMS: [Form; 5] =
@@ -74,11 +70,8 @@ pub(super) struct Seen {
 /// A torture under way.
 pub(super) struct Driver<'a> {
     torture: &'a Torture,
-    folder: PathBuf,
     random: Random,
-    ground: Arc<Ground>,
-    lives: Lives,
-    runtime: Runtime,
+    host: Host,
     writers: Vec<JoinHandle<Vec<Sent>>>,
     readers: Vec<JoinHandle<Stream>>,
     streams: Vec<Stream>,
@@ -90,16 +83,12 @@ pub(super) struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     pub(super) fn new(torture: &'a Torture, folder: &Path) -> anyhow::Result<Self> {
-        // The clients have one thread; this one waits for processes.
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.context("cannot start the executor")?;
+        let mut host = Host::new((&torture.program, folder), torture.seed)?;
+        host.arguments = vec!["--segment-bytes".to_owned(), SEGMENT_BYTES.to_string()];
         let mut driver = Self {
             torture,
-            folder: folder.to_owned(),
             random: Random::new(torture.seed),
-            ground: Arc::new(Ground::new(torture.seed)),
-            lives: Lives::new(),
-            runtime,
+            host,
             writers: Vec::new(),
             readers: Vec::new(),
             streams: Vec::new(),
@@ -115,27 +104,27 @@ impl<'a> Driver<'a> {
     fn start_clients(&mut self) {
         for (number, form) in (1..=WRITERS).zip(FORMS.into_iter().cycle()) {
             let random = self.random.fork();
-            let (ground, watch) = (Arc::clone(&self.ground), self.lives.watch());
+            let (ground, watch) = (Arc::clone(&self.host.ground), self.host.lives.watch());
             let writer = Writer { number, form, random, ground, watch };
-            self.writers.push(self.runtime.spawn(writer.run()));
+            self.writers.push(self.host.runtime.spawn(writer.run()));
         }
         for (number, way) in (1..).zip(WAYS) {
-            let watch = self.lives.watch();
+            let watch = self.host.lives.watch();
             let reader = self.reader(format!("reader {number}"), way, watch);
-            self.readers.push(self.runtime.spawn(reader.run()));
+            self.readers.push(self.host.runtime.spawn(reader.run()));
         }
         for number in 1..=CONSUMERS {
-            let ground = (Arc::clone(&self.ground), self.lives.watch());
+            let ground = (Arc::clone(&self.host.ground), self.host.lives.watch());
             let name = format!("consumer-{number}");
             let consuming = Consuming::new(name, self.random.fork(), ground, LAST_WRITER);
-            self.consuming.push(self.runtime.spawn(consuming.run()));
+            self.consuming.push(self.host.runtime.spawn(consuming.run()));
         }
-        let ground = (&self.ground, &self.lives);
-        self.crew = Crew::start(&self.runtime, &mut self.random, ground);
+        let ground = (&self.host.ground, &self.host.lives);
+        self.crew = Crew::start(&self.host.runtime, &mut self.random, ground);
     }
 
     fn reader(&mut self, name: String, way: Way, watch: Watch) -> Reader {
-        let ground = (Arc::clone(&self.ground), watch);
+        let ground = (Arc::clone(&self.host.ground), watch);
         Reader::new((name, way), self.random.fork(), ground, LAST_WRITER)
     }
 
@@ -147,8 +136,8 @@ impl<'a> Driver<'a> {
             // It never was there.
             Err(error) if self.rounds.is_empty() => return Err(error),
             Err(error) => {
-                self.ground.accuse(format!("{error:#}"));
-                self.lives.give_up();
+                self.host.ground.accuse(format!("{error:#}"));
+                self.host.lives.give_up();
                 (Vec::new(), Stream::default())
             }
         };
@@ -159,15 +148,15 @@ impl<'a> Driver<'a> {
         let followed = log.events.iter().filter(|(_, event)| event.writer == FOLLOWED);
         let followed = followed.map(|(seq, _)| *seq).collect();
         let events = History { writes, streams, consumers, log, rounds };
-        Ok(Seen { events, jobs: crew.into_history(followed), fault: self.ground.fault() })
+        Ok(Seen { events, jobs: crew.into_history(followed), fault: self.host.ground.fault() })
     }
 
     fn all_rounds(&mut self, progress: &mut dyn Write) -> anyhow::Result<()> {
         for round in 1..=self.torture.rounds {
-            self.cut_off_a_start()?;
+            self.host.cut_off_a_start(&mut self.random)?;
             let is_enough = self.round()?;
             if round.is_multiple_of(TOLD_EVERY) || round == self.torture.rounds {
-                let acknowledged = self.ground.acknowledged();
+                let acknowledged = self.host.ground.acknowledged();
                 writeln!(progress, "round {round}: {acknowledged} writes acknowledged so far")?;
             }
             if !is_enough {
@@ -179,26 +168,26 @@ impl<'a> Driver<'a> {
 
     /// The last life of the server: all that is open is written and read to its end, then the log as a whole.
     fn ending(&mut self) -> anyhow::Result<(Vec<Sent>, Stream)> {
-        let server = self.start(Phase::Ending)?;
-        if self.ground.fault().is_some() {
-            self.lives.give_up();
+        let server = self.host.start(Phase::Ending)?;
+        if self.host.ground.fault().is_some() {
+            self.host.lives.give_up();
         }
         let mut writes = self.join_writers();
         // Clients that gave up do not stand in the way of these.
         let alone = Lives::new();
         alone.begin(server.address(), Phase::Ending);
         let watch = alone.watch();
-        let last = publish_one(server.address(), &self.ground, &watch, LAST_WRITER);
-        match self.runtime.block_on(last) {
+        let last = publish_one(server.address(), &self.host.ground, &watch, LAST_WRITER);
+        match self.host.runtime.block_on(last) {
             Ok(sent) => writes.push(sent),
-            Err(_) => self.ground.accuse("the last event could not be published".to_owned()),
+            Err(_) => self.host.ground.accuse("the last event could not be published".to_owned()),
         }
         // Those who never see it are told apart from the log by the check.
         self.join_readers();
         let log = self.reader("the log".to_owned(), Way::Pages, watch).run();
-        let log = self.runtime.block_on(async { timeout(ENDING_TIME_MAX, log).await });
+        let log = self.host.runtime.block_on(async { timeout(ENDING_TIME_MAX, log).await });
         if log.is_err() {
-            self.ground.accuse("the log could not be read to its end in time".to_owned());
+            self.host.ground.accuse("the log could not be read to its end in time".to_owned());
         }
         self.close_jobs(server.address(), alone.watch());
         Ok((writes, log.unwrap_or_default()))
@@ -207,71 +196,41 @@ impl<'a> Driver<'a> {
     /// All jobs are worked off, and what happened to them is read.
     fn close_jobs(&mut self, address: SocketAddr, watch: Watch) {
         let enqueuers = self.crew.take_enqueuers();
-        let enqueued = self.join(enqueuers);
+        let enqueued = self.host.join(enqueuers);
         self.crew.add_enqueued(enqueued);
         self.join_planner();
-        if self.ground.fault().is_some() {
+        if self.host.ground.fault().is_some() {
             return;
         }
-        let closed = self.crew.close((Arc::clone(&self.ground), watch), address);
-        if let Err(error) = self.runtime.block_on(closed) {
-            self.ground.accuse(format!("{error:#}"));
+        let closed = self.crew.close((Arc::clone(&self.host.ground), watch), address);
+        if let Err(error) = self.host.runtime.block_on(closed) {
+            self.host.ground.accuse(format!("{error:#}"));
         }
         self.join_crew();
     }
 
-    /// `serve` in the folder of this torture; what it says is kept.
-    fn command(&self) -> anyhow::Result<Command> {
-        let said = self.folder.join(SAID);
-        let open = OpenOptions::new().create(true).append(true).open(&said);
-        let said: File = open.with_context(|| format!("cannot open `{}`", said.display()))?;
-        let mut command = server::serve(&self.torture.program, &self.folder);
-        command.args(["--segment-bytes", &SEGMENT_BYTES.to_string()]).stderr(Stdio::from(said));
-        Ok(command)
-    }
-
-    /// Starts the server and tells all clients.
-    fn start(&self, phase: Phase) -> anyhow::Result<Server> {
-        let server = Server::start(&mut self.command()?);
-        let server = server.with_context(|| {
-            let folder = self.folder.display();
-            format!("the server does not start; `{folder}` has its data and what it said")
-        })?;
-        self.lives.begin(server.address(), phase);
-        Ok(server)
-    }
-
-    /// In every fourth round: kills the server while it still opens its log.
-    fn cut_off_a_start(&mut self) -> anyhow::Result<()> {
-        if self.random.below(4) == 0 {
-            let after = Duration::from_millis(self.random.below(START_CUT_MS_MAX + 1));
-            server::start_and_kill(&mut self.command()?, after)?;
-        }
-        Ok(())
-    }
-
     /// One life of the server; false when that was not as it should be.
     fn round(&mut self) -> anyhow::Result<bool> {
-        let before = self.ground.acknowledged();
+        let before = self.host.ground.acknowledged();
         let enough = self.torture.acks_min + self.random.below(self.torture.acks_min / 8 + 2);
         let freezes = self.random.below(3);
         let mut freezes: Vec<u64> = (0..freezes).map(|_| self.random.below(enough)).collect();
         freezes.sort_unstable();
         let mut freezes = freezes.into_iter().peekable();
-        self.ground.begin(self.lives.next());
-        let mut server = self.start(Phase::Torture)?;
+        self.host.ground.begin(self.host.lives.next());
+        let mut server = self.host.start(Phase::Torture)?;
         let begun = Instant::now();
-        let acknowledged = |driver: &Self| driver.ground.acknowledged() - before;
+        let acknowledged = |driver: &Self| driver.host.ground.acknowledged() - before;
         // What has not come by then does not come: the check says what is wrong, or what there was too little of.
         while !(enough <= acknowledged(self) && self.has_all())
             && acknowledged(self) < PATIENCE * enough
             && begun.elapsed() < self.torture.round_time_max
         {
-            if self.ground.fault().is_some() {
+            if self.host.ground.fault().is_some() {
                 break;
             }
             if let Some(status) = server.ended()? {
-                self.ground.accuse(format!("the server ended by itself: {status}"));
+                self.host.ground.accuse(format!("the server ended by itself: {status}"));
                 break;
             }
             if freezes.next_if(|at| *at <= acknowledged(self)).is_some() {
@@ -287,12 +246,12 @@ impl<'a> Driver<'a> {
         let count = acknowledged(self);
         drop(server);
         self.rounds.push(count);
-        Ok(self.torture.acks_min <= count && self.ground.fault().is_none())
+        Ok(self.torture.acks_min <= count && self.host.ground.fault().is_none())
     }
 
     /// Whether all of what a history must hold happened in this life: otherwise a quick round proves less.
     fn has_all(&self) -> bool {
-        let events = self.ground.events();
+        let events = self.host.ground.events();
         let readers = WAYS.len() as u64 + CONSUMERS;
         let has_jobs =
             JOBS_MIN <= events.enqueued && JOBS_MIN <= events.completed && 0 < events.late;
@@ -312,52 +271,33 @@ impl<'a> Driver<'a> {
     fn join_writers(&mut self) -> Vec<Sent> {
         let tasks = std::mem::take(&mut self.writers);
         let until = Instant::now() + ENDING_TIME_MAX;
-        let writes = self.join(tasks).into_iter().flatten().collect();
+        let writes = self.host.join(tasks).into_iter().flatten().collect();
         if until < Instant::now() {
-            self.ground.accuse("a writer was not answered to its end in time".to_owned());
+            self.host.ground.accuse("a writer was not answered to its end in time".to_owned());
         }
         writes
     }
 
     fn join_readers(&mut self) {
         let tasks = std::mem::take(&mut self.readers);
-        self.streams.extend(self.join(tasks));
+        self.streams.extend(self.host.join(tasks));
         let tasks = std::mem::take(&mut self.consuming);
-        self.consumers.extend(self.join(tasks));
+        self.consumers.extend(self.host.join(tasks));
     }
 
     fn join_planner(&mut self) {
         let planner = self.crew.take_planner();
-        let planned = self.join(planner);
+        let planned = self.host.join(planner);
         self.crew.add_planned(planned);
     }
 
     fn join_crew(&mut self) {
         self.join_planner();
         let enqueuers = self.crew.take_enqueuers();
-        let enqueued = self.join(enqueuers);
+        let enqueued = self.host.join(enqueuers);
         self.crew.add_enqueued(enqueued);
         let workers = self.crew.take_workers();
-        let worked = self.join(workers);
+        let worked = self.host.join(workers);
         self.crew.add_worked(worked);
-    }
-
-    /// What the clients saw. Those that do not end in time are told to give up.
-    fn join<T: Send + 'static>(&self, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
-        let until = Instant::now() + ENDING_TIME_MAX;
-        let mut all = Vec::new();
-        for mut task in tasks {
-            let left = until.saturating_duration_since(Instant::now());
-            let ended = self.runtime.block_on(async { timeout(left, &mut task).await });
-            let ended = ended.unwrap_or_else(|_| {
-                self.lives.give_up();
-                self.runtime.block_on(task)
-            });
-            match ended {
-                Ok(seen) => all.push(seen),
-                Err(error) => self.ground.accuse(format!("a client: {error}")),
-            }
-        }
-        all
     }
 }

@@ -4,11 +4,13 @@ mod consumer;
 mod driver;
 mod event;
 mod evidence;
+mod host;
 mod jobs;
 pub mod limits;
 mod lives;
 mod page;
 mod reader;
+pub(crate) mod sockets;
 mod writer;
 
 use std::ffi::OsString;

@@ -421,6 +421,15 @@ fn a_server_that_stops_tells_its_clients_to_come_back() {
 }
 
 #[test]
+fn a_client_that_does_not_answer_is_let_go_though_it_is_asked_again() {
+    let server = Running::with_options(|options| {
+        options.sockets.limits.ping = Duration::from_secs(1);
+        options.sockets.limits.pong = Duration::from_secs(2);
+    });
+    assert_eq!(server.connected().closed(), Some(3012));
+}
+
+#[test]
 fn a_client_that_does_not_answer_is_let_go() {
     let server = Running::with_options(|options| {
         options.sockets.limits.ping = Duration::from_secs(2);

@@ -38,6 +38,30 @@ fn numbers(history: &History) -> Vec<(u64, usize)> {
 }
 
 #[test]
+fn a_topic_whose_events_are_far_apart_has_the_same_history() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let db = open(&storage);
+    for number in 0..30 {
+        let (rare, other) = (format!("{number:0200}"), "x".repeat(20));
+        let mut events = vec![NewEvent::new("rare", rare.as_bytes())];
+        events.extend((0..99).map(|_| NewEvent::new("other", other.as_bytes())));
+        db.bus().publish_all(&events).unwrap().wait().unwrap();
+    }
+    let all: Vec<(u64, usize)> = (0..30_usize).map(|n| (n as u64 + 1, n)).collect();
+    for db in [open(&crash(&storage)), db] {
+        for since in [0, 1, 17, 28, 29, 30, 99] {
+            for limit in [0, 1, 2, 5, 29, 30, 1_000] {
+                let query = HistoryQuery { since: Some(since), limit, order: Order::OldestFirst };
+                let found = db.bus().history("rare", query).unwrap();
+                let expected: Vec<_> =
+                    all.iter().copied().filter(|(o, _)| since < *o).take(limit).collect();
+                assert_eq!(numbers(&found), expected, "{query:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn history_has_a_topics_events_in_either_order_wherever_they_are() {
     let (storage, db) = filled();
     let all: Vec<(u64, usize)> = (0..40_usize).map(|n| (n as u64 + 1, n * 10 + 7)).collect();

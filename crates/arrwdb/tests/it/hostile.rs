@@ -66,3 +66,31 @@ fn one_attack_runs_alone() {
     let named: BTreeSet<&str> = unknown.err.split([' ', ',', '[', ']', '\n']).collect();
     assert!(ATTACKS.iter().all(|attack| named.contains(attack)), "{unknown:?}");
 }
+
+/// The same for WebSockets: a few attacks, one of each kind; `torture hostile --sockets` has all.
+#[test]
+fn hostile_clients_of_websockets_leave_nothing_and_good_ones_lose_nothing() {
+    const FEW: [&str; 10] = [
+        "ws-handshake",
+        "ws-idle",
+        "ws-unmasked",
+        "ws-fragments",
+        "ws-pings",
+        "ws-bomb",
+        "ws-commands",
+        "ws-names",
+        "ws-publish",
+        "ws-slow",
+    ];
+    let folder = Folder::new();
+    let arguments = ["torture", "hostile", "--sockets", "--attack-ms", "400", "--data", "h"];
+    let few: Vec<&str> = FEW.iter().flat_map(|attack| ["--attack", attack]).collect();
+    let ran = folder.run(&[&arguments[..], &few].concat()).ended_with(0);
+    let expected = [&["calm"][..], &FEW, &["all"]].concat();
+    assert_eq!(table(&ran), expected, "{ran:?}");
+    assert!(ran.out.contains("\nsound: 11 phases of attack, "), "{ran:?}");
+    assert!(!folder.path().join("h").exists());
+    // An attack on HTTP is none on WebSockets.
+    let other = folder.run(&[&arguments[..], &["--attack", "deep"]].concat()).ended_with(1);
+    assert!(other.err.contains("leave out `--sockets`"), "{other:?}");
+}

@@ -54,3 +54,20 @@ fn the_clients_of_a_server_that_is_killed_agree() {
     let arguments = ["torture", "server", "--rounds", "4", "--acks-min", "300", "--data", "t"];
     folder.run(&arguments).ended_with(0);
 }
+
+/// The same for clients that follow channels, whose links are cut and stall as well.
+#[test]
+fn the_clients_of_channels_of_a_server_that_is_killed_agree() {
+    let folder = Folder::new();
+    let few = ["--clients", "50", "--channels", "50", "--publications", "10000", "--kills", "4"];
+    let arguments = ["torture", "sockets", "--kill-every", "2", "--data", "t"];
+    let ran = folder.run(&[&arguments[..], &few].concat()).ended_with(0);
+    let counts: Vec<u64> = ran.out.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [kills, _, _, acknowledged, _, deliveries, ..] = counts[..] else { panic!("{ran:?}") };
+    assert!(4 <= kills && 10_000 <= acknowledged && 10 * acknowledged <= deliveries, "{ran:?}");
+    // What is sound leaves nothing.
+    assert!(!folder.path().join("t").exists());
+    // Nobody would see what is published in all of these.
+    let many = [&arguments[..], &["--clients", "2", "--channels", "21"]].concat();
+    assert!(folder.run(&many).ended_with(1).err.contains("ask for more clients"));
+}

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::limits::{FRAME_BYTES_MAX, FRAME_MESSAGES_MAX};
+use crate::planted::{Bug, is_planted};
 use crate::sockets::channel::ring::{Entry, What};
-use crate::sockets::form::{FORMS, Form};
+use crate::sockets::form::{FORMS, Form, Shape};
 
 /// Entries of a ring from `base` up to before `head`.
 #[derive(Debug)]
@@ -59,6 +60,14 @@ impl Batch {
 pub(crate) fn frames<'a>(form: Form, entries: impl Iterator<Item = &'a Arc<Entry>>) -> Vec<Bytes> {
     let (mut all, mut bytes) = (Vec::new(), 0);
     let mut messages: Vec<&[u8]> = Vec::new();
+    let mut entries: Vec<_> = entries.collect();
+    if is_planted(Bug::TurnRound) {
+        entries.reverse();
+    }
+    if is_planted(Bug::LeaveOutForProtobuf) && form.shape() == Shape::Protobuf && 1 < entries.len()
+    {
+        entries.remove(0);
+    }
     for entry in entries {
         let ready = entry.ready(form.shape());
         if FRAME_BYTES_MAX < bytes + ready.len() && !messages.is_empty()

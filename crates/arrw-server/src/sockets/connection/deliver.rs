@@ -10,6 +10,7 @@ use super::batch::{self, Batch};
 use super::subscription::{Pace, Subscription, Wants};
 use super::{Connection, State};
 use crate::limits::{CATCH_UP_BYTES_MAX, FRAME_MESSAGES_MAX};
+use crate::planted::{Bug, is_planted};
 use crate::sockets::channel::options::SlowPolicy;
 use crate::sockets::channel::ring::Entry;
 use crate::sockets::form::Shape;
@@ -56,6 +57,10 @@ impl Connection {
         }
         if is_blocked {
             subscription.pace = Pace::Behind;
+            if is_planted(Bug::RepeatAfterStall) {
+                subscription.next = subscription.next.saturating_sub(1);
+                subscription.offset = subscription.offset.saturating_sub(1);
+            }
             return Delivered::Fine;
         }
         if subscription.next != batch.base {
@@ -263,6 +268,9 @@ impl Connection {
             if let Some(subscription) = state.get(slot, serial) {
                 // Its place in the ring is found anew, by the offset.
                 subscription.next = 0;
+                if is_planted(Bug::PassOverBehindPage) {
+                    subscription.offset += 1;
+                }
             }
             if self.advance(hub, state, slot, now).is_none() {
                 return;

@@ -46,6 +46,7 @@ use super::proxy::Proxies;
 use super::tokens::{RevocationsError, Tokens};
 use crate::counters::{Counters, Limit};
 use crate::limits::{DRAIN_RATE, SOCKET_READS_MAX};
+use crate::planted::{Bug, is_planted};
 
 /// Something that goes on beside the connection that it is for.
 pub(crate) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -423,6 +424,9 @@ impl Hub {
         inner.subscribers -= 1;
         if subscription.wants.has(Wants::PRESENT) {
             if let Some(grace) = grace.filter(|grace| 0 < *grace) {
+                if is_planted(Bug::StayPresent) {
+                    return;
+                }
                 let second = now.ticks + grace;
                 inner.presence.leave_at(connection.number, second);
                 drop(inner);

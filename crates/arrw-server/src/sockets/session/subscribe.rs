@@ -11,6 +11,7 @@ use arrw_wire::code::{self, Code};
 use super::connect::refused;
 use super::{Fault, Turn, resume};
 use crate::counters::Limit;
+use crate::planted::{Bug, is_planted};
 use crate::sockets::channel::Channel;
 use crate::sockets::channel::options::{ChannelOptions, JoinLeave, Offer, RecoveryMode};
 use crate::sockets::channel::presence::Info;
@@ -384,11 +385,18 @@ pub(super) fn settle(
     // The client may have unsubscribed while the log was asked.
     let subscription = state.get(slot, serial).ok_or(code::NOT_AVAILABLE)?;
     if let Some(from) = from {
-        if from < subscription.offset {
+        let is_behind = from < subscription.offset;
+        if is_behind {
             // Its place in the ring, or in the log, is found by the offset.
             subscription.next = 0;
         }
-        subscription.offset = from;
+        subscription.offset = if is_planted(Bug::RecoverTooLate) && is_behind {
+            from + 1
+        } else if is_planted(Bug::RecoverTooEarly) && is_behind {
+            from.saturating_sub(1)
+        } else {
+            from
+        };
         result.recovered = true;
         result.offset = from;
     }

@@ -119,7 +119,10 @@ impl Connection {
         } else if state.session.ping_at <= now.ticks {
             state.session.ping_at = now.ticks + ping;
             if !self.form.is_one_way() {
-                state.session.pong_by = now.ticks + pong;
+                // One that is asked more often than it may take has the time of the first question.
+                if state.session.pong_by == 0 {
+                    state.session.pong_by = now.ticks + pong;
+                }
                 state.session.unanswered = state.session.unanswered.saturating_add(1);
             }
             self.reply(hub, state, &Reply::ping(), now);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arrw_bench::hostile_limits::{SECONDS_DEFAULT, SECONDS_MAX};
-use arrw_bench::{Keep, Report, hostile_attacks};
+use arrw_bench::{Keep, Report, Surface, hostile_attacks};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
@@ -19,7 +19,8 @@ use crate::cli::open_files;
 ///
 /// Starts this program as a server with short deadlines and few places, and lets good clients work: four
 /// publish 100 events a second each, one follows, one reads pages. First they are alone; then each attack goes
-/// on beside them, and at last all at once. Checked are: no panic; every answer is valid and of the kind that
+/// on beside them, and at last all at once. With --sockets the attacks are of WebSockets, and two clients follow the
+/// channels of the publishers, one in JSON and one in Protobuf. Checked are: no panic; every answer is valid and of the kind that
 /// is due; nothing of a refused or cut request is in the log, in whole or in part; every good event is there
 /// once and delivered once in order; connections and memory are given back; the server ends in order.
 /// How much the 99th percentile of the good clients grows is told, and fails nothing: it depends on the machine,
@@ -33,6 +34,7 @@ use crate::cli::open_files;
     after_help = "\
 Examples:
   $ arrwdb torture hostile
+  $ arrwdb torture hostile --sockets --seconds 3
   $ arrwdb torture hostile --attack truncated --attack deep --seconds 2 --seed 7 --json hostile.json"
 )]
 pub(crate) struct Hostile {
@@ -42,6 +44,9 @@ pub(crate) struct Hostile {
     /// Seed of the order of requests and the places of cuts [default: a new one, which is printed]
     #[arg(long)]
     seed: Option<u64>,
+    /// Attack WebSockets in place of HTTP; the good clients then follow channels
+    #[arg(long)]
+    sockets: bool,
     /// Run this attack only; may be given again [default: each, and all at once]
     #[arg(long, value_name = "NAME", value_parser = names())]
     attack: Vec<String>,
@@ -73,6 +78,7 @@ impl Hostile {
         let plan = arrw_bench::Hostile {
             program: program.into_os_string(),
             folder: self.data,
+            surface: if self.sockets { Surface::Sockets } else { Surface::Http },
             time: self.attack_ms.map_or(Duration::from_secs(self.seconds), Duration::from_millis),
             seed: self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
             only: self.attack,

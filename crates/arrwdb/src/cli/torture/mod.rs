@@ -4,6 +4,7 @@ mod check;
 mod hostile;
 mod payload;
 mod server;
+mod sockets;
 mod writer;
 
 use clap::Subcommand;
@@ -17,6 +18,7 @@ use super::exit::Exit;
 #[command(verbatim_doc_comment)]
 pub(crate) enum Command {
     Server(server::Server),
+    Sockets(sockets::Sockets),
     Hostile(hostile::Hostile),
     Writer(writer::Writer),
     Check(check::Check),
@@ -26,6 +28,7 @@ impl Command {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         match self {
             Self::Server(command) => command.run(),
+            Self::Sockets(command) => command.run(),
             Self::Hostile(command) => command.run(),
             Self::Writer(command) => command.run(),
             Self::Check(command) => command.run(),

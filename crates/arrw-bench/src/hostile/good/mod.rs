@@ -1,5 +1,7 @@
 //! Good clients: they publish at a steady pace, follow and read pages, and note how long everything takes.
 
+mod channels;
+
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,12 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use arrw_wire::centrifuge::Encoding;
 use hdrhistogram::Histogram;
 use serde::Deserialize;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::Surface;
 use super::ledger::Found;
 use super::limits::{FAULTS_TOLD, GOOD_TIME_MAX, PAGE_WAIT_MS, PUBLISH_EVERY, PUBLISHERS};
 use crate::connection::{Connection, JSON, find, get, request};
@@ -68,7 +72,11 @@ pub(super) struct Ended {
 
 impl Good {
     /// Lets them begin, for so many phases besides the one that is not noted. They have a thread of their own.
-    pub(super) fn start(address: SocketAddr, phases: usize) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        address: SocketAddr,
+        surface: Surface,
+        phases: usize,
+    ) -> anyhow::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.context("cannot start the executor")?;
         let none = Latencies { publish: Histogram::new(3)?, stream: Histogram::new(3)? };
@@ -80,9 +88,17 @@ impl Good {
             noted: Mutex::new(vec![none; phases + 1]),
             faults: Mutex::default(),
         });
-        let follower = Reader::new("the stream", Arc::clone(&shared));
-        let pager = Reader::new("the pages", Arc::clone(&shared));
-        let readers = vec![runtime.spawn(follower.follow()), runtime.spawn(pager.turn_pages())];
+        let reader = |name| Reader::new(name, Arc::clone(&shared));
+        let readers = match surface {
+            Surface::Http => vec![
+                runtime.spawn(reader("the stream").follow()),
+                runtime.spawn(reader("the pages").turn_pages()),
+            ],
+            Surface::Sockets => vec![
+                runtime.spawn(reader("the subscriber by JSON").listen(Encoding::Json)),
+                runtime.spawn(reader("the subscriber by Protobuf").listen(Encoding::Protobuf)),
+            ],
+        };
         let publishers = (1..=PUBLISHERS)
             .map(|number| runtime.spawn(publish(Arc::clone(&shared), number)))
             .collect();

@@ -1,0 +1,78 @@
+//! Good clients that follow the channels of the good publishers.
+
+use std::borrow::Cow;
+
+use anyhow::{Context, bail, ensure};
+use arrw_wire::centrifuge::{
+    Answer, Command, ConnectRequest, Encoding, News, Publication, Replies, Reply, Request,
+    SubscribeRequest,
+};
+use arrw_wire::websocket::Compression;
+use tokio::time::timeout;
+
+use super::{END, GOOD_TIME_MAX, Given, PUBLISHERS, Reader, Stamp};
+use crate::wire::{Heard, Manner, Wire};
+
+impl Reader {
+    /// Follows all channels from the first publication to the last.
+    pub(super) async fn listen(mut self, encoding: Encoding) -> Self {
+        if let Err(error) = self.hear_channels(encoding).await {
+            self.shared.accuse(&format!("{}: {error:#}", self.name));
+        }
+        self
+    }
+
+    async fn hear_channels(&mut self, encoding: Encoding) -> anyhow::Result<()> {
+        let manner =
+            Manner { number: 0, encoding, compression: Compression::Off, is_narrow: false };
+        let mut wire = Wire::open(self.shared.address, manner).await?;
+        wire.say(&subscriptions(encoding)).await?;
+        let mut message = Vec::new();
+        while !self.is_done {
+            let heard = timeout(GOOD_TIME_MAX, wire.hear(&mut message)).await;
+            let heard = heard.context("nothing came in time")??;
+            ensure!(heard == Heard::Message, "was ended: {heard:?}");
+            for reply in Replies::new(encoding, &message) {
+                let Reply { id, what } = reply?;
+                match &what {
+                    Answer::Ping => wire.answer_ping().await?,
+                    Answer::Connect(_) => (),
+                    Answer::Subscribe(result) if result.recovered => (),
+                    Answer::Push(push) => match &push.what {
+                        News::Publication(it) => self.take_publication(&push.channel, it)?,
+                        what => bail!("was told {what:?}"),
+                    },
+                    _ => bail!("command {id} was answered {what:?}"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_publication(
+        &mut self,
+        channel: &str,
+        publication: &Publication<'_>,
+    ) -> anyhow::Result<()> {
+        let data: Stamp = serde_json::from_slice(publication.data)?;
+        let (phase, at, offset) = (data.phase, data.at, publication.offset);
+        ensure!(data.id == 0 || data.id == offset, "{} of `{channel}` is at {offset}", data.id);
+        self.take(&Given { topic: Cow::Borrowed(channel), data })?;
+        self.shared.note(phase, at, |latencies| &mut latencies.stream);
+        Ok(())
+    }
+}
+
+/// Connect, and all channels from their beginning.
+fn subscriptions(encoding: Encoding) -> Vec<u8> {
+    let mut frame = Vec::new();
+    let connect = ConnectRequest::default();
+    Command { id: 1, what: Request::Connect(connect) }.append(encoding, &mut frame);
+    let channels = (1..=PUBLISHERS).map(|number| format!("good.{number}"));
+    for (id, channel) in (2..).zip(channels.chain([END.to_owned()])) {
+        let channel = channel.into();
+        let subscribe = SubscribeRequest { channel, recover: true, ..Default::default() };
+        Command { id, what: Request::Subscribe(subscribe) }.append(encoding, &mut frame);
+    }
+    frame
+}

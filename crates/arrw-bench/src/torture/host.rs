@@ -1,0 +1,98 @@
+//! The process of a server under torture, and the clients that are waited for.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::limits::{ENDING_TIME_MAX, START_CUT_MS_MAX};
+use super::lives::{Ground, Lives, Phase};
+use crate::place::SAID;
+use crate::random::Random;
+use crate::server::{self, Server};
+
+/// Where servers live and die, and the runtime of their clients.
+pub(super) struct Host {
+    program: OsString,
+    folder: PathBuf,
+    /// Further arguments of `serve`.
+    pub(super) arguments: Vec<String>,
+    pub(super) ground: Arc<Ground>,
+    pub(super) lives: Lives,
+    pub(super) runtime: Runtime,
+}
+
+impl Host {
+    pub(super) fn new((program, folder): (&OsStr, &Path), seed: u64) -> anyhow::Result<Self> {
+        // The clients have one thread; the one that calls waits for processes.
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Ok(Self {
+            program: program.to_owned(),
+            folder: folder.to_owned(),
+            arguments: Vec::new(),
+            ground: Arc::new(Ground::new(seed)),
+            lives: Lives::new(),
+            runtime: runtime.context("cannot start the executor")?,
+        })
+    }
+
+    /// `serve` in the folder of this torture; what it says is kept.
+    fn command(&self) -> anyhow::Result<Command> {
+        let said = self.folder.join(SAID);
+        let open = OpenOptions::new().create(true).append(true).open(&said);
+        let said: File = open.with_context(|| format!("cannot open `{}`", said.display()))?;
+        let mut command = server::serve(&self.program, &self.folder);
+        command.args(&self.arguments).stderr(Stdio::from(said));
+        Ok(command)
+    }
+
+    /// Starts the server.
+    pub(super) fn launch(&self) -> anyhow::Result<Server> {
+        Server::start(&mut self.command()?).with_context(|| {
+            let folder = self.folder.display();
+            format!("the server does not start; `{folder}` has its data and what it said")
+        })
+    }
+
+    /// Starts the server and tells all clients.
+    pub(super) fn start(&self, phase: Phase) -> anyhow::Result<Server> {
+        let server = self.launch()?;
+        self.lives.begin(server.address(), phase);
+        Ok(server)
+    }
+
+    /// In every fourth round: kills the server while it still opens its log.
+    pub(super) fn cut_off_a_start(&self, random: &mut Random) -> anyhow::Result<()> {
+        if random.below(4) == 0 {
+            let after = Duration::from_millis(random.below(START_CUT_MS_MAX + 1));
+            server::start_and_kill(&mut self.command()?, after)?;
+        }
+        Ok(())
+    }
+
+    /// What the clients saw. Those that do not end in time are told to give up.
+    pub(super) fn join<T: Send + 'static>(&self, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+        let until = Instant::now() + ENDING_TIME_MAX;
+        let mut all = Vec::new();
+        for mut task in tasks {
+            let left = until.saturating_duration_since(Instant::now());
+            let ended = self.runtime.block_on(async { timeout(left, &mut task).await });
+            let ended = ended.unwrap_or_else(|_| {
+                self.lives.give_up();
+                self.runtime.block_on(task)
+            });
+            match ended {
+                Ok(seen) => all.push(seen),
+                Err(error) => self.ground.accuse(format!("a client: {error}")),
+            }
+        }
+        all
+    }
+}
