@@ -1,5 +1,7 @@
 //! What the command line may ask for.
 
+use crate::autobahn::Cases;
+
 /// Printed for `cargo xtask` alone, and after a mistake.
 pub(crate) const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -11,6 +13,9 @@ commands:
   fuzz TARGET [--seconds N]
                 run a fuzz function under libFuzzer, for 60 seconds if nothing else is
                 said; `cargo run -p arrw-fuzz -- --list` prints all
+  autobahn [--all]
+                run Autobahn's cases of WebSockets, those that are soon done or all
+  clients       try the server with the clients of others, and compare docs/codes.md
   help          print this text
 
 `test` goes on after a failed stage, unless the build is broken. Its last line is
@@ -26,6 +31,10 @@ pub(crate) enum Request {
     Help,
     /// Run the checks.
     Test(Level),
+    /// Run Autobahn's cases.
+    Autobahn(Cases),
+    /// Try the clients of others.
+    Clients,
     /// Run one fuzz function under libFuzzer.
     Fuzz {
         /// Its name.
@@ -53,6 +62,10 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["test", "--core"] => Ok(Request::Test(Level::Core)),
         ["test", "--help" | "-h"] => Ok(Request::Help),
         ["test", other, ..] => Err(format!("unknown argument of `test`: `{other}`")),
+        ["autobahn"] => Ok(Request::Autobahn(Cases::Quick)),
+        ["autobahn", "--all"] => Ok(Request::Autobahn(Cases::All)),
+        ["autobahn", other, ..] => Err(format!("unknown argument of `autobahn`: `{other}`")),
+        ["clients"] => Ok(Request::Clients),
         ["fuzz", target] => fuzz(target, SECONDS_DEFAULT),
         ["fuzz", target, "--seconds", seconds] => fuzz(target, seconds),
         ["fuzz", ..] => Err("write `fuzz TARGET` or `fuzz TARGET --seconds N`".to_owned()),
@@ -81,6 +94,10 @@ mod tests {
         check("--help", &Ok(Request::Help));
         check("test", &Ok(Request::Test(Level::Full)));
         check("test --core", &Ok(Request::Test(Level::Core)));
+        check("autobahn", &Ok(Request::Autobahn(Cases::Quick)));
+        check("autobahn --all", &Ok(Request::Autobahn(Cases::All)));
+        check("autobahn --al", &Err("unknown argument of `autobahn`: `--al`".to_owned()));
+        check("clients", &Ok(Request::Clients));
         let fuzz = |seconds| Ok(Request::Fuzz { target: "bus-filter".to_owned(), seconds });
         check("fuzz bus-filter", &fuzz(60));
         check("fuzz bus-filter --seconds 5", &fuzz(5));

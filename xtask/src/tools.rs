@@ -1,5 +1,11 @@
 //! The stage that finds the tools beyond the Rust toolchain, and installs those that are missing.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
 use crate::context::Context;
 use crate::process;
 use crate::stage::Failure;
@@ -61,6 +67,89 @@ fn python_tools(context: &Context) -> Result<(), Failure> {
     Err(missing("typos, taplo and schemathesis", &command))
 }
 
+/// Installs what a `requirements.txt` lists, all of it pinned, and answers the Python that has it: of an environment of its
+/// own, so that nothing needs two versions of one package.
+pub(crate) fn python_packages(context: &Context, list: &Path) -> Result<Command, Failure> {
+    let text = fs::read_to_string(list).with_context(|| format!("read {}", list.display()))?;
+    let name = list.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let venv = context.workspace.target.join(format!("venv-{name}"));
+    // Written when all is there.
+    let installed = venv.join("requirements.txt");
+    let python = venv.join("bin/python");
+    if fs::read_to_string(&installed).ok().as_ref() != Some(&text) {
+        process::run(context.command("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+        let mut pip = context.command(&python.to_string_lossy());
+        process::run(pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(list))?;
+        fs::write(&installed, text).with_context(|| format!("write {}", installed.display()))?;
+    }
+    let mut command = context.command(&python.to_string_lossy());
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
+}
+
+/// Copies a folder with a `package-lock.json`, installs what that lists, and answers the copy: nothing is installed among the
+/// sources.
+pub(crate) fn npm_packages(context: &Context, from: &str) -> Result<PathBuf, Failure> {
+    node(context)?;
+    let folder = context.workspace.target.join(from.replace('/', "-"));
+    let lock = "package-lock.json";
+    let source = context.workspace.root.join(from);
+    // What npm leaves when all is there, and what it was made of.
+    let installed = folder.join("node_modules/.package-lock.json");
+    let is_same = fs::read(folder.join(lock)).ok() == fs::read(source.join(lock)).ok();
+    let is_there = is_same && installed.exists();
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    for file in fs::read_dir(&folder).context("list the copy")?.flatten() {
+        if file.file_type().is_ok_and(|kind| kind.is_file()) {
+            fs::remove_file(file.path()).context("remove an old copy")?;
+        }
+    }
+    for file in fs::read_dir(&source).with_context(|| format!("list {from}"))?.flatten() {
+        if file.file_type().is_ok_and(|kind| kind.is_file()) {
+            fs::copy(file.path(), folder.join(file.file_name())).context("copy a test")?;
+        }
+    }
+    if !is_there {
+        let mut npm = context.command("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+        process::run(&mut npm)?;
+    }
+    Ok(folder)
+}
+
+/// Chromium without a window: the name of its program.
+pub(crate) fn chromium(context: &Context) -> Result<&'static str, Failure> {
+    let names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
+    let is_there = |name: &&str| process::answer(context.command(name).arg("--version")).is_some();
+    let present = || names.into_iter().find(is_there);
+    if let Some(found) = present() {
+        return Ok(found);
+    }
+    let installed = names[..2].iter().any(|name| apt_install(context, name).is_ok());
+    let found = present().filter(|_| installed);
+    found.ok_or_else(|| missing("chromium", "sudo apt-get install --yes chromium"))
+}
+
+/// Node.js 20.14 or later, and npm: what is on `PATH`.
+fn node(context: &Context) -> Result<(), Failure> {
+    let present = || {
+        let version = process::answer(context.command("node").arg("--version"));
+        let is_new = version.as_deref().is_some_and(is_new_node);
+        is_new && process::answer(context.command("npm").arg("--version")).is_some()
+    };
+    if present() || (apt_install(context, "nodejs npm").is_ok() && present()) {
+        return Ok(());
+    }
+    Err(missing("node 20.14 or later, and npm", "sudo apt-get install --yes nodejs npm"))
+}
+
+/// Whether a version such as `v20.14.0` is one that ends with its tests.
+fn is_new_node(version: &str) -> bool {
+    let mut numbers = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    let (major, minor) = (numbers.next(), numbers.next());
+    matches!((major, minor), (Some(Ok(major)), Some(Ok(minor))) if (20, 14) <= (major, minor))
+}
+
 /// Any version on `PATH` will do; ours is what the checks were written for.
 fn nextest(context: &Context) -> Result<(), Failure> {
     let present = || process::answer(&mut context.cargo("nextest --version")).is_some();
@@ -90,16 +179,27 @@ pub(crate) fn cargo_fuzz(context: &Context) -> Result<(), Failure> {
 }
 
 /// Only root may; for others it fails at once, and the caller names the command.
-fn apt_install(context: &Context, package: &str) -> Result<(), Failure> {
+fn apt_install(context: &Context, packages: &str) -> Result<(), Failure> {
     if process::answer(context.command("id").arg("-u")).as_deref() != Some("0") {
         return Err(Failure::Check("only root may install packages".to_owned()));
     }
     process::run(context.command("apt-get").args(["update", "--quiet"]))?;
     let mut command = context.command("apt-get");
-    command.args(["install", "--yes", "--quiet", package]);
+    command.args(["install", "--yes", "--quiet"]).args(packages.split(' '));
     process::run(command.env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 fn missing(tool: &str, command: &str) -> Failure {
     Failure::Check(format!("{tool}: not found and not installed; run: {command}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_node_are_compared_by_number() {
+        assert!(["v20.14.0", "v20.20.2", "v22.1.0", "v100.0.0"].into_iter().all(is_new_node));
+        assert!(!["v20.13.9", "v18.20.0", "v9.99.0", "x", ""].into_iter().any(is_new_node));
+    }
 }
