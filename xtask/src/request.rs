@@ -16,6 +16,7 @@ commands:
   autobahn [--all]
                 run Autobahn's cases of WebSockets, those that are soon done or all
   clients       try the server with the clients of others, and compare docs/codes.md
+  browser       open the pages of the examples in a browser without a window
   help          print this text
 
 `test` goes on after a failed stage, unless the build is broken. Its last line is
@@ -35,6 +36,8 @@ pub(crate) enum Request {
     Autobahn(Cases),
     /// Try the clients of others.
     Clients,
+    /// Open the pages of the examples.
+    Browser,
     /// Run one fuzz function under libFuzzer.
     Fuzz {
         /// Its name.
@@ -66,6 +69,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["autobahn", "--all"] => Ok(Request::Autobahn(Cases::All)),
         ["autobahn", other, ..] => Err(format!("unknown argument of `autobahn`: `{other}`")),
         ["clients"] => Ok(Request::Clients),
+        ["browser"] => Ok(Request::Browser),
         ["fuzz", target] => fuzz(target, SECONDS_DEFAULT),
         ["fuzz", target, "--seconds", seconds] => fuzz(target, seconds),
         ["fuzz", ..] => Err("write `fuzz TARGET` or `fuzz TARGET --seconds N`".to_owned()),
@@ -98,6 +102,7 @@ mod tests {
         check("autobahn --all", &Ok(Request::Autobahn(Cases::All)));
         check("autobahn --al", &Err("unknown argument of `autobahn`: `--al`".to_owned()));
         check("clients", &Ok(Request::Clients));
+        check("browser", &Ok(Request::Browser));
         let fuzz = |seconds| Ok(Request::Fuzz { target: "bus-filter".to_owned(), seconds });
         check("fuzz bus-filter", &fuzz(60));
         check("fuzz bus-filter --seconds 5", &fuzz(5));

@@ -87,7 +87,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let name = name(&path).unwrap_or_default();
         if path.is_dir() {
             let hidden = name.starts_with('.') && !HIDDEN_FOLDERS.contains(&name.as_str());
-            if !hidden && name != "target" {
+            if !hidden && !["target", "node_modules"].contains(&name.as_ref()) {
                 collect(&path, files);
             }
         } else if name != ".git" {
