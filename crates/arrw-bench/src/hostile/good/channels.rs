@@ -34,15 +34,19 @@ impl Reader {
             ensure!(heard == Heard::Message, "was ended: {heard:?}");
             for reply in Replies::new(encoding, &message) {
                 let Reply { id, what } = reply?;
-                match &what {
-                    Answer::Ping => wire.answer_ping().await?,
-                    Answer::Connect(_) => (),
-                    Answer::Subscribe(result) if result.recovered => (),
-                    Answer::Push(push) => match &push.what {
-                        News::Publication(it) => self.take_publication(&push.channel, it)?,
-                        what => bail!("was told {what:?}"),
-                    },
-                    _ => bail!("command {id} was answered {what:?}"),
+                if let Answer::Connect(_) = what {
+                    continue;
+                }
+                if let Answer::Ping = what {
+                    wire.answer_ping().await?;
+                } else if let Answer::Subscribe(result) = &what {
+                    ensure!(result.recovered, "did not recover: {result:?}");
+                } else if let Answer::Push(push) = &what
+                    && let News::Publication(publication) = &push.what
+                {
+                    self.take_publication(&push.channel, publication)?;
+                } else {
+                    bail!("was told, as an answer to command {id} or unasked: {what:?}");
                 }
             }
         }

@@ -144,20 +144,23 @@ impl Strike {
             Ok(Heard::Message) => (),
         }
         for reply in Replies::new(wire.encoding, message) {
-            let told = match reply {
+            let what = match reply {
+                Ok(reply) => reply.what,
                 Err(error) => {
                     ground.accuse(&format!("{}: was sent no reply: {error}", self.what));
                     return true;
                 }
-                Ok(reply) => match reply.what {
-                    Answer::Ping if self.answers_pings => {
-                        drop(wire.answer_ping().await);
-                        continue;
-                    }
-                    Answer::Ping | Answer::Push(_) | Answer::Connect(_) => continue,
-                    Answer::Error(error) => u16::try_from(error.code).unwrap_or(u16::MAX),
-                    _ => TAKEN,
-                },
+            };
+            if what == Answer::Ping && self.answers_pings {
+                drop(wire.answer_ping().await);
+            }
+            if let Answer::Ping | Answer::Push(_) | Answer::Connect(_) = what {
+                continue;
+            }
+            let told = if let Answer::Error(error) = what {
+                u16::try_from(error.code).unwrap_or(u16::MAX)
+            } else {
+                TAKEN
             };
             ground.answered_with(self.what, told, self.right);
             *count += 1;

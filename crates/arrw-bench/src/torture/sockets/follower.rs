@@ -265,15 +265,19 @@ impl Following {
         for reply in Replies::new(self.manner.encoding, message) {
             let Reply { id, what } =
                 reply.map_err(|error| format!("was sent no reply: {error}"))?;
-            match what {
-                Answer::Ping => pings += 1,
-                Answer::Connect(_) | Answer::Rpc(_) => (),
-                Answer::Subscribe(result) => self.resume(id, &result)?,
-                Answer::Push(push) => match &push.what {
-                    News::Publication(publication) => self.note(&push.channel, publication)?,
-                    what => return Err(format!("was told of {}: {what:?}", push.channel)),
-                },
-                what => return Err(format!("was answered command {id} by {what:?}")),
+            if let Answer::Connect(_) | Answer::Rpc(_) = what {
+                continue;
+            }
+            if let Answer::Ping = what {
+                pings += 1;
+            } else if let Answer::Subscribe(result) = &what {
+                self.resume(id, result)?;
+            } else if let Answer::Push(push) = &what
+                && let News::Publication(publication) = &push.what
+            {
+                self.note(&push.channel, publication)?;
+            } else {
+                return Err(format!("was told, as an answer to command {id} or unasked: {what:?}"));
             }
         }
         self.field.deliver(self.count() - before);
@@ -326,5 +330,5 @@ impl Following {
 pub(super) fn manner(number: u32) -> Manner {
     let encoding = if number.is_multiple_of(2) { Encoding::Json } else { Encoding::Protobuf };
     let compression = if number % 4 < 2 { Compression::Off } else { Compression::On };
-    Manner { number, encoding, compression, is_narrow: number % 3 == 0 }
+    Manner { number, encoding, compression, is_narrow: number.is_multiple_of(3) }
 }
