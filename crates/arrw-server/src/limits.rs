@@ -354,8 +354,11 @@ pub const PAGE_PUBLICATIONS: usize = 128;
 /// waits.
 pub const SOCKET_READS_MAX: usize = 8;
 
-/// Pages of these that are kept for others who need the same. Each has at most [`PAGE_PUBLICATIONS`] publications.
-pub const PAGES_KEPT: usize = 128;
+/// Pages of these that are kept for others who need the same: after a kill each channel needs one or two. The oldest are let go.
+pub const PAGES_KEPT: usize = 4_096;
+
+/// Bytes of these pages.
+pub const PAGES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Tasks that tell connections of publications: more than there are cores would be of no use.
 pub const WORKERS_MAX: usize = 16;

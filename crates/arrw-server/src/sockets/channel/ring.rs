@@ -34,7 +34,7 @@ impl Entry {
         &self.ready[shape as usize]
     }
 
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.ready.iter().map(Bytes::len).sum::<usize>() + size_of::<Self>()
     }
 }

@@ -1,18 +1,21 @@
 //! Publications read from the log for those that are behind: one read for all who need the same.
+//!
+//! Who is far behind reads pages that begin at multiples of their length, so that others who are far behind share them. Who has missed
+//! little reads just that, as do all who were cut off at the same place.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrw::{HistoryQuery, Order};
 use tokio::sync::OnceCell;
 
 use super::Hub;
-use crate::limits::{PAGE_PUBLICATIONS, PAGES_KEPT};
+use crate::limits::{PAGE_PUBLICATIONS, PAGES_BYTES_MAX, PAGES_KEPT};
 use crate::sockets::channel::Channel;
 use crate::sockets::channel::ring::{Entry, What};
 use crate::sockets::form::Shape;
 
-/// Publications of a channel that follow each other, from a multiple of [`PAGE_PUBLICATIONS`] on.
+/// Publications of a channel that follow each other, as many as there were when they were read but at most [`PAGE_PUBLICATIONS`].
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     entries: Vec<Arc<Entry>>,
@@ -26,12 +29,12 @@ impl Page {
         Some(&self.entries[at..])
     }
 
-    fn is_full(&self) -> bool {
-        self.entries.len() == PAGE_PUBLICATIONS
+    fn bytes(&self) -> usize {
+        self.entries.iter().map(|entry| entry.bytes()).sum()
     }
 }
 
-/// Which page of which channel, in which shape.
+/// The page of which channel behind which offset, in which shape.
 type Key = (u64, u64, u8);
 
 /// A page, or the read that makes it.
@@ -39,12 +42,39 @@ type Cell = Arc<OnceCell<Arc<Page>>>;
 
 /// The pages that were read last.
 #[derive(Debug, Default)]
-pub(crate) struct Pages {
-    kept: Mutex<VecDeque<(Key, Cell)>>,
+pub(crate) struct Pages(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Each with its bytes, once they are known.
+    cells: HashMap<Key, (Cell, usize)>,
+    /// The oldest first.
+    order: VecDeque<Key>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn remove(&mut self, key: Key) {
+        if let Some((_, bytes)) = self.cells.remove(&key) {
+            self.bytes -= bytes;
+            self.order.retain(|known| *known != key);
+        }
+    }
+
+    /// Lets go of the oldest until the rest is as little as it must be.
+    fn shrink(&mut self) {
+        while PAGES_KEPT < self.order.len() || PAGES_BYTES_MAX < self.bytes {
+            let Some((_, bytes)) = self.order.pop_front().and_then(|key| self.cells.remove(&key))
+            else {
+                return;
+            };
+            self.bytes -= bytes;
+        }
+    }
 }
 
 impl Pages {
-    /// The page that has the publication behind an offset.
+    /// A page that has the publication behind an offset.
     pub(crate) async fn get(
         &self,
         hub: &Hub,
@@ -52,50 +82,67 @@ impl Pages {
         shape: Shape,
         after: u64,
     ) -> Arc<Page> {
-        let number = after / PAGE_PUBLICATIONS as u64;
-        let key = (channel.id, number, shape as u8);
+        let length = PAGE_PUBLICATIONS as u64;
+        let missed = channel.lock().ring.last_offset().saturating_sub(after);
+        let from = if missed < length { after } else { after / length * length };
+        let key = (channel.id, from, shape as u8);
         let cell = self.cell(key);
-        let page = cell.get_or_init(|| read(hub, channel, shape, number)).await;
-        if page.is_full() || page.after(after).is_some() {
-            if !page.is_full() {
-                // More may be published into it.
-                self.forget(key, &cell);
-            }
+        let made = async {
+            let page = read(hub, channel, shape, from).await;
+            self.weigh(key, &cell, page.bytes());
+            page
+        };
+        let page = cell.get_or_init(|| made).await;
+        if page.after(after).is_some() {
             return Arc::clone(page);
         }
+        // It was read before there was more.
         self.forget(key, &cell);
-        read(hub, channel, shape, number).await
+        read(hub, channel, shape, from).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cell(&self, key: Key) -> Cell {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, cell)) = kept.iter().find(|(known, _)| *known == key) {
+        let mut kept = self.lock();
+        if let Some((cell, _)) = kept.cells.get(&key) {
             return Arc::clone(cell);
         }
-        if PAGES_KEPT <= kept.len() {
-            kept.pop_front();
-        }
         let cell = Cell::default();
-        kept.push_back((key, Arc::clone(&cell)));
+        kept.cells.insert(key, (Arc::clone(&cell), 0));
+        kept.order.push_back(key);
+        kept.shrink();
         cell
     }
 
+    /// A page was read, and has so many bytes.
+    fn weigh(&self, key: Key, cell: &Cell, bytes: usize) {
+        let mut kept = self.lock();
+        if let Some((known, of)) = kept.cells.get_mut(&key)
+            && Arc::ptr_eq(known, cell)
+        {
+            *of = bytes;
+            kept.bytes += bytes;
+            kept.shrink();
+        }
+    }
+
     fn forget(&self, key: Key, cell: &Cell) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(known, it)| *known != key || !Arc::ptr_eq(it, cell));
+        let mut kept = self.lock();
+        if kept.cells.get(&key).is_some_and(|(known, _)| Arc::ptr_eq(known, cell)) {
+            kept.remove(key);
+        }
     }
 }
 
-/// Reads a page. One that cannot be read is empty.
-async fn read(hub: &Hub, channel: &Arc<Channel>, shape: Shape, number: u64) -> Arc<Page> {
+/// Reads the page behind an offset. One that cannot be read is empty.
+async fn read(hub: &Hub, channel: &Arc<Channel>, shape: Shape, from: u64) -> Arc<Page> {
     let (bus, channel) = (hub.bus.clone(), Arc::clone(channel));
     let reading = hub.read(move || {
-        let since = number * PAGE_PUBLICATIONS as u64;
-        let query = HistoryQuery {
-            since: Some(since),
-            limit: PAGE_PUBLICATIONS,
-            order: Order::OldestFirst,
-        };
+        let query =
+            HistoryQuery { since: Some(from), limit: PAGE_PUBLICATIONS, order: Order::OldestFirst };
         let history = match bus.history(&channel.topic, query) {
             Ok(history) => history,
             Err(error) => {
