@@ -1,6 +1,6 @@
 """Runs Autobahn's cases against a server that sends each message back, and says how they went.
 
-`run.py URL FOLDER [--all]`: reports go into the folder; the exit code is 0 when every case is OK or INFORMATIONAL.
+`run.py URL FOLDER [--all]`: reports go into the folder; the exit code is 0 when every case is OK or INFORMATIONAL, or not served.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ LONG = [
     for case in range(4, 19)
 ]
 GOOD = ("OK", "INFORMATIONAL")
+# The client lets the server use a window of 9 bits only, and the server compresses once for all clients, with 15.
+NOT_SERVED = ("13.3.", "13.5.")
 
 
 def mend_runner():
@@ -49,12 +51,17 @@ async def results(url, exclude):
         return failure.results
 
 
+def is_good(case):
+    is_left_out = case.behavior.value == "UNIMPLEMENTED" and case.case_id.startswith(NOT_SERVED)
+    return (case.behavior.value in GOOD or is_left_out) and case.behavior_close.value in GOOD
+
+
 def main():
     url, folder = sys.argv[1:3]
     mend_runner()
     ran = asyncio.run(results(url, [] if "--all" in sys.argv else LONG))
     write_reports(ran, folder)
-    bad = [it for it in ran if it.behavior.value not in GOOD or it.behavior_close.value not in GOOD]
+    bad = [it for it in ran if not is_good(it)]
     for it in bad:
         print(f"{it.case_id}: {it.behavior.value}, close {it.behavior_close.value}: {it.result} {it.result_close}")
     counts = Counter(it.behavior.value for it in ran)

@@ -24,7 +24,7 @@ pub(crate) fn check(context: &Context) -> Result<String, Failure> {
     run(context, Cases::Quick)
 }
 
-/// Runs cases against `arrw-server`'s example `echo`; one that is not `OK` or `INFORMATIONAL` is a failure.
+/// Runs cases against `arrw-server`'s example `echo`; one that is not `OK`, `INFORMATIONAL` or known as not served is a failure.
 pub(crate) fn run(context: &Context, cases: Cases) -> Result<String, Failure> {
     let mut build = context.cargo("build --package arrw-server --example echo");
     process::run(&mut build).map_err(Failure::into_build)?;
