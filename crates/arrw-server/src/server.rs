@@ -22,6 +22,7 @@ use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tower::{Service, ServiceExt};
 
@@ -199,17 +200,15 @@ impl Server {
         let router = routes::router(Arc::clone(&app)).layer(named);
         // A task of its own, so that a worker of the runtime accepts, and goes on with what it accepted: whoever waits here may
         // be on another thread.
-        let mut accepting = tokio::spawn(accept_all(listener, Arc::clone(&app), router));
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept_all(listener, Arc::clone(&app), router));
         let ended = tokio::select! {
             () = shutdown => Ok(()),
             error = stopped_log(&app) => Err(error),
-            _ = &mut accepting => Ok(()),
+            _ = accepting.join_next() => Ok(()),
         };
-        if !accepting.is_finished() {
-            // Nobody else is let in: the listener is closed with it.
-            accepting.abort();
-            drop(accepting.await);
-        }
+        // Nobody else is let in: the listener is closed with it.
+        accepting.shutdown().await;
         app.close();
         app.hub.drain(app.limits.drain / 2).await;
         own.stop(Duration::ZERO);
