@@ -42,7 +42,9 @@ pub(super) struct DisconnectForm {
 #[serde(deny_unknown_fields)]
 struct CodeForm {
     code: u16,
-    reason: Option<String>,
+    /// Empty for the text of the code.
+    #[serde(default)]
+    reason: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -84,12 +84,12 @@ impl From<Code> for Ending {
 }
 
 impl Ending {
-    /// What an application asks for; nothing when that is no code of a disconnect.
-    pub(crate) fn asked(number: u16, reason: Option<String>) -> Option<Self> {
+    /// What an application asks for, with an empty reason for that of the code; nothing when that is no code of a disconnect.
+    pub(crate) fn asked(number: u16, mut reason: String) -> Option<Self> {
         let code = code::disconnect(number)?;
-        let Some(mut reason) = reason.filter(|reason| !reason.is_empty()) else {
+        if reason.is_empty() {
             return Some(code.into());
-        };
+        }
         reason.truncate(reason.floor_char_boundary(code::TEXT_BYTES_MAX));
         Some(Self { code, reason: reason.into() })
     }

@@ -105,7 +105,7 @@ fn read(answer: &[u8]) -> Result<Result<Option<&RawValue>, Refusal>, Fault> {
     let text = std::str::from_utf8(answer).map_err(|error| Fault::Form(error.to_string()))?;
     let Answer { result, error, disconnect } = object(text)?;
     if let Some(DisconnectForm { code, reason }) = disconnect {
-        let ending = Ending::asked(code, Some(reason));
+        let ending = Ending::asked(code, reason);
         let ending =
             ending.ok_or_else(|| Fault::Form(format!("{code} is no code of a disconnect")))?;
         return Ok(Err(Refusal::Ends(ending)));
