@@ -58,16 +58,21 @@ impl Batch {
 
 /// Entries as frames, each no longer than it may be.
 pub(crate) fn frames<'a>(form: Form, entries: impl Iterator<Item = &'a Arc<Entry>>) -> Vec<Bytes> {
+    if is_planted(Bug::TurnRound) {
+        let entries: Vec<_> = entries.collect();
+        return framed(form, entries.into_iter().rev());
+    }
+    if is_planted(Bug::LeaveOutForProtobuf) && form.shape() == Shape::Protobuf {
+        let entries: Vec<_> = entries.collect();
+        let first = usize::from(1 < entries.len());
+        return framed(form, entries.into_iter().skip(first));
+    }
+    framed(form, entries)
+}
+
+fn framed<'a>(form: Form, entries: impl Iterator<Item = &'a Arc<Entry>>) -> Vec<Bytes> {
     let (mut all, mut bytes) = (Vec::new(), 0);
     let mut messages: Vec<&[u8]> = Vec::new();
-    let mut entries: Vec<_> = entries.collect();
-    if is_planted(Bug::TurnRound) {
-        entries.reverse();
-    }
-    if is_planted(Bug::LeaveOutForProtobuf) && form.shape() == Shape::Protobuf && 1 < entries.len()
-    {
-        entries.remove(0);
-    }
     for entry in entries {
         let ready = entry.ready(form.shape());
         if FRAME_BYTES_MAX < bytes + ready.len() && !messages.is_empty()

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Fault;
+use crate::json;
+use crate::problem::{Code, Problem};
 use crate::sockets::connection::Ending;
 use crate::sockets::tokens::{ConnectionToken, of_back_end};
 
@@ -120,10 +122,7 @@ fn read(answer: &[u8]) -> Result<Result<Option<&RawValue>, Refusal>, Fault> {
     Ok(Ok(result.filter(|result| result.get() != "null")))
 }
 
-/// Reads an object. (Members can be read of an array in order, too: that is none.)
-fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
-    if json.trim_ascii_start().as_bytes().first() != Some(&b'{') {
-        return Err(Fault::Form("it is no object".to_owned()));
-    }
-    serde_json::from_str(json).map_err(|error| Fault::Form(error.to_string()))
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+    let wrong = |problem: Problem| Fault::Form(problem.detail().to_owned());
+    json::object(Code::Body, text.as_bytes()).map_err(wrong)
 }

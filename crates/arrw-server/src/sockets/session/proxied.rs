@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrw_wire::centrifuge::{Answer, ConnectRequest, Encoding, Payload, RpcRequest, is_json};
+use arrw_wire::centrifuge::{ConnectRequest, Encoding, RpcRequest, is_json};
 use arrw_wire::code;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -126,17 +126,11 @@ impl Turn<'_> {
         let more = WhatIs { user: session.user(), method: &request.method, meta: raw(meta) };
         let question = self.question(request.data, more);
         let (passed, encoding) = (session.passed.clone(), self.encoding());
-        let (hub, connection) = (Arc::clone(self.hub), Arc::clone(self.connection));
         let proxy = Arc::clone(proxy);
-        let begun = self.begin(Box::pin(async move {
+        self.answer_later(id, async move {
             let read = |answer: &[u8]| proxy::called(answer, encoding);
             let called = proxy.ask(passed.as_deref(), question, read).await;
-            resume(&hub, &connection, id, |turn| {
-                let data = called??;
-                turn.answer(id, Answer::Rpc(Payload { data: &data }));
-                Ok(())
-            });
-        }));
-        Ok(begun?)
+            called.map_err(Refusal::from)?.map_err(Refusal::from)
+        })
     }
 }

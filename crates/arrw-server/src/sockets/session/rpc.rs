@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrw::NewEvent;
-use arrw_wire::centrifuge::{Answer, Payload, Reply, RpcRequest};
-use arrw_wire::code;
+use arrw_wire::centrifuge::{Answer, Payload, RpcRequest};
+use arrw_wire::code::{self, Code};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -27,10 +27,9 @@ use super::publish::code_of;
 use super::{Fault, Refusal, Turn, resume};
 use crate::jobs::call;
 use crate::json;
-use crate::problem::{self, Problem};
+use crate::problem;
 use crate::sockets::channel::name::topic;
 use crate::sockets::channel::publication::PUBLISHER;
-use crate::sockets::connection;
 use crate::sockets::tokens::Allow;
 
 #[derive(Debug, Deserialize)]
@@ -71,24 +70,16 @@ impl Turn<'_> {
         let payload = form.data.get().as_bytes();
         let event = NewEvent { headers: &headers, ..NewEvent::new(&topic, payload) };
         let published = self.hub.bus.publish(event).map_err(|error| code_of(&error))?.start();
-        let (hub, connection) = (Arc::clone(self.hub), Arc::clone(self.connection));
-        let begun = self.begin(Box::pin(async move {
-            let reply = match published.await {
-                Ok(published) => {
-                    let epoch = hub.epoch(hub.end(&topic));
-                    let place =
-                        serde_json::json!({ "offset": published.last_offset, "epoch": epoch });
-                    if published.last_offset == 0 { "{}".to_owned() } else { place.to_string() }
-                }
-                Err(error) => {
-                    let reply = Reply::error(id, code_of(&error));
-                    return connection::answer(&hub, &connection, &reply);
-                }
-            };
-            let what = Answer::Rpc(Payload { data: reply.as_bytes() });
-            connection::answer(&hub, &connection, &Reply { id, what });
-        }));
-        Ok(begun?)
+        let hub = Arc::clone(self.hub);
+        self.answer_later(id, async move {
+            let offset = published.await.map_err(|error| code_of(&error))?.last_offset;
+            if offset == 0 {
+                return Ok::<_, Code>(b"{}".to_vec());
+            }
+            let epoch = hub.epoch(hub.end(&topic));
+            let place = serde_json::json!({ "offset": offset, "epoch": epoch });
+            Ok(place.to_string().into_bytes())
+        })
     }
 
     /// Whether the client may do something with the jobs of a queue.
@@ -126,16 +117,16 @@ impl Turn<'_> {
     }
 
     /// Answers a call when it has come to something.
-    fn answer_later(
+    pub(super) fn answer_later<E: Into<Refusal> + Send>(
         &mut self,
         id: u32,
-        call: impl Future<Output = Result<Vec<u8>, Problem>> + Send + 'static,
+        call: impl Future<Output = Result<Vec<u8>, E>> + Send + 'static,
     ) -> Result<(), Refusal> {
         let (hub, connection) = (Arc::clone(self.hub), Arc::clone(self.connection));
         let begun = self.begin(Box::pin(async move {
             let called = call.await;
             resume(&hub, &connection, id, |turn| {
-                let data = called?;
+                let data = called.map_err(Into::into)?;
                 turn.answer(id, Answer::Rpc(Payload { data: &data }));
                 Ok(())
             });
