@@ -122,7 +122,7 @@ pub(crate) fn sync_cost(folder: &WorkFolder, load: Load) -> anyhow::Result<(f64,
     let mut latencies = Histogram::<u64>::new(3)?;
     let time = match load {
         Load::Full => Duration::from_secs(2),
-        Load::Quick => Duration::from_millis(500),
+        Load::Quick | Load::Brief => Duration::from_millis(500),
     };
     let start = Instant::now();
     let mut at = 0;

@@ -18,8 +18,37 @@ pub(crate) struct Row {
     pub(crate) floor: Option<Spread>,
     /// Another program that does it, in the same unit.
     pub(crate) peer: Option<Spread>,
+    /// What the prototype said of itself, in the same unit.
+    pub(crate) seed: Option<f64>,
     pub(crate) target: Option<Target>,
     pub(crate) durability: &'static str,
+}
+
+/// Which of two values is the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Better {
+    More,
+    Less,
+}
+
+impl Better {
+    /// Of figures that have no target: rates are to be high, times and sizes low.
+    fn of_unit(unit: &str) -> Self {
+        match unit {
+            "us" | "ms" | "s" | "B" | "MiB" | "MiB/min" | "ratio" | "cores" | "% of a core"
+            | "lost" | "pending" | "stalls" => Self::Less,
+            _ => Self::More,
+        }
+    }
+
+    /// How many times as good as `other` a value is; `None` when one of them is 0.
+    pub(crate) fn ratio(self, value: f64, other: f64) -> Option<f64> {
+        let (above, below) = match self {
+            Self::More => (value, other),
+            Self::Less => (other, value),
+        };
+        (0.0 < above && 0.0 < below).then(|| above / below)
+    }
 }
 
 /// What a figure must reach.
@@ -30,13 +59,13 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    fn bound(self) -> f64 {
+    pub(crate) fn bound(self) -> f64 {
         match self {
             Self::AtLeast(bound) | Self::AtMost(bound) => bound,
         }
     }
 
-    fn is_met_by(self, value: f64) -> bool {
+    pub(crate) fn is_met_by(self, value: f64) -> bool {
         match self {
             Self::AtLeast(bound) => bound <= value,
             Self::AtMost(bound) => value <= bound,
@@ -44,7 +73,7 @@ impl Target {
     }
 
     /// The bound, and whether a value keeps to it.
-    fn to_text(self, value: f64) -> String {
+    pub(crate) fn to_text(self, value: f64) -> String {
         let sign = match self {
             Self::AtLeast(_) => ">=",
             Self::AtMost(_) => "<=",
@@ -83,8 +112,32 @@ impl Row {
         self.floor.map(|floor| self.value.median / floor.median)
     }
 
-    fn ratio_to_peer(&self) -> Option<f64> {
+    pub(crate) fn ratio_to_peer(&self) -> Option<f64> {
         self.peer.map(|peer| self.value.median / peer.median)
+    }
+
+    /// How many times as good as the prototype it is.
+    pub(crate) fn ratio_to_seed(&self) -> Option<f64> {
+        self.better().ratio(self.value.median, self.seed?)
+    }
+
+    /// Which value would be better.
+    pub(crate) fn better(&self) -> Better {
+        match self.target {
+            Some(Target::AtLeast(_)) => Better::More,
+            Some(Target::AtMost(_)) => Better::Less,
+            None => Better::of_unit(self.unit),
+        }
+    }
+
+    /// True when it is one of the prototype's own figures, which every machine reaches.
+    pub(crate) fn is_of_seed(&self) -> bool {
+        self.id.starts_with("seed.")
+    }
+
+    /// True when it has a target and does not reach it.
+    pub(crate) fn is_missed(&self) -> bool {
+        self.target.is_some_and(|target| !target.is_met_by(self.value.median))
     }
 
     /// The row as the command that was given printed it.
@@ -104,8 +157,8 @@ impl Row {
             ratio_to_floor: self.ratio_to_floor().map(rounded),
             peer: self.peer.map(|peer| rounded(peer.median)),
             ratio_to_peer: self.ratio_to_peer().map(rounded),
-            seed: None,
-            ratio_to_seed: None,
+            seed: self.seed.map(rounded),
+            ratio_to_seed: self.ratio_to_seed().map(rounded),
             target: self.target.map(|target| rounded(target.bound())),
             durability: self.durability,
             command,
@@ -113,7 +166,7 @@ impl Row {
     }
 
     pub(crate) const TABLE_HEAD: &'static str = "\
-figure                    unit              median          min          max  p50 us  p99 us        floor  ratio  target";
+figure                         unit              median          min          max  p50 us  p99 us        floor  ratio         seed  ratio  target";
 
     /// The row as a line below [`TABLE_HEAD`](Self::TABLE_HEAD).
     pub(crate) fn to_line(&self) -> String {
@@ -121,7 +174,7 @@ figure                    unit              median          min          max  p5
             self.latency.map_or("-".to_owned(), |latency| format!("{:.0}", of(latency)))
         };
         format!(
-            "{:<25} {:<12} {:>11} {:>12} {:>12} {:>7} {:>7} {:>12} {:>6}  {}",
+            "{:<30} {:<12} {:>11} {:>12} {:>12} {:>7} {:>7} {:>12} {:>6} {:>12} {:>6}  {}",
             self.id,
             self.unit,
             short(self.value.median),
@@ -130,17 +183,39 @@ figure                    unit              median          min          max  p5
             latency(|(p50, _)| p50),
             latency(|(_, p99)| p99),
             self.floor.map_or("-".to_owned(), |floor| short(floor.median)),
-            self.ratio_to_floor().map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+            ratio(self.ratio_to_floor()),
+            self.seed.map_or("-".to_owned(), short),
+            ratio(self.ratio_to_seed()),
             self.target.map_or("-".to_owned(), |target| target.to_text(self.value.median)),
         )
     }
 }
 
+/// Two places for what is near 1, none for what is far from it.
+pub(crate) fn ratio(ratio: Option<f64>) -> String {
+    let text = |ratio| if ratio < 10.0 { format!("{ratio:.2}") } else { format!("{ratio:.0}") };
+    ratio.map_or("-".to_owned(), text)
+}
+
 /// Whole for large numbers, three places for small ones.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     if value < 100.0 { format!("{value:.3}") } else { format!("{value:.0}") }
 }
 
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_above_one_is_the_better_side() {
+        assert_eq!(Better::More.ratio(200.0, 100.0), Some(2.0));
+        assert_eq!(Better::Less.ratio(50.0, 100.0), Some(2.0));
+        assert_eq!(Better::Less.ratio(0.0, 100.0), None);
+        assert_eq!(Better::of_unit("us"), Better::Less);
+        assert_eq!(Better::of_unit("jobs/s"), Better::More);
+    }
 }

@@ -91,7 +91,7 @@ pub(super) fn measure(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Vec<Ro
 }
 
 /// Publishes for the time of `load`; answers how many events a second were received, by all together.
-fn run_with(subscribers: usize, load: Load) -> anyhow::Result<f64> {
+pub(crate) fn run_with(subscribers: usize, load: Load) -> anyhow::Result<f64> {
     let db = Db::in_memory()?;
     let bus = db.bus();
     let payload = Payload::new();

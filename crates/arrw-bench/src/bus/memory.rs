@@ -33,14 +33,14 @@ pub(super) fn measure(
     }
     let seconds = match plan.load {
         Load::Full => 600,
-        Load::Quick => 20,
+        Load::Quick | Load::Brief => 20,
     };
     let slope = weigh_apart(plan, folder, Weighed::Slope { seconds })?;
     writeln!(out, "bus.memory: {slope:.2} MiB a minute over {seconds} s")?;
     // In a short time the slope is that of the allocator's noise, which is some MiB.
     let slope_target = match plan.load {
         Load::Full => Some(1.0),
-        Load::Quick => None,
+        Load::Quick | Load::Brief => None,
     };
     let row =
         |(id, metric): (_, _), unit, runs: Vec<f64>, (target, durability): (Option<f64>, _)| Row {
@@ -61,7 +61,7 @@ pub(super) fn measure(
 }
 
 /// Weighs in a process of its own, whose memory nothing else has used before.
-fn weigh_apart(plan: &Plan, folder: &WorkFolder, what: Weighed) -> anyhow::Result<f64> {
+pub(crate) fn weigh_apart(plan: &Plan, folder: &WorkFolder, what: Weighed) -> anyhow::Result<f64> {
     let place = folder.fresh("weigh")?;
     let (program, arguments) = plan.child.split_first().context("no program to weigh")?;
     let output = Command::new(program)

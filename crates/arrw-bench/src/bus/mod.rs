@@ -3,16 +3,17 @@
 mod durable;
 mod fan_out;
 mod filter;
-mod flow;
-mod latency;
-mod memory;
+pub(crate) mod flow;
+pub(crate) mod latency;
+pub(crate) mod memory;
 mod parked;
 mod weigh;
 
+use std::io::Write;
 use std::time::Instant;
 
-use crate::disk::nanos;
-use crate::plan::{Output, Plan};
+use crate::disk::{WorkFolder, nanos};
+use crate::plan::{Output, Plan, Standing};
 use crate::report;
 use crate::row::Row;
 use crate::runs::Spread;
@@ -33,16 +34,23 @@ const SYNCED: &str = "fdatasync before each answer";
 /// # Errors
 /// When the folder is not on a real disk, when the database or the disk fails, or when a subscriber misses
 /// an event or finds a wrong one.
-pub fn bus(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
-    report::group(plan, output, |folder, progress| {
-        let mut rows = flow::measure(plan, progress)?;
-        rows.extend(latency::measure(plan, progress)?);
-        rows.extend(fan_out::measure(plan, progress)?);
-        rows.push(durable::measure(plan, folder, progress)?);
-        rows.extend(filter::measure(plan, progress)?);
-        rows.extend(memory::measure(plan, folder, progress)?);
-        Ok(rows)
-    })
+pub fn bus(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<Standing> {
+    report::group(plan, output, |folder, progress| figures(plan, folder, progress))
+}
+
+/// The figures of the group.
+pub(crate) fn figures(
+    plan: &Plan,
+    folder: &WorkFolder,
+    progress: &mut dyn Write,
+) -> anyhow::Result<Vec<Row>> {
+    let mut rows = flow::measure(plan, progress)?;
+    rows.extend(latency::measure(plan, progress)?);
+    rows.extend(fan_out::measure(plan, progress)?);
+    rows.push(durable::measure(plan, folder, progress)?);
+    rows.extend(filter::measure(plan, progress)?);
+    rows.extend(memory::measure(plan, folder, progress)?);
+    Ok(rows)
 }
 
 /// A figure of events in memory, with neither floor nor target.
@@ -56,6 +64,7 @@ fn row(id: &'static str, metric: &'static str, unit: &'static str, value: Spread
         latency: None,
         floor: None,
         peer: None,
+        seed: None,
         target: None,
         durability: IN_MEMORY,
     }

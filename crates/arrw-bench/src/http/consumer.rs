@@ -24,7 +24,7 @@ const TARGET: f64 = 200_000.0;
 fn bodies(load: Load) -> usize {
     match load {
         Load::Full => 100,
-        Load::Quick => 20,
+        Load::Quick | Load::Brief => 20,
     }
 }
 

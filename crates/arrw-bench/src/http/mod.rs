@@ -2,17 +2,19 @@
 
 mod consumer;
 mod floor;
-mod publish;
-mod sse;
+pub(crate) mod publish;
+pub(crate) mod sse;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::disk::WorkFolder;
 use crate::machine;
-use crate::plan::{Output, Plan};
+use crate::plan::{Output, Plan, Standing};
 use crate::report;
 use crate::row::Row;
 use crate::runs::Spread;
@@ -35,22 +37,30 @@ const FILES_MIN: u64 = 1_200;
 /// # Errors
 /// When the folder is not on a real disk, when the server or the disk fails or refuses something, or when an
 /// event is not delivered.
-pub fn http(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
+pub fn http(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<Standing> {
+    report::group(plan, output, |folder, progress| figures(plan, folder, progress))
+}
+
+/// The figures of the group.
+pub(crate) fn figures(
+    plan: &Plan,
+    folder: &WorkFolder,
+    progress: &mut dyn Write,
+) -> anyhow::Result<Vec<Row>> {
     let files = machine::files_max()?;
     ensure!(
         FILES_MIN <= files,
         "a process may have {files} files open here, and this needs {FILES_MIN}; \
          say `ulimit -n 4096` before it"
     );
-    report::group(plan, output, |folder, progress| {
-        let mut rows = vec![
-            publish::measure_lines(plan, folder, progress)?,
-            publish::measure_single(plan, folder, progress)?,
-        ];
-        rows.extend(sse::measure(plan, folder, progress)?);
-        rows.push(consumer::measure(plan, folder, progress)?);
-        Ok(rows)
-    })
+
+    let mut rows = vec![
+        publish::measure_lines(plan, folder, progress)?,
+        publish::measure_single(plan, folder, progress)?,
+    ];
+    rows.extend(sse::measure(plan, folder, progress)?);
+    rows.push(consumer::measure(plan, folder, progress)?);
+    Ok(rows)
 }
 
 /// A figure with neither floor nor target.
@@ -64,6 +74,7 @@ fn row(id: &'static str, metric: &'static str, unit: &'static str, value: Spread
         latency: None,
         floor: None,
         peer: None,
+        seed: None,
         target: None,
         durability: SYNCED,
     }

@@ -112,10 +112,10 @@ pub(super) fn measure_single(
         // It changes who comes first, so that neither is always second.
         for is_ours in [run.is_multiple_of(2), !run.is_multiple_of(2)] {
             if is_ours {
-                ours.push(run_ours(plan, folder)?);
+                ours.push(run_ours(plan, SINGLE_CLIENTS, folder)?);
             } else {
                 let server = serve_floor(plan)?;
-                floors.push(run_single(plan, &runtime()?, server.address())?);
+                floors.push(run_single(plan, SINGLE_CLIENTS, &runtime()?, server.address())?);
             }
         }
         let told = |run| Told(run, "requests/s");
@@ -131,18 +131,24 @@ pub(super) fn measure_single(
     })
 }
 
-fn run_ours(plan: &Plan, folder: &WorkFolder) -> anyhow::Result<Run> {
+/// Our server with so many clients, one event a request each.
+pub(crate) fn run_ours(plan: &Plan, clients: usize, folder: &WorkFolder) -> anyhow::Result<Run> {
     let place = folder.fresh("http-single")?;
     let server = serve(plan, &place)?;
-    let run = run_single(plan, &runtime()?, server.address())?;
+    let run = run_single(plan, clients, &runtime()?, server.address())?;
     drop(server);
     disk::remove(&place)?;
     Ok(run)
 }
 
-fn run_single(plan: &Plan, runtime: &Runtime, address: SocketAddr) -> anyhow::Result<Run> {
+fn run_single(
+    plan: &Plan,
+    count: usize,
+    runtime: &Runtime,
+    address: SocketAddr,
+) -> anyhow::Result<Run> {
     let mut clients = Vec::new();
-    for client in 0..SINGLE_CLIENTS {
+    for client in 0..count {
         clients.push(runtime.block_on(Publisher::of_one(address, client))?);
     }
     inflight::run_on(runtime, plan.load, clients, || true)

@@ -63,7 +63,7 @@ const INTERVAL: u64 = 1_000_000_000 / EVENTS_PER_S;
 fn time(load: Load) -> Duration {
     Duration::from_secs(match load {
         Load::Full => 30,
-        Load::Quick => 5,
+        Load::Quick | Load::Brief => 5,
     })
 }
 
@@ -174,7 +174,8 @@ fn publish(address: SocketAddr, timetable: Timetable) -> anyhow::Result<()> {
     })
 }
 
-fn stamped(number: u64, time: u64) -> String {
+/// The data of an event: its number, and when it was due.
+pub(crate) fn stamped(number: u64, time: u64) -> String {
     let mut text = format!("{number:0NUMBER_DIGITS$} {time:0TIME_DIGITS$} ");
     text.push_str(&"x".repeat(TEXT_BYTES - text.len()));
     text
@@ -189,16 +190,8 @@ struct Reader {
 }
 
 impl Reader {
-    /// Connects, and waits until the server said how far it is: what is published from then on comes.
     async fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let mut connection = Connection::open(address).await?;
-        connection.send(&get(address, &format!("/v1/events/stream?filter={TOPIC}"), "")).await?;
-        let status = connection.begin_stream().await?;
-        ensure!(status == 200, "a reader was answered {status}");
-        while find(connection.buffered(), b"\n\n").is_none() {
-            connection.more().await?;
-        }
-        Ok(Self { connection, last: 0 })
+        Ok(Self { connection: follow(address, TOPIC).await?, last: 0 })
     }
 
     /// Reads all events, and answers itself, so that the connection stays open.
@@ -225,8 +218,20 @@ impl Reader {
     }
 }
 
+/// Connects, and waits until the server said how far it is: what is published from then on comes.
+pub(crate) async fn follow(address: SocketAddr, filter: &str) -> anyhow::Result<Connection> {
+    let mut connection = Connection::open(address).await?;
+    connection.send(&get(address, &format!("/v1/events/stream?filter={filter}"), "")).await?;
+    let status = connection.begin_stream().await?;
+    ensure!(status == 200, "a reader was answered {status}");
+    while find(connection.buffered(), b"\n\n").is_none() {
+        connection.more().await?;
+    }
+    Ok(connection)
+}
+
 /// Number and time of the next event, if it has come so far.
-fn next_stamp(connection: &mut Connection) -> anyhow::Result<Option<(u64, u64)>> {
+pub(crate) fn next_stamp(connection: &mut Connection) -> anyhow::Result<Option<(u64, u64)>> {
     let bytes = connection.buffered();
     let Some(at) = find(bytes, BEFORE_STAMP) else {
         // It may have come in part.

@@ -10,7 +10,7 @@ use arrw::{Db, JobState, Jobs, NewJob};
 
 use super::{ARGS, KIND, QUEUE};
 use crate::disk::{self, WorkFolder};
-use crate::inflight::{self, Caller};
+use crate::inflight::{self, Caller, Run};
 use crate::plan::{Load, Plan};
 use crate::row::{Row, Target};
 use crate::runs::{Spread, float};
@@ -38,12 +38,7 @@ pub(super) fn single(plan: &Plan, folder: &WorkFolder, out: &mut dyn Write) -> a
         let place = folder.fresh("log")?;
         logs.push(crate::log::inflight64(&place, plan.load)?);
         disk::remove(&place)?;
-        let place = folder.fresh("jobs")?;
-        let db = Db::open(&place)?;
-        let callers = (0..CALLERS).map(|_| Enqueuer(db.jobs())).collect();
-        let found = inflight::run(plan.load, callers, || true)?;
-        db.close()?;
-        disk::remove(&place)?;
+        let found = run_single(plan.load, folder)?;
         writeln!(
             out,
             "jobs.enqueue.single run {}: {:.0} jobs/s, p50 {:.0} us, p99 {:.0} us; log {:.0} records/s",
@@ -67,6 +62,17 @@ pub(super) fn single(plan: &Plan, folder: &WorkFolder, out: &mut dyn Write) -> a
     })
 }
 
+/// 64 callers, one job each in flight.
+pub(crate) fn run_single(load: Load, folder: &WorkFolder) -> anyhow::Result<Run> {
+    let place = folder.fresh("jobs")?;
+    let db = Db::open(&place)?;
+    let callers = (0..CALLERS).map(|_| Enqueuer(db.jobs())).collect();
+    let found = inflight::run(load, callers, || true)?;
+    db.close()?;
+    disk::remove(&place)?;
+    Ok(found)
+}
+
 pub(super) fn bulk(plan: &Plan, folder: &WorkFolder, out: &mut dyn Write) -> anyhow::Result<Row> {
     let mut ours = Vec::new();
     for run in 0..plan.load.runs() {
@@ -85,7 +91,7 @@ pub(super) fn bulk(plan: &Plan, folder: &WorkFolder, out: &mut dyn Write) -> any
 fn run_bulk(place: &Path, load: Load) -> anyhow::Result<f64> {
     let calls = match load {
         Load::Full => 1_000,
-        Load::Quick => 250,
+        Load::Quick | Load::Brief => 250,
     };
     let db = Db::open(place)?;
     let start = Instant::now();

@@ -25,7 +25,7 @@ const LATE_MS_MAX: f64 = 50.0;
 fn sizes(load: Load) -> (u64, Duration, Duration) {
     match load {
         Load::Full => (1_000_000, Duration::from_secs(60), Duration::from_secs(10)),
-        Load::Quick => (100_000, Duration::from_secs(6), Duration::from_secs(2)),
+        Load::Quick | Load::Brief => (100_000, Duration::from_secs(6), Duration::from_secs(2)),
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn measure(
     writeln!(out, "jobs.lateness: p50 {:.1} ms, p99 {:.1} ms", p50 / 1_000.0, p99 / 1_000.0)?;
     let metric = match plan.load {
         Load::Full => "1,000,000 jobs due over 60 s, 64 workers: past due, p99",
-        Load::Quick => "100,000 jobs due over 6 s, 64 workers: past due, p99",
+        Load::Quick | Load::Brief => "100,000 jobs due over 6 s, 64 workers: past due, p99",
     };
     Ok(Row {
         latency: Some((p50, p99)),

@@ -19,7 +19,7 @@ const WORKERS: u64 = 8;
 
 /// How many jobs a worker takes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Workers {
+pub(crate) enum Workers {
     /// One.
     Single,
     /// Up to 500.
@@ -53,8 +53,9 @@ impl Workers {
         match (self, load) {
             (Self::Single, Load::Full) => 100,
             (Self::Single, Load::Quick) => 25,
+            (Self::Single, Load::Brief) => 5,
             (Self::Batches, Load::Full) => 500,
-            (Self::Batches, Load::Quick) => 125,
+            (Self::Batches, Load::Quick | Load::Brief) => 125,
         }
     }
 
@@ -85,7 +86,7 @@ pub(super) fn measure(
     })
 }
 
-fn run_with(place: &Path, workers: Workers, load: Load) -> anyhow::Result<f64> {
+pub(crate) fn run_with(place: &Path, workers: Workers, load: Load) -> anyhow::Result<f64> {
     let db = Db::open(place)?;
     let jobs = db.jobs();
     enqueue::fill(&jobs, workers.calls(load))?;

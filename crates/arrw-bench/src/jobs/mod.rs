@@ -1,20 +1,23 @@
 //! The group `jobs`: enqueue, claim, complete, from enqueue to handler, and the same over sockets.
 
 mod claim;
-mod enqueue;
+pub(crate) mod enqueue;
 mod http;
 mod latency;
 mod lateness;
-mod lifecycle;
+pub(crate) mod lifecycle;
 mod memory;
 mod part;
 mod restart;
-mod scale;
+pub(crate) mod scale;
 mod view;
 
 pub use part::{JobsPart, jobs_part};
 
-use crate::plan::{Output, Plan};
+use std::io::Write;
+
+use crate::disk::WorkFolder;
+use crate::plan::{Output, Plan, Standing};
 use crate::report;
 use crate::row::Row;
 use crate::runs::Spread;
@@ -34,23 +37,30 @@ const SYNCED: &str = "fdatasync before each answer";
 ///
 /// # Errors
 /// When the folder is not on a real disk, when the database or the disk fails, or when a job is lost or runs twice.
-pub fn jobs(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
-    report::group(plan, output, |folder, progress| {
-        let mut rows = vec![
-            enqueue::single(plan, folder, progress)?,
-            enqueue::bulk(plan, folder, progress)?,
-            lifecycle::measure(plan, folder, lifecycle::Workers::Single, progress)?,
-            lifecycle::measure(plan, folder, lifecycle::Workers::Batches, progress)?,
-            http::measure(plan, folder, progress)?,
-            scale::measure(plan, folder, progress)?,
-            latency::measure(plan, folder, progress)?,
-            lateness::measure(plan, folder, progress)?,
-            restart::measure(plan, folder, progress)?,
-        ];
-        rows.extend(claim::measure(plan, progress)?);
-        rows.extend(memory::measure(plan, folder, progress)?);
-        Ok(rows)
-    })
+pub fn jobs(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<Standing> {
+    report::group(plan, output, |folder, progress| figures(plan, folder, progress))
+}
+
+/// The figures of the group.
+pub(crate) fn figures(
+    plan: &Plan,
+    folder: &WorkFolder,
+    progress: &mut dyn Write,
+) -> anyhow::Result<Vec<Row>> {
+    let mut rows = vec![
+        enqueue::single(plan, folder, progress)?,
+        enqueue::bulk(plan, folder, progress)?,
+        lifecycle::measure(plan, folder, lifecycle::Workers::Single, progress)?,
+        lifecycle::measure(plan, folder, lifecycle::Workers::Batches, progress)?,
+        http::measure(plan, folder, progress)?,
+        scale::measure(plan, folder, progress)?,
+        latency::measure(plan, folder, progress)?,
+        lateness::measure(plan, folder, progress)?,
+        restart::measure(plan, folder, progress)?,
+    ];
+    rows.extend(claim::measure(plan, progress)?);
+    rows.extend(memory::measure(plan, folder, progress)?);
+    Ok(rows)
 }
 
 /// A figure with neither floor nor target.
@@ -64,6 +74,7 @@ fn row(id: &'static str, metric: &'static str, unit: &'static str, value: Spread
         latency: None,
         floor: None,
         peer: None,
+        seed: None,
         target: None,
         durability: SYNCED,
     }

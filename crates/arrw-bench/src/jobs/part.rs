@@ -57,7 +57,7 @@ impl JobsPart {
     }
 
     /// Has another process weigh it.
-    pub(super) fn weigh(self, plan: &Plan, folder: &WorkFolder) -> anyhow::Result<f64> {
+    pub(crate) fn weigh(self, plan: &Plan, folder: &WorkFolder) -> anyhow::Result<f64> {
         let place = folder.fresh("weigh")?;
         let output = self.start(plan, &place)?.wait_with_output()?;
         ensure!(output.status.success(), "the process that weighs failed");

@@ -21,7 +21,7 @@ use crate::runs::Spread;
 /// Attempts that run at once.
 const WORKERS: [usize; 5] = [1, 2, 4, 8, 64];
 /// For how long a job waits.
-const NAP: Duration = Duration::from_millis(10);
+pub(crate) const NAP: Duration = Duration::from_millis(10);
 /// Jobs that are enqueued in one call.
 const A_CALL: usize = 1_000;
 /// How much of the speed without a queue must be left.
@@ -30,10 +30,11 @@ const TARGET: f64 = 0.97;
 const END_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Jobs for each that runs at once.
-fn naps(load: Load) -> usize {
+pub(crate) fn naps(load: Load) -> usize {
     match load {
         Load::Full => 300,
         Load::Quick => 60,
+        Load::Brief => 30,
     }
 }
 
@@ -106,7 +107,7 @@ pub(super) fn measure(
 }
 
 /// Seconds from the first nap to the end of the last, by a worker.
-fn with_queue(place: &Path, workers: usize, naps: usize) -> anyhow::Result<f64> {
+pub(crate) fn with_queue(place: &Path, workers: usize, naps: usize) -> anyhow::Result<f64> {
     let db = Db::open(place)?;
     let jobs = db.jobs();
     let nap = Nap {}.encode()?;

@@ -43,7 +43,7 @@ impl Writers {
     fn rolls(self, load: Load) -> u64 {
         match (self, load) {
             (Self::Many1024, Load::Full) => ROLLS_WANTED.div_ceil(load.runs() as u64),
-            (Self::Some64, _) | (_, Load::Quick) => 0,
+            (Self::Some64, _) | (_, Load::Quick | Load::Brief) => 0,
         }
     }
 }
@@ -116,6 +116,7 @@ pub(super) fn measure(
         latency: Some((of(|run| run.p50_us).median, of(|run| run.p99_us).median)),
         floor: Some(Spread::of(floors.iter().map(|run| run.run.records_per_s))),
         peer: None,
+        seed: None,
         target: None,
         durability: SYNCED,
     })

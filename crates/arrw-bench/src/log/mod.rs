@@ -6,8 +6,12 @@ mod open;
 mod read;
 mod serial;
 
-use crate::plan::{Output, Plan};
+use std::io::Write;
+
+use crate::disk::WorkFolder;
+use crate::plan::{Output, Plan, Standing};
 use crate::report;
+use crate::row::Row;
 
 pub use fill::fill_until_killed;
 
@@ -24,16 +28,23 @@ const SYNCED: &str = "fdatasync before each answer";
 ///
 /// # Errors
 /// When the folder is not on a real disk, or the log or the disk fails.
-pub fn log(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<()> {
-    report::group(plan, output, |folder, progress| {
-        Ok(vec![
-            serial::measure(plan, folder, progress)?,
-            append::measure(plan, folder, append::Writers::Some64, progress)?,
-            append::measure(plan, folder, append::Writers::Many1024, progress)?,
-            read::measure(plan, folder, progress)?,
-            open::measure(plan, folder, progress)?,
-        ])
-    })
+pub fn log(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<Standing> {
+    report::group(plan, output, |folder, progress| figures(plan, folder, progress))
+}
+
+/// The figures of the group.
+pub(crate) fn figures(
+    plan: &Plan,
+    folder: &WorkFolder,
+    progress: &mut dyn Write,
+) -> anyhow::Result<Vec<Row>> {
+    Ok(vec![
+        serial::measure(plan, folder, progress)?,
+        append::measure(plan, folder, append::Writers::Some64, progress)?,
+        append::measure(plan, folder, append::Writers::Many1024, progress)?,
+        read::measure(plan, folder, progress)?,
+        open::measure(plan, folder, progress)?,
+    ])
 }
 
 /// Appends a second that 64 callers with one record each in flight come to: what others are measured against.

@@ -26,7 +26,7 @@ pub(super) fn measure(
 ) -> anyhow::Result<Row> {
     let bytes: u64 = match plan.load {
         Load::Full => 4 << 30,
-        Load::Quick => 1 << 30,
+        Load::Quick | Load::Brief => 1 << 30,
     };
     let place = folder.fresh("open")?;
     let mut runs = Vec::new();
@@ -60,6 +60,7 @@ pub(super) fn measure(
         latency: None,
         floor: None,
         peer: None,
+        seed: None,
         target: None,
         durability: SYNCED,
     })

@@ -19,7 +19,7 @@ pub(super) fn measure(
 ) -> anyhow::Result<Row> {
     let bytes = match plan.load {
         Load::Full => 2 << 30,
-        Load::Quick => 512 << 20,
+        Load::Quick | Load::Brief => 512 << 20,
     };
     let place = folder.fresh("read")?;
     let log = Log::open(&place)?;
@@ -43,6 +43,7 @@ pub(super) fn measure(
         latency: None,
         floor: None,
         peer: None,
+        seed: None,
         target: None,
         durability: "does not apply",
     })

@@ -56,6 +56,7 @@ pub(super) fn measure(
         latency: Some((median(|run| run.0).median, median(|run| run.1).median)),
         floor: Some(Spread::of(floors.iter().map(|run| run.0))),
         peer: None,
+        seed: None,
         target: None,
         durability: SYNCED,
     })

@@ -52,7 +52,7 @@ pub(super) fn measure_burst(bench: &Bench<'_>, out: &mut dyn Write) -> anyhow::R
 }
 
 /// Messages a second over bursts for this time, the pauses between them left out.
-fn bursts(stand: &mut Stand, subscribers: u32, time: Duration) -> anyhow::Result<f64> {
+pub(super) fn bursts(stand: &mut Stand, subscribers: u32, time: Duration) -> anyhow::Result<f64> {
     let channel = channels("vol", 1);
     stand.subscribe(Group::Readers, subscribers, &channel)?;
     stand.open(Group::Publishers, 1)?;
@@ -73,7 +73,7 @@ pub(super) fn measure_single(bench: &Bench<'_>, out: &mut dyn Write) -> anyhow::
     let id = "sockets.broadcast.single";
     let (runs, events) = match bench.plan.load {
         Load::Full => (7, 1_000),
-        Load::Quick => (3, 300),
+        Load::Quick | Load::Brief => (3, 300),
     };
     let mut sides = Sides::default();
     for run in 1..=runs {

@@ -19,7 +19,7 @@ const ABOVE_F: f64 = 10.0;
 pub(super) fn measure(bench: &Bench<'_>, out: &mut dyn Write) -> anyhow::Result<Vec<Row>> {
     let seconds = match bench.plan.load {
         Load::Full => 10,
-        Load::Quick => 2,
+        Load::Quick | Load::Brief => 2,
     };
     let (mut p50, mut p99, mut syncs) = (Vec::new(), Vec::new(), Vec::new());
     for run in 1..=bench.plan.load.runs() {

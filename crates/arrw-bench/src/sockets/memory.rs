@@ -19,7 +19,7 @@ const TARGET: f64 = 3_000.0;
 fn idle(load: Load) -> (u64, u32) {
     match load {
         Load::Full => (60_000, 2),
-        Load::Quick => (2_000, 0),
+        Load::Quick | Load::Brief => (2_000, 0),
     }
 }
 

@@ -10,6 +10,7 @@ mod generator;
 mod memory;
 mod order;
 mod remote;
+pub(crate) mod runs;
 mod stalled;
 mod stand;
 mod storm;
@@ -23,7 +24,7 @@ use anyhow::{bail, ensure};
 
 use crate::disk::{self, WorkFolder};
 use crate::machine;
-use crate::plan::{Output, Plan};
+use crate::plan::{Output, Plan, Standing};
 use crate::report;
 use crate::row::Row;
 use crate::runs::Spread;
@@ -119,28 +120,46 @@ const FIGURES: &[(&str, Measure)] = &[
 /// # Errors
 /// When the folder is not on a real disk, when too few files may be open, when a server or a client fails, or when a
 /// publication is not delivered.
-pub fn sockets(plan: &Plan, sockets: &Sockets, output: &mut Output<'_>) -> anyhow::Result<()> {
+pub fn sockets(
+    plan: &Plan,
+    sockets: &Sockets,
+    output: &mut Output<'_>,
+) -> anyhow::Result<Standing> {
+    report::group(plan, output, |folder, progress| figures(plan, sockets, folder, progress))
+}
+
+/// The figures of the group.
+pub(crate) fn figures(
+    plan: &Plan,
+    sockets: &Sockets,
+    folder: &WorkFolder,
+    progress: &mut dyn Write,
+) -> anyhow::Result<Vec<Row>> {
+    check_files()?;
+    let is_known = |name: &String| FIGURES.iter().any(|(known, _)| known == name);
+    if let Some(unknown) = sockets.figures.iter().find(|name| !is_known(name)) {
+        let names: Vec<_> = FIGURES.iter().map(|(name, _)| *name).collect();
+        bail!("there is no figure `{unknown}`; there are {}", names.join(", "));
+    }
+    let bench = Bench { plan, sockets, folder };
+    let mut rows = Vec::new();
+    for (name, measure) in FIGURES {
+        if sockets.figures.is_empty() || sockets.figures.iter().any(|wanted| wanted == name) {
+            rows.extend(measure(&bench, progress)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// An error when a process may have too few files open for the most connections.
+pub(crate) fn check_files() -> anyhow::Result<()> {
     let files = machine::files_max()?;
     ensure!(
         FILES_MIN <= files,
         "a process may have {files} files open here, and this needs {FILES_MIN}; \
          say `ulimit -n 20000` before it"
     );
-    let is_known = |name: &String| FIGURES.iter().any(|(known, _)| known == name);
-    if let Some(unknown) = sockets.figures.iter().find(|name| !is_known(name)) {
-        let names: Vec<_> = FIGURES.iter().map(|(name, _)| *name).collect();
-        bail!("there is no figure `{unknown}`; there are {}", names.join(", "));
-    }
-    report::group(plan, output, |folder, progress| {
-        let bench = Bench { plan, sockets, folder };
-        let mut rows = Vec::new();
-        for (name, measure) in FIGURES {
-            if sockets.figures.is_empty() || sockets.figures.iter().any(|wanted| wanted == name) {
-                rows.extend(measure(&bench, progress)?);
-            }
-        }
-        Ok(rows)
-    })
+    Ok(())
 }
 
 impl Bench<'_> {
@@ -213,6 +232,7 @@ fn row(id: &'static str, metric: &'static str, unit: &'static str, value: Spread
         latency: None,
         floor: None,
         peer: None,
+        seed: None,
         target: None,
         durability: IN_MEMORY,
     }

@@ -139,33 +139,35 @@ pub(super) enum Told {
 
 /// Percentiles of times, in microseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Times {
-    pub(super) count: u64,
-    pub(super) p50_us: f64,
-    pub(super) p99_us: f64,
-    pub(super) max_us: f64,
+pub(crate) struct Times {
+    pub(crate) count: u64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) max_us: f64,
 }
 
 /// Connections that were opened.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     /// From the first connect to the last reply.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// From connect to the last reply of a connection, and to the last publication that it missed.
-    pub(super) times: Times,
+    pub(crate) times: Times,
     /// Subscriptions that went on from where they were.
-    pub(super) recovered: u64,
+    pub(crate) recovered: u64,
     /// Publications that they missed.
-    pub(super) publications: u64,
+    pub(crate) publications: u64,
 }
 
 /// Publications that were made and received.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Published {
+pub(crate) struct Published {
     /// From the first that counts to the last receipt.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// Receipts of those that count.
-    pub(super) receipts: u64,
+    pub(crate) receipts: u64,
     /// From when a publication was due to its last receipt.
-    pub(super) times: Times,
+    pub(crate) times: Times,
+    /// How often nobody received anything for 250 ms, though something was due.
+    pub(crate) stalls: u32,
 }

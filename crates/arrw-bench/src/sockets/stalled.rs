@@ -35,7 +35,7 @@ struct Run {
 fn seconds(load: Load) -> (u32, u32) {
     match load {
         Load::Full => (10, 60),
-        Load::Quick => (2, 4),
+        Load::Quick | Load::Brief => (2, 4),
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     Thin,
     /// The server answers and is not well: 1.
     NotReady,
+    /// A figure is not what it must be: 1.
+    Missed,
 }
 
 /// Codes of `sysexits.h`, which scripts can tell apart.
@@ -46,7 +48,7 @@ impl From<Exit> for ExitCode {
             Exit::Damaged => DAMAGED,
             Exit::DiskFailed => DISK_FAILED,
             Exit::Thin => THIN,
-            Exit::NotReady => FAILED,
+            Exit::NotReady | Exit::Missed => FAILED,
         })
     }
 }

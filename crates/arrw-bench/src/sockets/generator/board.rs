@@ -6,6 +6,9 @@ use hdrhistogram::Histogram;
 use super::super::order::Times;
 use crate::runs::micros;
 
+/// For how long nothing must come, though something is due, to be a stall: 250 ms, in nanoseconds.
+const STALL: u64 = 250_000_000;
+
 /// What became of the publications of one order.
 #[derive(Debug)]
 pub(super) struct Board {
@@ -23,6 +26,9 @@ pub(super) struct Board {
     open: usize,
     receipts: u64,
     last_receipt: u64,
+    /// When anything was received last, and how often nothing was for long.
+    heard: u64,
+    stalls: u32,
     times: Histogram<u64>,
 }
 
@@ -44,6 +50,8 @@ impl Board {
             open: if receivers == 0 { 0 } else { events },
             receipts: 0,
             last_receipt: 0,
+            heard: 0,
+            stalls: 0,
             times: Histogram::new(3)?,
         })
     }
@@ -77,6 +85,10 @@ impl Board {
         let (due, lacks) = note.with_context(|| format!("publication {number} came unexpected"))?;
         ensure!(*lacks != 0, "publication {number} came to more readers than there are");
         *lacks -= 1;
+        if STALL < now.saturating_sub(self.heard.max(*due)) {
+            self.stalls += 1;
+        }
+        self.heard = now;
         let is_counted = at.is_some_and(|at| self.warm <= at);
         if *lacks == 0 {
             self.open -= 1;
@@ -97,6 +109,11 @@ impl Board {
     /// When the last receipt was.
     pub(super) fn ended(&self) -> u64 {
         self.last_receipt
+    }
+
+    /// How often nothing was received for long, though something was due.
+    pub(super) fn stalls(&self) -> u32 {
+        self.stalls
     }
 
     /// Receipts of those that count.

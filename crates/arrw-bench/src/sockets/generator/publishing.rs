@@ -52,6 +52,7 @@ impl Generator {
             seconds: float(end.saturating_sub(board.begun())) / 1e9,
             receipts: board.receipts(),
             times: board.times(),
+            stalls: board.stalls(),
         })
     }
 
