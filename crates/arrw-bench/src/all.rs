@@ -21,8 +21,8 @@ const GROUPS: [(&str, &str); 6] = [
 ///
 /// # Errors
 /// As of each group.
-pub fn all(plan: &Plan, sockets: &Sockets, output: &mut Output<'_>) -> anyhow::Result<Standing> {
-    sockets::check_files()?;
+pub fn all(plan: &Plan, peers: &Sockets, output: &mut Output<'_>) -> anyhow::Result<Standing> {
+    sockets::check_files(sockets::FILES_MIN)?;
     let is_watched = output.is_watched;
     report::group(plan, output, |folder, progress| {
         let mut figures = Figures::default();
@@ -35,7 +35,7 @@ pub fn all(plan: &Plan, sockets: &Sockets, output: &mut Output<'_>) -> anyhow::R
                 "bus" => bus::figures(plan, folder, &mut bar)?,
                 "http" => http::figures(plan, folder, &mut bar)?,
                 "jobs" => jobs::figures(plan, folder, &mut bar)?,
-                "sockets" => sockets::figures(plan, sockets, folder, &mut bar)?,
+                "sockets" => sockets::figures(plan, peers, folder, &mut bar)?,
                 _ => {
                     let load = if plan.load == Load::Full { Load::Full } else { Load::Brief };
                     let plan = Plan { load, ..plan.clone() };

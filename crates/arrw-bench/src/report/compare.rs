@@ -7,9 +7,10 @@ use anyhow::ensure;
 use super::Earlier;
 use crate::plan::Standing;
 use crate::row::{Better, Row, ratio, short};
+use crate::runs::Spread;
 
-/// A figure below this share of what it was is a regression, if it is no noise.
-const REGRESSION: f64 = 0.8;
+/// What a figure may lose, besides the noise of both runs, before it is a regression.
+const ALLOWED: f64 = 0.2;
 
 /// What became of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ enum Change {
     Better,
     /// Neither.
     Same,
-    /// More than a fifth worse, and its best run worse than the worst one then.
+    /// More than a fifth worse, beyond the noise.
     Worse,
 }
 
@@ -35,7 +36,7 @@ pub(super) fn compare(
     let mut standing = Standing::Good;
     for (row, earlier) in both {
         let (better, now) = (row.better(), row.value);
-        let change = change(better, (now.median, now.min, now.max), earlier);
+        let change = change(better, now, earlier);
         let verdict = match change {
             Change::Better => "better",
             Change::Same => "",
@@ -56,15 +57,18 @@ pub(super) fn compare(
     Ok(standing)
 }
 
-fn change(better: Better, (now, min, max): (f64, f64, f64), before: &Earlier) -> Change {
-    let Some(ratio) = better.ratio(now, before.value) else { return Change::Same };
-    let (is_above, is_below) = match better {
-        Better::More => (before.max < min, max < before.min),
-        Better::Less => (max < before.min, before.max < min),
-    };
-    if ratio < REGRESSION && is_below {
+fn change(better: Better, now: Spread, before: &Earlier) -> Change {
+    let Some(ratio) = better.ratio(now.median, before.value) else { return Change::Same };
+    if now.runs < 2 || before.runs < 2 {
+        // Nobody knows the noise of a single run.
+        return Change::Same;
+    }
+    let noise = |median: f64, min: f64, max: f64| (max - min) / median.abs() / 2.0;
+    let noise = noise(now.median, now.min, now.max) + noise(before.value, before.min, before.max);
+    let least = 1.0 - ALLOWED - noise;
+    if ratio < least {
         Change::Worse
-    } else if 1.0 / REGRESSION < ratio && is_above {
+    } else if ratio * least.max(0.0) > 1.0 {
         Change::Better
     } else {
         Change::Same
@@ -77,19 +81,23 @@ mod tests {
 
     #[test]
     fn a_regression_is_more_than_a_fifth_and_beyond_the_noise() {
-        let check = |better, now, before: [f64; 3], expected| {
+        let check = |better, now: [f64; 3], before: [f64; 3], expected| {
             let [value, min, max] = before;
-            let before = Earlier { id: String::new(), value, min, max };
+            let before = Earlier { id: String::new(), value, min, max, runs: 3 };
+            let [median, min, max] = now;
+            let now = Spread { median, min, max, runs: 3 };
             assert_eq!(change(better, now, &before), expected, "{now:?} {before:?}");
+            let single = Spread { runs: 1, ..now };
+            assert_eq!(change(better, single, &before), Change::Same, "{now:?} {before:?}");
         };
-        let rate = [100.0, 90.0, 110.0];
-        check(Better::More, (70.0, 60.0, 80.0), rate, Change::Worse);
-        check(Better::More, (70.0, 60.0, 95.0), rate, Change::Same);
-        check(Better::More, (85.0, 84.0, 86.0), rate, Change::Same);
-        check(Better::More, (140.0, 130.0, 150.0), rate, Change::Better);
-        check(Better::More, (140.0, 105.0, 150.0), rate, Change::Same);
-        check(Better::Less, (140.0, 130.0, 150.0), rate, Change::Worse);
-        check(Better::Less, (70.0, 60.0, 80.0), rate, Change::Better);
-        check(Better::Less, (0.0, 0.0, 0.0), rate, Change::Same);
+        let rate = [100.0, 95.0, 105.0];
+        check(Better::More, [70.0, 70.0, 70.0], rate, Change::Worse);
+        check(Better::More, [70.0, 60.0, 80.0], rate, Change::Same);
+        check(Better::More, [85.0, 84.0, 86.0], rate, Change::Same);
+        check(Better::More, [140.0, 140.0, 140.0], rate, Change::Better);
+        check(Better::More, [140.0, 105.0, 150.0], rate, Change::Same);
+        check(Better::Less, [140.0, 138.0, 142.0], rate, Change::Worse);
+        check(Better::Less, [70.0, 69.0, 71.0], rate, Change::Better);
+        check(Better::Less, [0.0, 0.0, 0.0], rate, Change::Same);
     }
 }

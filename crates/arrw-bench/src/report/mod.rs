@@ -41,6 +41,7 @@ struct Earlier {
     value: f64,
     min: f64,
     max: f64,
+    runs: usize,
 }
 
 /// What is said before and after the figures: names and texts.
@@ -154,7 +155,7 @@ fn keep(plan: &Plan, facts: &Facts, figures: &Figures) -> anyhow::Result<()> {
 fn missed(rows: &[Row], out: &mut dyn Write) -> anyhow::Result<Standing> {
     let mut standing = Standing::Good;
     for row in rows.iter().filter(|row| row.is_of_seed() && row.is_missed()) {
-        let target = row.target.map_or(f64::NAN, |target| target.bound());
+        let target = row.target.map_or(f64::NAN, crate::row::Target::bound);
         writeln!(out, "\n{} is {} {}, and must be {target}", row.id, row.value.median, row.unit)?;
         standing = Standing::Bad;
     }

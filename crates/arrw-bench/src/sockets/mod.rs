@@ -33,7 +33,7 @@ use stand::{Cores, Stand, Subject};
 const IN_MEMORY: &str = "none: volatile channel";
 const SYNCED: &str = "fdatasync before each receipt";
 /// Files that 19,000 connections take on each side, with some to spare.
-const FILES_MIN: u64 = 19_200;
+pub(crate) const FILES_MIN: u64 = 19_200;
 /// Settings of our server for most figures: anybody may do anything, and there is a volatile namespace.
 const SETTINGS: &str = "\
 [client]
@@ -135,7 +135,7 @@ pub(crate) fn figures(
     folder: &WorkFolder,
     progress: &mut dyn Write,
 ) -> anyhow::Result<Vec<Row>> {
-    check_files()?;
+    check_files(FILES_MIN)?;
     let is_known = |name: &String| FIGURES.iter().any(|(known, _)| known == name);
     if let Some(unknown) = sockets.figures.iter().find(|name| !is_known(name)) {
         let names: Vec<_> = FIGURES.iter().map(|(name, _)| *name).collect();
@@ -151,12 +151,12 @@ pub(crate) fn figures(
     Ok(rows)
 }
 
-/// An error when a process may have too few files open for the most connections.
-pub(crate) fn check_files() -> anyhow::Result<()> {
+/// An error when a process may have less than so many files open.
+pub(crate) fn check_files(least: u64) -> anyhow::Result<()> {
     let files = machine::files_max()?;
     ensure!(
-        FILES_MIN <= files,
-        "a process may have {files} files open here, and this needs {FILES_MIN}; \
+        least <= files,
+        "a process may have {files} files open here, and this needs {least}; \
          say `ulimit -n 20000` before it"
     );
     Ok(())

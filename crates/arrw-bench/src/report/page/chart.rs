@@ -7,23 +7,19 @@ use super::escaped;
 use crate::row;
 
 /// The drawing, and the frame in it: what is left of it has the numbers.
-const WIDTH: f64 = 480.0;
-const HEIGHT: f64 = 260.0;
-const LEFT: f64 = 58.0;
+const WIDTH: f64 = 380.0;
+const HEIGHT: f64 = 230.0;
+const LEFT: f64 = 48.0;
 const RIGHT: f64 = 14.0;
-const TOP: f64 = 12.0;
+const TOP: f64 = 18.0;
 const BOTTOM: f64 = 44.0;
 /// Colours that there are.
 const COLOURS: usize = 6;
 /// Steps of a linear axis, about.
 const STEPS: f64 = 5.0;
 
-/// Height of a bar with its gap, width of all, and where bars begin and end.
-const BAR_STEP: f64 = 20.0;
-const BAR_HEIGHT: f64 = 12.0;
-const BAR_WIDTH: f64 = 720.0;
-const BAR_LEFT: f64 = 230.0;
-const BAR_RIGHT: f64 = 60.0;
+/// The least ratio that a bar shows.
+const LEAST: f64 = 1e-3;
 
 /// The class of the line of this place.
 pub(super) fn class(at: usize) -> String {
@@ -146,7 +142,7 @@ pub(super) fn lines(plot: &Plot) -> String {
             f64::midpoint(LEFT, right),
             HEIGHT - 8.0,
             escaped(plot.x.0),
-            TOP - 2.0,
+            TOP - 7.0,
             escaped(plot.y.0)
         ),
     );
@@ -180,48 +176,29 @@ fn drawn(line: &Line, class: &str, (across, down): (Place<'_>, Place<'_>)) -> St
     format!("<g class=\"{class}\"><path class=\"line\" d=\"{path}\"/>{dots}</g>")
 }
 
-/// Ratios as bars from 1 on, to the right where they are above it.
+/// Ratios as bars from 1 on, to the right where they are above it. No drawing, so that it fits any width.
 pub(super) fn bars(rows: &[(&str, f64)]) -> String {
-    let values = rows.iter().map(|row| row.1.max(1e-3));
+    let values = rows.iter().map(|row| row.1.max(LEAST));
     let axis = Axis::around(Scale::Log, values.chain([0.9, 1.1]));
-    let count = f64::from(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-    let height = count * BAR_STEP + 24.0;
-    let across = |value| BAR_LEFT + axis.place(value) * (BAR_WIDTH - BAR_LEFT - BAR_RIGHT);
-    let mut svg = format!("<svg class=\"bars\" viewBox=\"0 0 {BAR_WIDTH} {height}\" role=\"img\">");
-    for mark in axis.marks() {
-        let (at, class) = (across(mark), if mark.log10().abs() < 1e-9 { "one" } else { "grid" });
-        put(
-            &mut svg,
-            &format!(
-                "<path class=\"{class}\" d=\"M{at:.1} 0V{:.1}\"/><text class=\"x\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
-                height - 20.0,
-                height - 6.0,
-                brief(mark)
-            ),
-        );
-    }
-    let mut top = 2.0;
+    let place = |value| axis.place(value) * 100.0;
+    let mut list = "<ol class=\"bars\">".to_owned();
     for (name, value) in rows {
-        let value = value.max(1e-3);
-        let (from, to) = (across(value.min(1.0)), across(value.max(1.0)));
+        let value = value.max(LEAST);
+        let (from, to) = (place(value.min(1.0)), place(value.max(1.0)));
         let class = if value < 1.0 { "below" } else { "above" };
         put(
-            &mut svg,
+            &mut list,
             &format!(
-                "<text class=\"y\" x=\"{:.1}\" y=\"{:.1}\">{}</text><rect class=\"{class}\" x=\"{from:.1}\" y=\"{top:.1}\" \
-                 width=\"{:.1}\" height=\"{BAR_HEIGHT}\" rx=\"2\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-                BAR_LEFT - 8.0,
-                top + 10.0,
+                "<li><span>{}</span><span class=\"track\"><i class=\"one\" style=\"left:{:.2}%\"></i>\
+                 <i class=\"{class}\" style=\"left:{from:.2}%;width:{:.2}%\"></i></span><b>{}</b></li>",
                 escaped(name),
-                (to - from).max(1.0),
-                to + 6.0,
-                top + 10.0,
+                place(1.0),
+                to - from,
                 row::ratio(Some(value))
             ),
         );
-        top += BAR_STEP;
     }
-    svg + "</svg>"
+    list + "</ol>"
 }
 
 fn put(to: &mut String, text: &str) {

@@ -45,7 +45,6 @@ pub(super) async fn wait_for(ground: Ground, request: u64) -> u64 {
     let due = ground.due(request);
     let early = due.saturating_sub(ground.now());
     if early != 0 {
-        #[expect(clippy::disallowed_methods, reason = "a load is put on at its rate")]
         sleep(Duration::from_nanos(early)).await;
     }
     due
