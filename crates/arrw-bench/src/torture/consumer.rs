@@ -130,7 +130,7 @@ impl Consuming {
         let line = format!("PUT /v1/consumers/{}", self.consumer.name);
         let body = format!(r#"{{"filter":"{FILTER_PLAIN}","after":"earliest"}}"#);
         let request = request(address, &line, JSON, body.as_bytes());
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         if let Err(error) = answer.success() {
             return Err(self.accuse(&format!("cannot be made: {error}")));
         }
@@ -145,7 +145,7 @@ impl Consuming {
         address: SocketAddr,
     ) -> Result<Place, NoAnswer> {
         let line = format!("POST /v1/consumers/{}/open", self.consumer.name);
-        let answer = self.watch.wait(connection.ask(&request(address, &line, "", b""))).await?;
+        let answer = self.watch.ask(connection, &request(address, &line, "", b"")).await?;
         let status = answer.success().and_then(|body| Ok(serde_json::from_slice::<Status>(body)?));
         let status = status.and_then(|status| Ok((seq_of(&status.cursor)?, status.generation)));
         match status {
@@ -171,7 +171,7 @@ impl Consuming {
             place.generation,
             after.unwrap_or_default()
         );
-        let answer = self.watch.wait(connection.ask(&get(address, &target, ""))).await?;
+        let answer = self.watch.ask(connection, &get(address, &target, "")).await?;
         let page = match answer.success().and_then(Page::read) {
             Ok(page) => page,
             Err(error) => return Err(self.accuse(&format!("`{target}`: {error}"))),
@@ -206,7 +206,7 @@ impl Consuming {
             session.asked = session.asked.max(seq);
         }
         let request = self.acknowledgement(address, place.generation, position);
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         if answer.status() != 204 {
             let said = String::from_utf8_lossy(answer.body).into_owned();
             return Err(self.accuse(&format!("may not acknowledge `{position}`: {said}")));
@@ -226,7 +226,7 @@ impl Consuming {
         position: &str,
     ) -> Result<(), NoAnswer> {
         let request = self.acknowledgement(address, generation, position);
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         if answer.is_refused_with(FENCED) {
             return Ok(());
         }

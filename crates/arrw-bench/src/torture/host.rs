@@ -45,12 +45,16 @@ impl Host {
 
     /// `serve` in the folder of this torture; what it says is kept.
     fn command(&self) -> anyhow::Result<Command> {
+        let mut command = server::serve(&self.program, &self.folder);
+        command.args(&self.arguments).stderr(Stdio::from(self.said()?));
+        Ok(command)
+    }
+
+    /// The file of what servers say.
+    fn said(&self) -> anyhow::Result<File> {
         let said = self.folder.join(SAID);
         let open = OpenOptions::new().create(true).append(true).open(&said);
-        let said: File = open.with_context(|| format!("cannot open `{}`", said.display()))?;
-        let mut command = server::serve(&self.program, &self.folder);
-        command.args(&self.arguments).stderr(Stdio::from(said));
-        Ok(command)
+        open.with_context(|| format!("cannot open `{}`", said.display()))
     }
 
     /// Starts the server.
@@ -68,13 +72,32 @@ impl Host {
         Ok(server)
     }
 
-    /// In every fourth round: kills the server while it still opens its log.
-    pub(super) fn cut_off_a_start(&self, random: &mut Random) -> anyhow::Result<()> {
-        if random.below(4) == 0 {
+    /// Starts the server so that the system fails it, and tells all clients.
+    pub(super) fn start_failed(
+        &self,
+        around: impl FnOnce(&Command) -> Command,
+    ) -> anyhow::Result<Server> {
+        let server = Server::start(around(&self.command()?).stderr(Stdio::from(self.said()?)))?;
+        self.lives.begin_in(server.address(), Phase::Torture, true);
+        Ok(server)
+    }
+
+    /// True when a client saw a fault, or when the server ended by itself, which is one.
+    pub(super) fn is_lost(&self, server: &mut Server) -> anyhow::Result<bool> {
+        if let Some(status) = server.ended()? {
+            self.ground.accuse(format!("the server ended by itself: {status}"));
+        }
+        Ok(self.ground.fault().is_some())
+    }
+
+    /// In every fourth round: kills the server while it still opens its log; true when it was so.
+    pub(super) fn cut_off_a_start(&self, random: &mut Random) -> anyhow::Result<bool> {
+        let is_cut = random.below(4) == 0;
+        if is_cut {
             let after = Duration::from_millis(random.below(START_CUT_MS_MAX + 1));
             server::start_and_kill(&mut self.command()?, after)?;
         }
-        Ok(())
+        Ok(is_cut)
     }
 
     /// What the clients saw. Those that do not end in time are told to give up.

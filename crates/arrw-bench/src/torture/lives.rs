@@ -13,6 +13,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
 
 use super::limits::{ANSWER_TIME_MAX, LOOK_EVERY};
+use crate::connection::{Connection, Whole};
 use crate::disk::nanos;
 
 /// What the clients are to do.
@@ -33,6 +34,8 @@ pub(super) struct Life {
     pub(super) number: u64,
     pub(super) address: SocketAddr,
     pub(super) phase: Phase,
+    /// Whether the system fails the server in it: what it refuses then may be there or not.
+    pub(super) is_faulty: bool,
 }
 
 /// Tells the clients of each life.
@@ -42,12 +45,18 @@ pub(super) struct Lives(Sender<Life>);
 impl Lives {
     pub(super) fn new() -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self(channel(Life { number: 0, address, phase: Phase::Torture }).0)
+        Self(channel(Life { number: 0, address, phase: Phase::Torture, is_faulty: false }).0)
     }
 
     /// Begins the next one.
     pub(super) fn begin(&self, address: SocketAddr, phase: Phase) {
-        self.0.send_modify(|life| *life = Life { number: life.number + 1, address, phase });
+        self.begin_in(address, phase, false);
+    }
+
+    /// Begins the next one, in which the system may fail the server.
+    pub(super) fn begin_in(&self, address: SocketAddr, phase: Phase, is_faulty: bool) {
+        let number = self.next();
+        self.0.send_modify(|life| *life = Life { number, address, phase, is_faulty });
     }
 
     /// The number of the next one.
@@ -95,6 +104,22 @@ impl Watch {
 
     pub(super) fn phase(&self) -> Phase {
         self.0.borrow().phase
+    }
+
+    /// True when the system fails the server in the life that lasts.
+    pub(super) fn is_faulty(&self) -> bool {
+        self.0.borrow().is_faulty
+    }
+
+    /// Asks, and waits for the answer, but not for ever. Where the system fails the server, a request that it could not
+    /// do is as one that was never answered.
+    pub(super) async fn ask<'a>(
+        &self,
+        connection: &'a mut Connection,
+        request: &[u8],
+    ) -> Result<Whole<'a>, NoAnswer> {
+        let answer = self.wait(connection.ask(request)).await?;
+        if self.is_faulty() && 500 <= answer.status() { Err(NoAnswer::Cut) } else { Ok(answer) }
     }
 
     /// Waits for the server, but not for ever.

@@ -1,5 +1,6 @@
 //! The real server under writers and readers, frozen and killed at moments from a seed, again and again.
 
+mod clients;
 mod consumer;
 mod driver;
 mod event;
@@ -11,6 +12,7 @@ mod lives;
 mod page;
 mod reader;
 pub(crate) mod sockets;
+pub(crate) mod whole;
 mod writer;
 
 use std::ffi::OsString;
@@ -70,13 +72,7 @@ pub enum Outcome {
 /// When the folder is not empty, when more than [`limits::WRITES_MAX`] writes are asked for, or when the server
 /// cannot be started at all.
 pub fn torture(torture: &Torture, progress: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let writes = torture.rounds.saturating_mul(torture.acks_min);
-    ensure!(
-        writes <= WRITES_MAX,
-        "{} rounds of {} writes are {writes}, and at most {WRITES_MAX} can be checked; ask for fewer",
-        torture.rounds,
-        torture.acks_min
-    );
+    check_size(torture.rounds, torture.acks_min)?;
     let folder = Folder::make(&torture.folder)?;
     let seen = Driver::new(torture, &folder.path)?.run(progress)?;
     let outcome = judge(torture, &seen);
@@ -94,13 +90,23 @@ pub fn torture(torture: &Torture, progress: &mut dyn Write) -> anyhow::Result<Ou
     Ok(outcome)
 }
 
+/// An error when more writes are asked for than can be checked.
+fn check_size(rounds: u64, acks_min: u64) -> anyhow::Result<()> {
+    let writes = rounds.saturating_mul(acks_min);
+    ensure!(
+        writes <= WRITES_MAX,
+        "{rounds} rounds of {acks_min} writes are {writes}, and at most {WRITES_MAX} can be checked; ask for fewer"
+    );
+    Ok(())
+}
+
 fn judge(torture: &Torture, seen: &Seen) -> Outcome {
     if let Some(fault) = seen.fault.clone() {
         // What the server was seen to do comes before what it cut off.
         return Outcome::Faulty { fault };
     }
-    let events = seen.events.check(&driver::demand(torture));
-    let jobs = seen.jobs.check(&driver::job_demand(torture));
+    let events = seen.events.check(&clients::demand(torture.rounds, torture.acks_min));
+    let jobs = seen.jobs.check(&clients::job_demand(torture.rounds));
     match (events, jobs) {
         (Err(fault), Ok(_) | Err(_)) if !matches!(fault, Fault::Thin { .. }) => {
             Outcome::Faulty { fault: fault.to_string() }

@@ -154,7 +154,7 @@ impl Reader {
             let (limit, wait) = (self.random.up_to(1000), self.random.below(2000));
             let target =
                 format!("/v1/events?filter={FILTER}&after={after}&limit={limit}&wait_ms={wait}");
-            let answer = self.watch.wait(connection.ask(&get(address, &target, ""))).await?;
+            let answer = self.watch.ask(&mut connection, &get(address, &target, "")).await?;
             let page = match answer.success().and_then(Page::read) {
                 Ok(page) => page,
                 Err(error) => return Err(self.accuse(&format!("`{target}`: {error}"))),

@@ -111,7 +111,7 @@ impl Writer {
             sent.expected = Some(seq);
         }
         let request = to_request(sent, &condition, self.ground.seed, address);
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         let at = self.ground.now();
         if self.form == Form::Conditional && answer.is_refused_with(LATER_RECORDS) {
             sent.answer = Some(Answer { at, count: 0, place: None });
@@ -150,7 +150,7 @@ impl Writer {
         address: SocketAddr,
     ) -> Result<(String, u64), NoAnswer> {
         let target = format!("/v1/events?filter={FILTER}&after=latest");
-        let answer = self.watch.wait(connection.ask(&get(address, &target, ""))).await?;
+        let answer = self.watch.ask(connection, &get(address, &target, "")).await?;
         let next = answer.success().and_then(Page::read).map(|page| page.next);
         match next.and_then(|next| seq_of(&next).map(|seq| (next, seq))) {
             Ok(tail) => Ok(tail),

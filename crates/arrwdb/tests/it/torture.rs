@@ -47,6 +47,26 @@ fn a_history_that_is_too_thin_proves_nothing() {
     assert!(!folder.path().join("u").exists());
 }
 
+/// All kinds of clients at once, on a server that is killed and that the system fails.
+#[test]
+fn all_clients_of_a_server_that_is_killed_and_failed_agree() {
+    let folder = Folder::new();
+    let few = ["--rounds", "10", "--acks-min", "100", "--clients", "20"];
+    let arguments = ["torture", "all", "--seed", "9", "--data", "t"];
+    let ran = folder.run(&[&arguments[..], &few].concat()).ended_with(0);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    let [done, _synced, events, jobs, channels] = lines[..] else { panic!("{ran:?}") };
+    assert!(done.starts_with("done to the server: "), "{ran:?}");
+    for (line, part) in [
+        (events, " writes acknowledged, "),
+        (jobs, " jobs acknowledged, "),
+        (channels, " publications acknowledged, "),
+    ] {
+        assert!(line.contains(part), "`{part}` is not in `{line}`");
+    }
+    assert!(!folder.path().join("t").exists(), "what is sound leaves nothing");
+}
+
 /// What `cargo xtask test` looks for when it plants a bug in the server: it must fail then.
 #[test]
 fn the_clients_of_a_server_that_is_killed_agree() {

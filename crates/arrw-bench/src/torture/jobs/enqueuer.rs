@@ -129,7 +129,7 @@ impl Enqueuer {
         if call.enqueue.sent_at == 0 {
             call.enqueue.sent_at = self.ground.now();
         }
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         match answer.success().and_then(|body| call.take(body)) {
             Ok(true) => {
                 self.ground.note(self.watch.number(), |events| events.enqueued += 1);

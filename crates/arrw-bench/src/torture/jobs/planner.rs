@@ -166,7 +166,7 @@ impl Planner {
     ) -> Result<T, NoAnswer> {
         let request = request(address, line, JSON, body.as_bytes());
         let _others = self.ground.beside_others().await;
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         let read = answer.success().and_then(|body| Ok(serde_json::from_slice(body)?));
         read.map_err(|error| self.accuse(&format!("`{line}`: {error}")))
     }

@@ -251,7 +251,7 @@ impl Worker {
         let line = format!("POST /v1/queues/{}/claim", QUEUES[0]);
         let request = request(address, &line, JSON, body.as_bytes());
         let asked_at = self.ground.now();
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         let claimed = answer.success().and_then(|body| Ok(serde_json::from_slice(body)?));
         match claimed {
             Ok(Claimed { jobs }) => self.take(jobs, asked_at),
@@ -343,7 +343,7 @@ impl Worker {
         let body = format!(r#"{{"token":"{}"{members}}}"#, held.token);
         let line = format!("POST /v1/jobs/{}/{}", held.job, ending.name());
         let request = request(address, &line, JSON, body.as_bytes());
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         let said = if answer.is_refused_with(LEASE_OVER) { Said::Over } else { Said::Done };
         if said == Said::Done
             && let Err(error) = answer.success()
@@ -374,7 +374,7 @@ impl Worker {
             r#"{{"finish":[{{"job":{job},"token":"{token}","outcome":"complete"{members}}}],"jobs":[{{"queue":"{queue}","kind":"{KIND}","args":{args},"max_attempts":1000}}]}}"#
         );
         let request = request(address, "POST /v1/batch", JSON, body.as_bytes());
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         if answer.is_refused_with(LEASE_OVER) {
             self.end(at, Said::Over);
             return Ok(());
@@ -414,7 +414,7 @@ impl Worker {
         let body = format!(r#"{{"finish":[{}]{claim}}}"#, items.join(","));
         let request = request(address, "POST /v1/jobs/finish", JSON, body.as_bytes());
         let asked_at = self.ground.now();
-        let answer = self.watch.wait(connection.ask(&request)).await?;
+        let answer = self.watch.ask(connection, &request).await?;
         let finished = answer.success().and_then(|body| Ok(serde_json::from_slice(body)?));
         let Finished { results, jobs } = match finished {
             Ok(finished) => finished,

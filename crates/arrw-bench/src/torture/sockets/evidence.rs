@@ -21,7 +21,7 @@ enum Line<'a> {
 
 /// Writes all that was seen as lines of JSON: first what was tortured, then a line for each write, for each answer to a
 /// subscription, and for each publication that a client got.
-pub(super) fn write(
+pub(in crate::torture) fn write(
     path: &Path,
     (seed, fault): (u64, &str),
     history: &ChannelHistory,

@@ -11,7 +11,7 @@ use crate::disk::nanos;
 
 /// What followers are to do.
 #[derive(Clone, Debug)]
-pub(super) enum Stage {
+pub(in crate::torture) enum Stage {
     /// Follow, be cut, stall.
     Torture,
     /// Follow up to these offsets, by channel, and stay.
@@ -22,7 +22,7 @@ pub(super) enum Stage {
 
 /// The field of a torture of WebSockets.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(in crate::torture) struct Field {
     pub(super) ground: Arc<Ground>,
     pub(super) channels: u32,
     /// Until a connection is cut or stalls, at most.
@@ -43,7 +43,7 @@ pub(super) struct Field {
 
 impl Field {
     /// Publications are to come evenly over this time, if the server takes them.
-    pub(super) fn new(
+    pub(in crate::torture) fn new(
         ground: &Arc<Ground>,
         channels: u32,
         (publications, time): (u64, Duration),
@@ -64,16 +64,16 @@ impl Field {
         }
     }
 
-    pub(super) fn stage(&self) -> Receiver<Stage> {
+    pub(in crate::torture) fn stage(&self) -> Receiver<Stage> {
         self.stage.subscribe()
     }
 
-    pub(super) fn set_stage(&self, stage: Stage) {
+    pub(in crate::torture) fn set_stage(&self, stage: Stage) {
         self.stage.send_replace(stage);
     }
 
     /// The first publication is due now.
-    pub(super) fn begin(&self) {
+    pub(in crate::torture) fn begin(&self) {
         self.first_due.store(self.ground.now(), Ordering::Relaxed);
     }
 
@@ -86,42 +86,46 @@ impl Field {
         }
     }
 
-    pub(super) fn acknowledge(&self, publications: usize) {
+    pub(in crate::torture) fn acknowledge(&self, publications: usize) {
         self.acknowledged.fetch_add(publications as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn acknowledged(&self) -> u64 {
+    pub(in crate::torture) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    pub(super) fn deliver(&self, publications: u64) {
+    pub(in crate::torture) fn deliver(&self, publications: u64) {
         self.deliveries.fetch_add(publications, Ordering::Relaxed);
     }
 
-    pub(super) fn deliveries(&self) -> u64 {
+    pub(in crate::torture) fn deliveries(&self) -> u64 {
         self.deliveries.load(Ordering::Relaxed)
     }
 
-    pub(super) fn join(&self) {
+    pub(in crate::torture) fn join(&self) {
         self.joined.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn reach(&self) {
+    pub(in crate::torture) fn reach(&self) {
         self.reached.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Clients that joined, and those that reached the end.
-    pub(super) fn joined(&self) -> u64 {
+    pub(in crate::torture) fn joined(&self) -> u64 {
         self.joined.load(Ordering::Relaxed)
     }
 
     /// See [`joined`](Self::joined).
-    pub(super) fn reached(&self) -> u64 {
+    pub(in crate::torture) fn reached(&self) -> u64 {
         self.reached.load(Ordering::Relaxed)
     }
 
     /// Whether something is so before a time is over. Looked at again and again, as it becomes so elsewhere.
-    pub(super) fn wait(&self, time_max: Duration, is_so: impl Fn(&Self) -> bool) -> bool {
+    pub(in crate::torture) fn wait(
+        &self,
+        time_max: Duration,
+        is_so: impl Fn(&Self) -> bool,
+    ) -> bool {
         let until = Instant::now() + time_max;
         while !is_so(self) {
             if until < Instant::now() || self.ground.fault().is_some() {

@@ -146,8 +146,10 @@ impl Following {
                             drop(wire.answer_ping().await);
                         }
                     }
+                    Err(_) if life.is_faulty => return End::Gone,
                     Err(what) => return self.accuse(&what),
                 },
+                Ok(Ok(Heard::Closed(_))) if life.is_faulty => return End::Gone,
                 Ok(Ok(Heard::Closed(code))) => {
                     return self.accuse(&format!("was closed with {code:?}"));
                 }
@@ -228,13 +230,13 @@ impl Following {
     /// Whether something is to be done beside reading.
     fn look(&mut self, life: Life, begun: Instant) -> Option<End> {
         if self.open == 0 {
-            if self.cut_in == life.number {
+            if self.cut_in == life.number && !life.is_faulty {
                 return Some(self.accuse("was cut, and nobody had killed the server"));
             }
             if !std::mem::replace(&mut self.has_joined, true) {
                 self.field.join();
             }
-        } else if ANSWER_TIME_MAX < begun.elapsed() {
+        } else if ANSWER_TIME_MAX < begun.elapsed() && !life.is_faulty {
             return Some(self.accuse("was not answered, and the connection was there"));
         }
         if self.watch.phase() == Phase::GivenUp {

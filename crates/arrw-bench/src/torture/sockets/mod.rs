@@ -1,9 +1,10 @@
 //! The real server under clients that follow channels over WebSockets, with links that are cut and stall, killed again and again.
 
 mod calm;
+pub(super) mod crowd;
 mod driver;
 mod evidence;
-mod field;
+pub(super) mod field;
 mod follower;
 pub mod limits;
 mod payload;
@@ -12,7 +13,7 @@ mod stranger;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -21,6 +22,7 @@ use super::EVIDENCE;
 use crate::history::{ChannelFault, ChannelSummary};
 use crate::place::{Folder, Keep};
 use driver::{Driver, Seen};
+pub(super) use evidence::write as write_evidence;
 
 /// The file of settings that the server reads where it runs, and what is in it: anybody may do anything, messages are compressed
 /// for those who want it, and it is known who is subscribed.
@@ -84,9 +86,7 @@ pub fn torture_sockets(
         torture.channels
     );
     let folder = Folder::make(&torture.folder)?;
-    let settings = folder.path.join(SETTINGS_FILE);
-    std::fs::write(&settings, SETTINGS)
-        .with_context(|| format!("cannot write `{}`", settings.display()))?;
+    let settings = write_settings(&folder.path)?;
     let seen = Driver::new(torture, &folder.path)?.run(progress)?;
     let outcome = judge(torture, &seen);
     let fault = match &outcome {
@@ -102,6 +102,14 @@ pub fn torture_sockets(
     evidence::write(&path, (torture.seed, fault), &seen.history)
         .with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(outcome)
+}
+
+/// Writes the settings of the server where it runs; answers the file.
+pub(super) fn write_settings(folder: &Path) -> anyhow::Result<PathBuf> {
+    let settings = folder.join(SETTINGS_FILE);
+    std::fs::write(&settings, SETTINGS)
+        .with_context(|| format!("cannot write `{}`", settings.display()))?;
+    Ok(settings)
 }
 
 fn judge(torture: &SocketTorture, seen: &Seen) -> ChannelOutcome {

@@ -8,7 +8,8 @@ use crate::random::Random;
 
 /// The name of a channel.
 pub(super) fn channel(number: u32) -> String {
-    format!("torture.{number}")
+    // Not where the events of the other torture are.
+    format!("channels.{number}")
 }
 
 /// The payload of a publication, as JSON.

@@ -92,11 +92,14 @@ impl Publisher {
             }
             let Some(write) = writes.last_mut() else { return Ok(()) };
             let request = self.request(write, life.address);
-            let answer = self.watch.wait(connection.ask(&request)).await?;
+            let _others = self.field.ground.beside_others().await;
+            let answer = self.watch.ask(&mut connection, &request).await?;
             let at = self.field.ground.now();
             let offsets = answer.success().and_then(|body| offsets(write, body));
             match offsets {
                 Ok(offsets) => write.answer = Some(Acknowledged { at, offsets }),
+                // What could not be done may be there or not.
+                Err(_) if life.is_faulty => return Err(NoAnswer::Cut),
                 Err(error) => return Err(self.accuse(&error.to_string())),
             }
             self.field.acknowledge(write.channels.len());
@@ -116,6 +119,8 @@ impl Publisher {
             let count = usize::try_from(self.random.up_to(BATCH_MAX)).unwrap_or(1);
             self.field.due(count).await;
             let (first_id, first) = (next, writes.len());
+            let ground = Arc::clone(&self.field.ground);
+            let _others = ground.beside_others().await;
             for _ in 0..count {
                 let channels = self.draw();
                 self.begin(channels, writes);
@@ -134,6 +139,9 @@ impl Publisher {
                 let answered = self.watch.wait(answers(&mut wire)).await?;
                 let at = self.field.ground.now();
                 for (id, error) in answered {
+                    if error.is_some() && life.is_faulty {
+                        return Err(NoAnswer::Cut);
+                    }
                     if let Some(error) = error {
                         return Err(self.accuse(&format!("was answered {error}")));
                     }

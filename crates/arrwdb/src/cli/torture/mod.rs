@@ -1,5 +1,6 @@
 //! `arrwdb torture`: writers and servers to be killed or attacked, and checks of what they left.
 
+mod all;
 mod check;
 mod hostile;
 mod payload;
@@ -17,6 +18,7 @@ use super::exit::Exit;
 #[derive(Debug, Subcommand)]
 #[command(verbatim_doc_comment)]
 pub(crate) enum Command {
+    All(all::All),
     Server(server::Server),
     Sockets(sockets::Sockets),
     Hostile(hostile::Hostile),
@@ -27,6 +29,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         match self {
+            Self::All(command) => command.run(),
             Self::Server(command) => command.run(),
             Self::Sockets(command) => command.run(),
             Self::Hostile(command) => command.run(),

@@ -80,7 +80,7 @@ impl Server {
         let outcome = arrw_bench::torture(&torture, &mut io::stderr())?;
         let (said, exit) = match &outcome {
             Outcome::Sound(events, jobs) => {
-                (sound(&torture, *events) + &sound_jobs(*jobs), Exit::Fine)
+                (sound(torture.rounds, *events) + &sound_jobs(*jobs), Exit::Fine)
             }
             Outcome::Faulty { fault } => (fault.clone(), Exit::Damaged),
             Outcome::Thin { what } => (what.clone(), Exit::Thin),
@@ -103,17 +103,18 @@ impl Server {
     }
 }
 
-fn sound(torture: &Torture, summary: Summary) -> String {
+/// What was found of events, for a person.
+pub(super) fn sound(kills: u64, summary: Summary) -> String {
     let Summary { acknowledged, events, unanswered, refused } = summary;
     format!(
-        "{} kills: {acknowledged} writes acknowledged, {events} events, {unanswered} of them of \
+        "{kills} kills: {acknowledged} writes acknowledged, {events} events, {unanswered} of them of \
          writes that were never answered; all once, in one order, seen by all readers and consumers; \
-         {refused} writes whose condition was not met are not there",
-        torture.rounds
+         {refused} writes whose condition was not met are not there"
     )
 }
 
-fn sound_jobs(jobs: JobSummary) -> String {
+/// What was found of jobs, behind that.
+pub(super) fn sound_jobs(jobs: JobSummary) -> String {
     let JobSummary { acknowledged, unanswered, leases, completed, refused, lost, .. } = jobs;
     let JobSummary { follow_ups, held, slots, missed, trips, .. } = jobs;
     format!(

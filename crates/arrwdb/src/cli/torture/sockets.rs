@@ -107,7 +107,8 @@ impl Sockets {
     }
 }
 
-fn sound(summary: ChannelSummary) -> String {
+/// What was found of channels, for a person.
+pub(super) fn sound(summary: ChannelSummary) -> String {
     let ChannelSummary { kills, cuts, stalls, acknowledged, unanswered, .. } = summary;
     let ChannelSummary { deliveries, recoveries, strangers, .. } = summary;
     format!(
