@@ -4,13 +4,18 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use anyhow::Context;
 use serde::Serialize;
 use serde_json::json;
 
+use super::{EVIDENCE, sockets};
 use crate::history::{
-    Enqueue, Finish, History, JobHistory, Lease, Sent, Session, Standing, Task, Told, Transition,
-    Written,
+    ChannelHistory, Enqueue, Finish, History, JobHistory, Lease, Sent, Session, Standing, Task,
+    Told, Transition, Written,
 };
+
+/// All that clients of channels saw, where there were others.
+const CHANNEL_EVIDENCE: &str = "channels.ndjson";
 
 /// A line of the file.
 #[derive(Serialize)]
@@ -58,6 +63,20 @@ pub(super) fn write(
     }
     write_jobs(&mut out, jobs)?;
     out.flush()
+}
+
+/// The same of clients of all kinds: those of channels have a file of their own.
+pub(super) fn write_all(
+    folder: &Path,
+    about: (u64, &str),
+    (events, jobs, channels): (&History, &JobHistory, &ChannelHistory),
+) -> anyhow::Result<()> {
+    let path = folder.join(EVIDENCE);
+    write(&path, about, events, jobs)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    let path = folder.join(CHANNEL_EVIDENCE);
+    sockets::write_evidence(&path, about, channels)
+        .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 fn write_jobs(out: &mut impl Write, jobs: &JobHistory) -> io::Result<()> {

@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::cadence::Cadence;
 use super::limits::{ENDING_TIME_MAX, START_CUT_MS_MAX};
 use super::lives::{Ground, Lives, Phase};
 use crate::place::SAID;
@@ -30,14 +31,24 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new((program, folder): (&OsStr, &Path), seed: u64) -> anyhow::Result<Self> {
+    /// Clients do what they can.
+    pub(super) fn new(place: (&OsStr, &Path), seed: u64) -> anyhow::Result<Self> {
+        Self::with_cadence(place, seed, Cadence::default())
+    }
+
+    /// Clients write when it is due.
+    pub(super) fn with_cadence(
+        (program, folder): (&OsStr, &Path),
+        seed: u64,
+        cadence: Cadence,
+    ) -> anyhow::Result<Self> {
         // The clients have one thread; the one that calls waits for processes.
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Ok(Self {
             program: program.to_owned(),
             folder: folder.to_owned(),
             arguments: Vec::new(),
-            ground: Arc::new(Ground::new(seed)),
+            ground: Arc::new(Ground::new(seed, cadence)),
             lives: Lives::new(),
             runtime: runtime.context("cannot start the executor")?,
         })

@@ -12,6 +12,7 @@ use tokio::sync::watch::{Receiver, Sender, channel};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
 
+use super::cadence::Cadence;
 use super::limits::{ANSWER_TIME_MAX, LOOK_EVERY};
 use crate::connection::{Connection, Whole};
 use crate::disk::nanos;
@@ -162,6 +163,7 @@ pub(super) struct Events {
 pub(super) struct Ground {
     pub(super) seed: u64,
     start: Instant,
+    cadence: Cadence,
     acknowledged: AtomicU64,
     /// Writers and clients of jobs share it; one that wants nobody else to write has it alone.
     quiet: RwLock<()>,
@@ -170,15 +172,26 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, cadence: Cadence) -> Self {
         Self {
             seed,
+            cadence,
             start: Instant::now(),
             acknowledged: AtomicU64::new(0),
             quiet: RwLock::new(()),
             events: Mutex::default(),
             fault: Mutex::new(None),
         }
+    }
+
+    /// The first write is due now.
+    pub(super) fn begin_cadence(&self) {
+        self.cadence.begin(self.now());
+    }
+
+    /// Waits until the next write is due.
+    pub(super) async fn due(&self) {
+        self.cadence.due(1, || self.now()).await;
     }
 
     /// Waits until nobody writes alone.

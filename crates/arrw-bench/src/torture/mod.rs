@@ -1,5 +1,6 @@
 //! The real server under writers and readers, frozen and killed at moments from a seed, again and again.
 
+mod cadence;
 mod clients;
 mod consumer;
 mod driver;
@@ -9,8 +10,10 @@ mod host;
 mod jobs;
 pub mod limits;
 mod lives;
+mod outcome;
 mod page;
 mod reader;
+pub(crate) mod soak;
 pub(crate) mod sockets;
 pub(crate) mod whole;
 mod writer;
@@ -22,10 +25,12 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::history::{Fault, JobFault, JobSummary, Summary};
+use crate::history::{JobSummary, Summary};
 use crate::place::{Folder, Keep};
 use driver::{Driver, Seen};
 use limits::WRITES_MAX;
+use outcome::Judge;
+pub use outcome::Outcome;
 
 /// All that clients saw, as lines of JSON.
 const EVIDENCE: &str = "history.ndjson";
@@ -49,42 +54,25 @@ pub struct Torture {
     pub keep: Keep,
 }
 
-/// What a torture came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All that was seen can be true.
-    Sound(Summary, JobSummary),
-    /// The server did what it must not.
-    Faulty {
-        /// What that was.
-        fault: String,
-    },
-    /// Too little was seen to prove anything.
-    Thin {
-        /// What there was too little of.
-        what: String,
-    },
-}
-
 /// Tortures the server and checks what its clients saw. Blocks for about a second a round.
 ///
 /// # Errors
 /// When the folder is not empty, when more than [`limits::WRITES_MAX`] writes are asked for, or when the server
 /// cannot be started at all.
-pub fn torture(torture: &Torture, progress: &mut dyn Write) -> anyhow::Result<Outcome> {
+pub fn torture(
+    torture: &Torture,
+    progress: &mut dyn Write,
+) -> anyhow::Result<Outcome<(Summary, JobSummary)>> {
     check_size(torture.rounds, torture.acks_min)?;
     let folder = Folder::make(&torture.folder)?;
     let seen = Driver::new(torture, &folder.path)?.run(progress)?;
     let outcome = judge(torture, &seen);
-    let fault = match &outcome {
-        Outcome::Sound(..) if torture.keep == Keep::Faults => {
-            folder.remove()?;
-            return Ok(outcome);
-        }
-        Outcome::Sound(..) => "none",
-        Outcome::Faulty { fault: what } | Outcome::Thin { what } => what,
-    };
+    if is_done_with(&outcome, torture.keep) {
+        folder.remove()?;
+        return Ok(outcome);
+    }
     let path = folder.path.join(EVIDENCE);
+    let fault = outcome.fault();
     evidence::write(&path, (torture.seed, fault), &seen.events, &seen.jobs)
         .with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(outcome)
@@ -100,22 +88,15 @@ fn check_size(rounds: u64, acks_min: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn judge(torture: &Torture, seen: &Seen) -> Outcome {
-    if let Some(fault) = seen.fault.clone() {
-        // What the server was seen to do comes before what it cut off.
-        return Outcome::Faulty { fault };
-    }
+/// True when nothing is to be kept of it.
+fn is_done_with<Summary>(outcome: &Outcome<Summary>, keep: Keep) -> bool {
+    matches!(outcome, Outcome::Sound(_)) && keep == Keep::Faults
+}
+
+fn judge(torture: &Torture, seen: &Seen) -> Outcome<(Summary, JobSummary)> {
+    let mut judge = Judge::new(seen.fault.clone());
     let events = seen.events.check(&clients::demand(torture.rounds, torture.acks_min));
     let jobs = seen.jobs.check(&clients::job_demand(torture.rounds));
-    match (events, jobs) {
-        (Err(fault), Ok(_) | Err(_)) if !matches!(fault, Fault::Thin { .. }) => {
-            Outcome::Faulty { fault: fault.to_string() }
-        }
-        (Ok(_) | Err(_), Err(fault)) if !matches!(fault, JobFault::Thin { .. }) => {
-            Outcome::Faulty { fault: fault.to_string() }
-        }
-        (Err(thin), Ok(_) | Err(_)) => Outcome::Thin { what: thin.to_string() },
-        (Ok(_), Err(thin)) => Outcome::Thin { what: thin.to_string() },
-        (Ok(events), Ok(jobs)) => Outcome::Sound(events, jobs),
-    }
+    let both = judge.take(events).zip(judge.take(jobs));
+    judge.judge(both)
 }

@@ -54,6 +54,7 @@ impl Writer {
                     Some(at) => at,
                     None if self.watch.phase() != Phase::Torture => return writes,
                     None => {
+                        ground.due().await;
                         writes.push(self.draw(writes.last()));
                         writes.len() - 1
                     }

@@ -67,6 +67,23 @@ fn all_clients_of_a_server_that_is_killed_and_failed_agree() {
     assert!(!folder.path().join("t").exists(), "what is sound leaves nothing");
 }
 
+/// A short soak says nothing of growth, and what it looked at is kept.
+#[test]
+fn a_soak_that_is_too_short_proves_nothing() {
+    let folder = Folder::new();
+    let arguments = ["torture", "soak", "--for", "6s", "--kill-every", "3s", "--data", "t"];
+    let ran = folder.run(&arguments).ended_with(2);
+    assert!(ran.out.starts_with("too thin: ") || ran.out.starts_with("too short: "), "{ran:?}");
+    let looks = std::fs::read_to_string(folder.path().join("t/looks.ndjson")).unwrap();
+    let looks: Vec<serde_json::Value> =
+        looks.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lives: Vec<u64> = looks.iter().filter_map(|look| look["life"].as_u64()).collect();
+    assert!(lives.contains(&1) && lives.contains(&2), "{lives:?}");
+    assert!(looks.iter().all(|look| 1_000_000 < look["rss"].as_u64().unwrap()), "{looks:?}");
+    let long = ["torture", "soak", "--for", "2d", "--data", "u"];
+    assert!(folder.run(&long).ended_with(2).err.contains("write a number with s, m or h"));
+}
+
 /// What `cargo xtask test` looks for when it plants a bug in the server: it must fail then.
 #[test]
 fn the_clients_of_a_server_that_is_killed_agree() {

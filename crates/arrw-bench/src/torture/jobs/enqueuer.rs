@@ -61,7 +61,10 @@ impl Enqueuer {
                 let mut call = match open.take() {
                     Some(call) => call,
                     None if self.watch.phase() != Phase::Torture => return calls,
-                    None => self.draw(&calls),
+                    None => {
+                        self.ground.due().await;
+                        self.draw(&calls)
+                    }
                 };
                 let asked = self.ask(&mut connection, life.address, &mut call).await;
                 match asked {

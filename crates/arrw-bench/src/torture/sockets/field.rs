@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch::{Receiver, Sender, channel};
 
+use super::super::cadence::Cadence;
 use super::super::lives::Ground;
-use crate::disk::nanos;
 
 /// What followers are to do.
 #[derive(Clone, Debug)]
@@ -27,12 +27,8 @@ pub(in crate::torture) struct Field {
     pub(super) channels: u32,
     /// Until a connection is cut or stalls, at most.
     pub(super) fate_ms_max: u64,
-    /// Nanoseconds between two publications, as planned.
-    interval: u64,
-    /// Publications that were begun.
-    begun: AtomicU64,
-    /// When the first was due: nanoseconds since the start.
-    first_due: AtomicU64,
+    /// When publications are due.
+    cadence: Cadence,
     acknowledged: AtomicU64,
     deliveries: AtomicU64,
     /// Clients that follow all of their channels for the first time, and those that have all at the end.
@@ -53,9 +49,7 @@ impl Field {
             ground: Arc::clone(ground),
             channels,
             fate_ms_max,
-            interval: nanos(time) / publications.max(1),
-            begun: AtomicU64::new(0),
-            first_due: AtomicU64::new(0),
+            cadence: Cadence::of(publications, time),
             acknowledged: AtomicU64::new(0),
             deliveries: AtomicU64::new(0),
             joined: AtomicU64::new(0),
@@ -74,16 +68,12 @@ impl Field {
 
     /// The first publication is due now.
     pub(in crate::torture) fn begin(&self) {
-        self.first_due.store(self.ground.now(), Ordering::Relaxed);
+        self.cadence.begin(self.ground.now());
     }
 
     /// Waits until so many more publications are due.
     pub(super) async fn due(&self, count: usize) {
-        let before = self.begun.fetch_add(count as u64, Ordering::Relaxed);
-        let due = self.first_due.load(Ordering::Relaxed) + before.saturating_mul(self.interval);
-        if let Some(early) = due.checked_sub(self.ground.now()) {
-            tokio::time::sleep(Duration::from_nanos(early)).await;
-        }
+        self.cadence.due(count, || self.ground.now()).await;
     }
 
     pub(in crate::torture) fn acknowledge(&self, publications: usize) {

@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::EVIDENCE;
-use crate::history::{ChannelFault, ChannelSummary};
+use super::outcome::{Judge, Outcome};
+use super::{EVIDENCE, is_done_with};
+use crate::history::ChannelSummary;
 use crate::place::{Folder, Keep};
 use driver::{Driver, Seen};
 pub(super) use evidence::write as write_evidence;
@@ -53,23 +54,6 @@ pub struct SocketTorture {
     pub keep: Keep,
 }
 
-/// What a torture of WebSockets came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChannelOutcome {
-    /// All that was seen can be true.
-    Sound(ChannelSummary),
-    /// The server did what it must not.
-    Faulty {
-        /// What that was.
-        fault: String,
-    },
-    /// Too little was seen to prove anything.
-    Thin {
-        /// What there was too little of.
-        what: String,
-    },
-}
-
 /// Tortures the server and checks what its clients saw. Blocks for a little longer than all kills take.
 ///
 /// # Errors
@@ -77,7 +61,7 @@ pub enum ChannelOutcome {
 pub fn torture_sockets(
     torture: &SocketTorture,
     progress: &mut dyn Write,
-) -> anyhow::Result<ChannelOutcome> {
+) -> anyhow::Result<Outcome<ChannelSummary>> {
     let covered = u64::from(torture.clients) * u64::from(limits::FOLLOWED.min(torture.channels));
     ensure!(
         u64::from(torture.channels) <= covered,
@@ -89,16 +73,13 @@ pub fn torture_sockets(
     let settings = write_settings(&folder.path)?;
     let seen = Driver::new(torture, &folder.path)?.run(progress)?;
     let outcome = judge(torture, &seen);
-    let fault = match &outcome {
-        ChannelOutcome::Sound(_) if torture.keep == Keep::Faults => {
-            std::fs::remove_file(&settings)?;
-            folder.remove()?;
-            return Ok(outcome);
-        }
-        ChannelOutcome::Sound(_) => "none",
-        ChannelOutcome::Faulty { fault: what } | ChannelOutcome::Thin { what } => what,
-    };
+    if is_done_with(&outcome, torture.keep) {
+        std::fs::remove_file(&settings)?;
+        folder.remove()?;
+        return Ok(outcome);
+    }
     let path = folder.path.join(EVIDENCE);
+    let fault = outcome.fault();
     evidence::write(&path, (torture.seed, fault), &seen.history)
         .with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(outcome)
@@ -112,14 +93,8 @@ pub(super) fn write_settings(folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(settings)
 }
 
-fn judge(torture: &SocketTorture, seen: &Seen) -> ChannelOutcome {
-    if let Some(fault) = seen.fault.clone() {
-        // What the server was seen to do comes before what it cut off.
-        return ChannelOutcome::Faulty { fault };
-    }
-    match seen.history.check(&driver::demand(torture)) {
-        Ok(summary) => ChannelOutcome::Sound(summary),
-        Err(thin @ ChannelFault::Thin { .. }) => ChannelOutcome::Thin { what: thin.to_string() },
-        Err(fault) => ChannelOutcome::Faulty { fault: fault.to_string() },
-    }
+fn judge(torture: &SocketTorture, seen: &Seen) -> Outcome<ChannelSummary> {
+    let mut judge = Judge::new(seen.fault.clone());
+    let channels = judge.take(seen.history.check(&driver::demand(torture)));
+    judge.judge(channels)
 }

@@ -9,18 +9,16 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Context;
-
+use super::evidence::write_all as write_all_evidence;
+use super::outcome::{Judge, Outcome};
 use super::sockets::write_settings;
-use super::{EVIDENCE, clients, evidence};
-use crate::history::{ChannelFault, ChannelSummary, Fault, JobFault, JobSummary, Summary};
+use super::{clients, is_done_with};
+use crate::history::{ChannelSummary, JobSummary, Summary};
 use crate::place::{Folder, Keep};
 pub use discipline::Discipline;
 pub use driver::Happened;
 use driver::{Driver, Seen};
 
-/// All that the clients of channels saw; the others' is in [`EVIDENCE`].
-const CHANNEL_EVIDENCE: &str = "channels.ndjson";
 /// What the system did to the server, as strace wrote it, in the last life in which it failed it.
 const FAULTS: &str = "faults.txt";
 /// What the sync-discipline check looked at.
@@ -43,23 +41,6 @@ pub struct WholeTorture {
     pub clients: u32,
     /// Whether folder and evidence stay when nothing is wrong.
     pub keep: Keep,
-}
-
-/// What it came to.
-#[derive(Clone, Debug)]
-pub enum WholeOutcome {
-    /// All that was seen can be true.
-    Sound(Box<WholeSummary>),
-    /// The server did what it must not.
-    Faulty {
-        /// What that was.
-        fault: String,
-    },
-    /// Too little was seen to prove anything.
-    Thin {
-        /// What there was too little of.
-        what: String,
-    },
 }
 
 /// What a sound torture did and saw.
@@ -85,7 +66,7 @@ pub struct WholeSummary {
 pub fn torture_all(
     torture: &WholeTorture,
     progress: &mut dyn Write,
-) -> anyhow::Result<WholeOutcome> {
+) -> anyhow::Result<Outcome<WholeSummary>> {
     super::check_size(torture.rounds, torture.acks_min)?;
     let folder = Folder::make(&torture.folder)?;
     let settings = write_settings(&folder.path)?;
@@ -104,25 +85,20 @@ pub fn torture_all(
     let mut seen = Driver::new(torture, &folder.path, has_strace)?.run(progress)?;
     seen.fault = broken.or(seen.fault);
     let outcome = judge(torture, has_strace, discipline, &seen);
-    let fault = match &outcome {
-        WholeOutcome::Sound(_) if torture.keep == Keep::Faults => {
-            std::fs::remove_file(&settings)?;
-            if has_strace {
-                std::fs::remove_dir_all(folder.path.join(SYNCS))?;
-                std::fs::remove_file(folder.path.join(FAULTS)).or_else(absent)?;
-            }
-            folder.remove()?;
-            return Ok(outcome);
+    if is_done_with(&outcome, torture.keep) {
+        std::fs::remove_file(&settings)?;
+        if has_strace {
+            std::fs::remove_dir_all(folder.path.join(SYNCS))?;
+            std::fs::remove_file(folder.path.join(FAULTS)).or_else(absent)?;
         }
-        WholeOutcome::Sound(_) => "none",
-        WholeOutcome::Faulty { fault: what } | WholeOutcome::Thin { what } => what,
-    };
-    let path = folder.path.join(EVIDENCE);
-    evidence::write(&path, (torture.seed, fault), &seen.events, &seen.jobs)
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
-    let path = folder.path.join(CHANNEL_EVIDENCE);
-    super::sockets::write_evidence(&path, (torture.seed, fault), &seen.channels)
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
+        folder.remove()?;
+        return Ok(outcome);
+    }
+    write_all_evidence(
+        &folder.path,
+        (torture.seed, outcome.fault()),
+        (&seen.events, &seen.jobs, &seen.channels),
+    )?;
     Ok(outcome)
 }
 
@@ -131,45 +107,25 @@ fn absent(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
-/// The one judgement: a fault comes before what there was too little of, whoever saw it.
 fn judge(
     torture: &WholeTorture,
     has_strace: bool,
     discipline: Option<Discipline>,
     seen: &Seen,
-) -> WholeOutcome {
-    if let Some(fault) = seen.fault.clone() {
-        return WholeOutcome::Faulty { fault };
-    }
+) -> Outcome<WholeSummary> {
     let happened = seen.happened;
+    let mut judge = Judge::new(seen.fault.clone());
+    judge.find_thin(driver::too_little(torture, has_strace, happened));
     let events = seen.events.check(&clients::demand(happened.fair, torture.acks_min));
-    let jobs = seen.jobs.check(&clients::job_demand(happened.fair));
+    let events = judge.take(events);
+    let jobs = judge.take(seen.jobs.check(&clients::job_demand(happened.fair)));
     let channels = seen.channels.check(&driver::channel_demand(torture, happened));
-    let mut thin = driver::too_little(torture, has_strace, happened);
-    let mut faults = Vec::new();
-    match &events {
-        Err(what @ Fault::Thin { .. }) => thin = thin.or(Some(what.to_string())),
-        Err(fault) => faults.push(fault.to_string()),
-        Ok(_) => (),
-    }
-    match &jobs {
-        Err(what @ JobFault::Thin { .. }) => thin = thin.or(Some(what.to_string())),
-        Err(fault) => faults.push(fault.to_string()),
-        Ok(_) => (),
-    }
-    match &channels {
-        Err(what @ ChannelFault::Thin { .. }) => thin = thin.or(Some(what.to_string())),
-        Err(fault) => faults.push(fault.to_string()),
-        Ok(_) => (),
-    }
-    if let Some(fault) = faults.into_iter().next() {
-        return WholeOutcome::Faulty { fault };
-    }
-    match (events, jobs, channels, thin) {
-        (Ok(events), Ok(jobs), Ok(channels), None) => {
-            let summary = WholeSummary { happened, discipline, events, jobs, channels };
-            WholeOutcome::Sound(Box::new(summary))
-        }
-        (_, _, _, thin) => WholeOutcome::Thin { what: thin.unwrap_or_default() },
-    }
+    let all = events.zip(jobs).zip(judge.take(channels));
+    judge.judge(all.map(|((events, jobs), channels)| WholeSummary {
+        happened,
+        discipline,
+        events,
+        jobs,
+        channels,
+    }))
 }

@@ -1,23 +1,18 @@
 //! `arrwdb torture all`: events, jobs and channels at once, on a server that is killed, frozen and failed by the system.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
 
 use anyhow::Context;
 use arrw_bench::torture_limits::{ACKS_MIN_MAX, ROUNDS_MAX};
 use arrw_bench::whole_limits::CLIENTS_MAX;
-use arrw_bench::{
-    Discipline, Happened, Keep, WholeOutcome, WholeSummary, WholeTorture, torture_all,
-};
+use arrw_bench::{Discipline, Happened, WholeSummary, WholeTorture, torture_all};
 use clap::Args;
 use serde_json::json;
 
+use super::said::Place;
 use super::{server, sockets};
 use crate::cli::exit::Exit;
 use crate::cli::open_files;
-use crate::cli::report::Report;
 
 /// Run the server under clients of all kinds, kill it, stop it and fail its disk, and check what they saw
 ///
@@ -45,59 +40,32 @@ pub(crate) struct All {
     /// Lives of the server
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=ROUNDS_MAX))]
     rounds: u64,
-    /// Seed of sizes, texts, moments and faults; what the scheduler does is its own [default: a new one, which is printed]
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Folder to work in, empty or not there yet
-    #[arg(long, value_name = "FOLDER", default_value = "./arrwdb-torture")]
-    data: PathBuf,
     /// Acknowledged writes of events in each life before the kill
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=ACKS_MIN_MAX))]
     acks_min: u64,
     /// Clients that follow channels, and as many channels
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(CLIENTS_MAX)))]
     clients: u32,
-    /// Keep the folder also when nothing is wrong
-    #[arg(long)]
-    keep: bool,
     #[command(flatten)]
-    report: Report,
+    place: Place,
 }
 
 impl All {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        let ground = self.place.ground()?;
         let program = std::env::current_exe().context("cannot find this program")?;
         open_files::raise_limit();
         let torture = WholeTorture {
             program: program.into_os_string(),
-            folder: self.data,
+            folder: ground.folder.clone(),
             rounds: self.rounds,
-            seed: self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
+            seed: ground.seed,
             acks_min: self.acks_min,
             clients: self.clients,
-            keep: if self.keep { Keep::Always } else { Keep::Faults },
+            keep: ground.keep,
         };
-        writeln!(io::stderr(), "seed {}", torture.seed)?;
-        let (mut said, exit, found) = match torture_all(&torture, &mut io::stderr())? {
-            WholeOutcome::Sound(summary) => (sound(&summary), Exit::Fine, json!(summary)),
-            WholeOutcome::Faulty { fault } => {
-                let found = json!({ "fault": fault });
-                (fault, Exit::Damaged, found)
-            }
-            WholeOutcome::Thin { what } => {
-                let found = json!({ "thin": what });
-                (what, Exit::Thin, found)
-            }
-        };
-        let is_kept = exit != Exit::Fine || torture.keep == Keep::Always;
-        if is_kept {
-            let folder = torture.folder.display();
-            said += &format!("\nseed {}; data and evidence are in `{folder}`", torture.seed);
-        }
-        let folder = is_kept.then_some(&torture.folder);
-        let json = json!({ "rounds": torture.rounds, "seed": torture.seed, "found": found, "folder": folder });
-        self.report.say(&said, &json)?;
-        Ok(exit)
+        let outcome = torture_all(&torture, &mut io::stderr())?;
+        ground.say(outcome, |summary| (sound(summary), json!(summary)))
     }
 }
 

@@ -4,7 +4,9 @@ mod all;
 mod check;
 mod hostile;
 mod payload;
+mod said;
 mod server;
+mod soak;
 mod sockets;
 mod writer;
 
@@ -22,6 +24,7 @@ pub(crate) enum Command {
     Server(server::Server),
     Sockets(sockets::Sockets),
     Hostile(hostile::Hostile),
+    Soak(soak::Soak),
     Writer(writer::Writer),
     Check(check::Check),
 }
@@ -33,6 +36,7 @@ impl Command {
             Self::Server(command) => command.run(),
             Self::Sockets(command) => command.run(),
             Self::Hostile(command) => command.run(),
+            Self::Soak(command) => command.run(),
             Self::Writer(command) => command.run(),
             Self::Check(command) => command.run(),
         }

@@ -1,20 +1,17 @@
 //! `arrwdb torture server`: the server under clients, killed again and again.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
 use std::time::Duration;
 
 use anyhow::Context;
+use arrw_bench::Torture;
 use arrw_bench::history::{JobSummary, Summary};
 use arrw_bench::torture_limits::{ACKS_MIN_MAX, ROUND_TIME_MAX, ROUNDS_MAX};
-use arrw_bench::{Keep, Outcome, Torture};
 use clap::Args;
 use serde_json::json;
 
+use super::said::Place;
 use crate::cli::exit::Exit;
-use crate::cli::report::Report;
 
 /// Run the server under clients, kill it again and again, and check what they saw
 ///
@@ -45,20 +42,11 @@ pub(crate) struct Server {
     /// Kills
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=ROUNDS_MAX))]
     rounds: u64,
-    /// Seed of sizes, texts and moments; what the scheduler does is its own [default: a new one, which is printed]
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Folder to work in, empty or not there yet
-    #[arg(long, value_name = "FOLDER", default_value = "./arrwdb-torture")]
-    data: PathBuf,
     /// Acknowledged writes in each round before the kill
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=ACKS_MIN_MAX))]
     acks_min: u64,
-    /// Keep the folder also when nothing is wrong
-    #[arg(long)]
-    keep: bool,
     #[command(flatten)]
-    report: Report,
+    place: Place,
     /// Milliseconds that a round may take for its writes; only tests need another than the default
     #[arg(long, hide = true)]
     round_ms_max: Option<u64>,
@@ -66,40 +54,22 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        let ground = self.place.ground()?;
         let program = std::env::current_exe().context("cannot find this program")?;
         let torture = Torture {
             program: program.into_os_string(),
-            folder: self.data,
+            folder: ground.folder.clone(),
             rounds: self.rounds,
-            seed: self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
+            seed: ground.seed,
             acks_min: self.acks_min,
             round_time_max: self.round_ms_max.map_or(ROUND_TIME_MAX, Duration::from_millis),
-            keep: if self.keep { Keep::Always } else { Keep::Faults },
+            keep: ground.keep,
         };
-        writeln!(io::stderr(), "seed {}", torture.seed)?;
         let outcome = arrw_bench::torture(&torture, &mut io::stderr())?;
-        let (said, exit) = match &outcome {
-            Outcome::Sound(events, jobs) => {
-                (sound(torture.rounds, *events) + &sound_jobs(*jobs), Exit::Fine)
-            }
-            Outcome::Faulty { fault } => (fault.clone(), Exit::Damaged),
-            Outcome::Thin { what } => (what.clone(), Exit::Thin),
-        };
-        let mut said = said;
-        let is_kept = exit != Exit::Fine || torture.keep == Keep::Always;
-        if is_kept {
-            let folder = torture.folder.display();
-            said += &format!("\nseed {}; data and evidence are in `{folder}`", torture.seed);
-        }
-        let found = match &outcome {
-            Outcome::Sound(events, jobs) => json!({ "events": events, "jobs": jobs }),
-            Outcome::Faulty { fault } => json!({ "fault": fault }),
-            Outcome::Thin { what } => json!({ "thin": what }),
-        };
-        let folder = is_kept.then_some(&torture.folder);
-        let json = json!({ "rounds": torture.rounds, "seed": torture.seed, "found": found, "folder": folder });
-        self.report.say(&said, &json)?;
-        Ok(exit)
+        ground.say(outcome, |(events, jobs)| {
+            let said = sound(torture.rounds, *events) + &sound_jobs(*jobs);
+            (said, json!({ "events": events, "jobs": jobs }))
+        })
     }
 }
 

@@ -1,23 +1,20 @@
 //! `arrwdb torture sockets`: the server under clients that follow channels, killed again and again.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
 use std::time::Duration;
 
 use anyhow::Context;
+use arrw_bench::SocketTorture;
 use arrw_bench::history::ChannelSummary;
 use arrw_bench::socket_torture_limits::{
     CHANNELS_MAX, CLIENTS_MAX, KILL_EVERY_MAX, KILLS_MAX, PUBLICATIONS_MAX,
 };
-use arrw_bench::{ChannelOutcome, Keep, SocketTorture};
 use clap::Args;
 use serde_json::json;
 
+use super::said::Place;
 use crate::cli::exit::Exit;
 use crate::cli::open_files;
-use crate::cli::report::Report;
 
 /// Run the server under clients of WebSockets, kill it again and again, and check what they saw
 ///
@@ -55,55 +52,29 @@ pub(crate) struct Sockets {
     /// Seconds from one kill to the next, about
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=KILL_EVERY_MAX))]
     kill_every: u64,
-    /// Seed of channels, sizes and moments; what the scheduler does is its own [default: a new one, which is printed]
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Folder to work in, empty or not there yet
-    #[arg(long, value_name = "FOLDER", default_value = "./arrwdb-torture")]
-    data: PathBuf,
-    /// Keep the folder also when nothing is wrong
-    #[arg(long)]
-    keep: bool,
     #[command(flatten)]
-    report: Report,
+    place: Place,
 }
 
 impl Sockets {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        let ground = self.place.ground()?;
         let program = std::env::current_exe().context("cannot find this program")?;
         // Of this process and of the server, which it starts.
         open_files::raise_limit();
         let torture = SocketTorture {
             program: program.into_os_string(),
-            folder: self.data,
-            seed: self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
+            folder: ground.folder.clone(),
+            seed: ground.seed,
             clients: self.clients,
             channels: self.channels,
             publications: self.publications,
             kills: self.kills,
             kill_every: Duration::from_secs(self.kill_every),
-            keep: if self.keep { Keep::Always } else { Keep::Faults },
+            keep: ground.keep,
         };
-        writeln!(io::stderr(), "seed {}", torture.seed)?;
         let outcome = arrw_bench::torture_sockets(&torture, &mut io::stderr())?;
-        let (mut said, exit, found) = match &outcome {
-            ChannelOutcome::Sound(summary) => {
-                (sound(*summary), Exit::Fine, json!({ "channels": summary }))
-            }
-            ChannelOutcome::Faulty { fault } => {
-                (fault.clone(), Exit::Damaged, json!({ "fault": fault }))
-            }
-            ChannelOutcome::Thin { what } => (what.clone(), Exit::Thin, json!({ "thin": what })),
-        };
-        let is_kept = exit != Exit::Fine || torture.keep == Keep::Always;
-        if is_kept {
-            let folder = torture.folder.display();
-            said += &format!("\nseed {}; data and evidence are in `{folder}`", torture.seed);
-        }
-        let folder = is_kept.then_some(&torture.folder);
-        let json = json!({ "seed": torture.seed, "found": found, "folder": folder });
-        self.report.say(&said, &json)?;
-        Ok(exit)
+        ground.say(outcome, |summary| (sound(*summary), json!({ "channels": summary })))
     }
 }
 

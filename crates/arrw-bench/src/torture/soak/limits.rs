@@ -1,0 +1,25 @@
+//! Every bound of a soak, with its unit, its reason and what happens when it is reached.
+
+use std::time::Duration;
+
+/// A soak lasts so long at most; more is refused, as all that clients saw is in memory until it is checked.
+pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A shorter one says nothing of growth: then it ends as too thin.
+pub const TIME_MIN: Duration = Duration::from_secs(30 * 60);
+
+/// Resident memory may grow by so many per cent of its mean in an hour, behind the warm-up.
+pub const SLOPE_MAX: f64 = 1.0;
+
+/// Open files and threads, medians of the second half of a life over the first, may be so many more: those of connections that
+/// come and go.
+pub const FILES_MORE_MAX: f64 = 3.0;
+
+/// How often the server is looked at.
+pub const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The share of a life that is its warm-up: caches fill, rings grow to their bounds.
+pub const WARM_UP: f64 = 0.4;
+
+/// Seconds between two lines of progress.
+pub const TOLD_EVERY: Duration = Duration::from_secs(60);
