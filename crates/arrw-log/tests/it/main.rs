@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 mod behaviour;
+mod called;
 mod made;
 mod maker;
 mod offline;

@@ -7,7 +7,8 @@ use arrw_jobs::{JobId, JobStatus, Jobs, State};
 use arrw_log::{Seq, Timestamp};
 
 use super::history::QUEUES;
-use super::naive::{Job, Model};
+use super::naive::Model;
+use super::parts::Job;
 
 /// Counts only.
 pub(crate) fn count(jobs: &Jobs, model: &Model) {

@@ -9,7 +9,8 @@ use arrw_log::{Batch, Epoch, Frame, NewRecord, Place, Record, Seq, Timestamp};
 use super::checks;
 use super::history::{OneTurn, Op, Proof, Sole, Spec, Step, Which};
 use super::ledger::Ledger;
-use super::naive::{Action, Answer, Lease, Model};
+use super::naive::Model;
+use super::parts::{Action, Answer, Lease};
 
 /// How much is compared how often, in steps.
 #[derive(Clone, Copy, Debug)]

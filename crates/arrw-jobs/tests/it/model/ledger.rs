@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrw_jobs::{CARRIED, ControlChange, QUEUE, Rate, State, Told};
 use arrw_log::{Kind, Record, Seq};
 
-use super::naive::{Action, Answer, Lease};
+use super::parts::{Action, Answer, Lease};
 
 /// The jobs as their topics tell, and who has them as the answers tell.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ mod driver;
 mod history;
 mod ledger;
 mod naive;
+mod parts;
 mod tally;
 
 use driver::{Driver, Pace};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arrw_jobs::Outcome;
 
-use super::naive::{Action, Answer};
+use super::parts::{Action, Answer};
 
 /// Counts by words.
 #[derive(Clone, Debug, Default)]

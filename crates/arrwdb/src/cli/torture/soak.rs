@@ -36,13 +36,13 @@ pub(crate) struct Soak {
     #[arg(long = "for", value_name = "TIME", value_parser = time, default_value = "2h")]
     time: Duration,
     /// From one kill to the next
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "15m")]
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "20m")]
     kill_every: Duration,
     /// Writes of events and calls that enqueue jobs, a second
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     writes: u64,
     /// Publications a second
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     publications: u64,
     /// Clients that follow channels, and as many channels
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(CLIENTS_MAX)))]

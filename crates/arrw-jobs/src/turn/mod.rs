@@ -3,6 +3,8 @@
 //! So each command is decided on what those before it leave, those of the same call included. What was taken in can be
 //! taken back ([`Jobs::take_back`]) when the records find no place, or never reach the disk.
 
+mod done;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -13,62 +15,17 @@ use crate::command::{Carry, Claim, Command, ControlChange, Detail, Finish, Outco
 use crate::control::QUEUE;
 use crate::error::Refused;
 use crate::event::{self, CARRIED, Changed, Enqueued, FACT, Origin};
-use crate::job::{JobId, Plan, Priority, State, Token};
+use crate::job::{JobId, State, Token};
 use crate::json;
 use crate::limits::{JOBS_MAX, NAMES_MAX, PLANS_MAX, QUEUES_MAX, SCRATCH_BYTES_MAX};
 use crate::new_job::{Enqueue, OnDuplicate, check_queue};
 use crate::planted::{Bug, is_planted};
 use crate::table::Job;
 use crate::view::{Jobs, Scratch};
+pub use done::{Done, Leased};
 
 /// The kind of the control records that forget a job: its number is the payload.
 pub const FORGOTTEN: Kind = Kind(17);
-
-/// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// The job is in the queue.
-    Enqueued {
-        /// Its number, or that of the first one with its id or unique key.
-        job: JobId,
-        /// False when there was one before.
-        is_new: bool,
-    },
-    /// The job is in that state now.
-    Job {
-        /// Which.
-        job: JobId,
-        /// Its state.
-        state: State,
-    },
-    /// The queue is run so now.
-    Queue,
-    /// The schedule or trigger is so now.
-    Order,
-}
-
-/// A job that was handed out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leased {
-    /// Its number.
-    pub job: JobId,
-    /// What proves the lease.
-    pub token: Token,
-    /// Its queue.
-    pub queue: Arc<str>,
-    /// Its kind.
-    pub kind: Arc<str>,
-    /// Its priority.
-    pub priority: Priority,
-    /// Which attempt this is, from 1.
-    pub attempt: u16,
-    /// How it is tried.
-    pub plan: Arc<Plan>,
-    /// The record that holds its args.
-    pub args_at: Seq,
-    /// When it became ready, in the log's time.
-    pub ready_at: Timestamp,
-}
 
 /// A turn: what is decided goes behind `own` records, as far as `made` does.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! One reader of the bus: from a position, through a filter, on a thread or in a task.
 
+mod manner;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,13 +11,14 @@ use std::time::{Duration, Instant};
 use arrw_bus::{
     DispatchId, Event, Filter, Got, Rest, Subscriber, TailId, limits::SUBSCRIPTIONS_MAX,
 };
-use arrw_log::{Epoch, Frame, Position, ReadError, Reader, Seq, Timestamp};
+use arrw_log::{Epoch, Frame, Position, ReadError, Reader, Seq};
 
 use crate::db::Shared;
 use crate::error::{SubscribeError, SubscriptionError, other_epoch};
 use crate::events::Events;
 use crate::parker::Parker;
 use crate::stats::{self, SubscriptionStats};
+pub use manner::{Policy, Start};
 
 /// Keys that a conflating subscription takes at once; what is behind them comes next.
 const CONFLATED_KEYS_MAX: usize = 65_536;
@@ -35,51 +38,6 @@ const LINGER_YIELDS: usize = 80;
 /// Bytes of the log that a task looks at before others have their turn, when it wants nothing of them: about a
 /// millisecond of work.
 const TURN_BYTES_MAX: usize = 1024 * 1024;
-
-/// Where a subscription starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// At the next event.
-    Latest,
-    /// At the oldest event that is kept.
-    Earliest,
-    /// Behind this position.
-    After(Position),
-    /// At the first event that was committed at this time or later.
-    Since(Timestamp),
-}
-
-impl Start {
-    pub(crate) fn of_log(self) -> arrw_log::Start {
-        match self {
-            Self::Latest => arrw_log::Start::Latest,
-            Self::Earliest => arrw_log::Start::Earliest,
-            Self::After(position) => arrw_log::Start::After(position),
-            Self::Since(time) => arrw_log::Start::Since(time),
-        }
-    }
-}
-
-/// What becomes of a subscriber that reads more slowly than is published.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// It reads the disk and misses nothing that retention keeps. Of volatile topics it misses what no
-    /// longer is in memory, and is told of the gap.
-    #[default]
-    Durable,
-    /// It gets the last event of each topic and key, and not those that it replaces.
-    Conflate,
-    /// It is never more than so many records behind: the oldest are left out, and it is told of the gap.
-    DropOldest {
-        /// Records of the whole log, wanted or not.
-        records_max: u64,
-    },
-    /// It is ended when it is more than so many records behind, and told where to go on.
-    Disconnect {
-        /// Records of the whole log, wanted or not.
-        records_max: u64,
-    },
-}
 
 /// A subscription. It holds no events: what it has not read is in the log, or in the memory that all
 /// subscribers share.

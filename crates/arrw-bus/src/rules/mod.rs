@@ -1,21 +1,25 @@
 //! What the bus decides where the place of a batch is decided: not twice, and only by who may.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ask;
+mod memory;
+mod on_disk;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arrw_log::{
-    Batch, Committed, Decider, Decision, Epoch, Kind, Place, Question, Record, Records, Seq,
-    Settled,
+    Batch, Committed, Decider, Decision, Epoch, Kind, Place, Question, Records, Settled,
 };
 
-use crate::consumers::{Consumer, ConsumerFact, Consumers};
-use crate::event::{Event, NewEvent};
-use crate::ids::{IdKey, Ids, IdsUndo, Known, body_of, key_of};
+use crate::ids::{IdsUndo, Known};
 use crate::limits::{CONSUMERS_MAX, PRODUCERS_MAX, RETENTIONS_MAX};
 use crate::planted::{Bug, is_planted};
-use crate::retention::{FloorMap, Floors, TopicRetention};
-use crate::summed::{Summed, mix};
+use crate::retention::Floors;
+pub use ask::{Acknowledgement, Ask, BatchAsk, IdAsk, IdAsks, RuleError};
+pub use memory::Memory;
+use memory::Undo;
+pub use on_disk::OnDisk;
 
 /// The kind of the control records that say how far a producer is: its name is the key, the number the payload.
 pub const PRODUCER: Kind = Kind(1);
@@ -31,253 +35,6 @@ pub const RETENTION: Kind = Kind(3);
 /// key, the seq the payload.
 pub const FLOOR: Kind = Kind(4);
 
-/// What a batch asks the [`Rules`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Has any of these events been published before?
-    Ids(IdAsks),
-    /// Which of these events, from number `first` of a producer on, are new? A control record with the number
-    /// of the last follows them.
-    Producer {
-        /// Who numbers them.
-        name: String,
-        /// The first one's number.
-        first: u64,
-        /// How many they are.
-        count: u32,
-    },
-    /// Is all of this new, and may it be acknowledged?
-    Batch(BatchAsk),
-    /// Nothing: it is to be remembered.
-    Note,
-    /// May there be one more pattern with a retention of its own?
-    Retention {
-        /// The pattern.
-        pattern: String,
-    },
-    /// Is this still the consumer's generation (0 for none such), and may there be one more?
-    Consumer {
-        /// Its name.
-        name: String,
-        /// Its generation.
-        generation: u64,
-    },
-}
-
-/// What a batch asks that has more than events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BatchAsk {
-    /// Of its events.
-    pub ids: Option<IdAsks>,
-    /// Its acknowledgements, whose control records follow the events.
-    pub acknowledgements: Vec<Acknowledgement>,
-}
-
-/// A consumer's acknowledgement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acknowledgement {
-    /// The consumer.
-    pub name: String,
-    /// Its generation when it was opened by who acknowledges.
-    pub generation: u64,
-    /// All up to here.
-    pub seq: Seq,
-}
-
-/// What the events of a batch ask that have ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdAsks {
-    asks: Vec<IdAsk>,
-    /// An id that two of them have in one topic.
-    repeated: Option<String>,
-}
-
-impl IdAsks {
-    /// Whether any of these events has been published before. Looks here, and not where the place of the batch
-    /// is decided, whether two of them are the same.
-    #[must_use]
-    pub fn new(asks: impl IntoIterator<Item = IdAsk>) -> Self {
-        let asks: Vec<IdAsk> = asks.into_iter().collect();
-        let mut seen = BTreeSet::new();
-        let repeated = asks.iter().find(|ask| !seen.insert(&ask.key)).map(|ask| ask.id.clone());
-        Self { asks, repeated }
-    }
-}
-
-/// An event with an id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdAsk {
-    key: IdKey,
-    id: String,
-    body: u64,
-}
-
-/// Why the rules refused a batch. Nothing was written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RuleError {
-    /// The id was used for another event.
-    #[error(
-        "id `{id}` was used lately for another event in that topic; use another id for this one"
-    )]
-    IdConflict {
-        /// The id.
-        id: String,
-    },
-    /// Some events of a batch were published before, and others not.
-    #[error(
-        "the event with id `{id}` was published before and others of the batch were not; publish them apart"
-    )]
-    PartlyPublished {
-        /// The first id that is known.
-        id: String,
-    },
-    /// Two events of a batch have the same id in the same topic, so only one of them can be.
-    #[error(
-        "id `{id}` stands twice in the batch for one topic; leave one out, or publish them apart"
-    )]
-    RepeatedId {
-        /// The id.
-        id: String,
-    },
-    /// All of them were published before.
-    #[error("producer `{name}` published up to {last} before")]
-    AlreadyPublished {
-        /// The producer.
-        name: String,
-        /// The highest number of it.
-        last: u64,
-    },
-    /// Another reader has the consumer.
-    #[error("consumer `{name}` was taken over by another reader; open it again")]
-    Fenced {
-        /// The consumer.
-        name: String,
-    },
-    /// There are as many as may be.
-    #[error("there are {max} {what} already, which is the most")]
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// The limit.
-        max: usize,
-    },
-}
-
-impl IdAsk {
-    /// What a new event asks; `None` without an id. `record` is the record that it will be.
-    #[must_use]
-    pub fn of(event: &NewEvent<'_>, record: &Record<'_>) -> Option<Self> {
-        let id = event.id?;
-        Some(Self { key: key_of(event.topic, id), id: id.to_owned(), body: body_of(record) })
-    }
-}
-
-/// All that the bus remembers of the log, besides the log: a function of its records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    pub(crate) ids: Ids,
-    pub(crate) producers: Summed<String, u64>,
-    pub(crate) consumers: Consumers,
-    pub(crate) retention: Summed<String, TopicRetention>,
-    pub(crate) floors: FloorMap,
-}
-
-/// How to take back what was placed.
-#[derive(Debug)]
-enum Undo {
-    Producer(String, Option<u64>),
-    Consumer(String, Option<Consumer>),
-    Retention(String, Option<TopicRetention>),
-    Floor(String, Option<Seq>),
-}
-
-impl Memory {
-    /// Takes in a record. It must come behind all that were taken in before.
-    pub fn apply(&mut self, record: &Record<'_>) {
-        let is_forgotten = is_planted(Bug::ForgetIds) && record.kind() == crate::event::EVENT
-            || is_planted(Bug::ForgetFloors) && record.kind() == FLOOR;
-        if !is_forgotten {
-            self.apply_with(record, &mut Vec::new(), &mut Vec::new());
-        }
-    }
-
-    /// The consumers.
-    #[must_use]
-    pub fn consumers(&self) -> &Consumers {
-        &self.consumers
-    }
-
-    /// The highest number that a producer has published.
-    #[must_use]
-    pub fn producer(&self, name: &str) -> Option<u64> {
-        self.producers.map().get(name).copied()
-    }
-
-    /// How long topics are kept, by their pattern.
-    #[must_use]
-    pub fn retention(&self) -> &BTreeMap<String, TopicRetention> {
-        self.retention.map()
-    }
-
-    /// Before which seq the events of topics are gone.
-    #[must_use]
-    pub fn floors(&self) -> &FloorMap {
-        &self.floors
-    }
-
-    /// Forgets floors below the oldest record that is kept: they say nothing.
-    pub fn forget_floors(&mut self, first: Seq) {
-        self.floors.retain(|_, floor| first < *floor);
-    }
-
-    /// How many ids are remembered.
-    #[must_use]
-    pub fn ids(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// A number for all of it save the floors, which are forgotten in one memory before they are in another.
-    #[must_use]
-    pub fn digest(&self) -> u64 {
-        let sums =
-            [self.ids.sum(), self.producers.sum(), self.consumers.sum(), self.retention.sum()];
-        sums.into_iter().fold(0, |digest, sum| mix(digest).wrapping_add(sum))
-    }
-
-    fn apply_with(&mut self, record: &Record<'_>, undo: &mut Vec<Undo>, ids: &mut IdsUndo) {
-        if let Some(event) = Event::of(*record) {
-            if let Some(id) = event.id() {
-                self.ids.add(&event, key_of(event.topic(), id), body_of(record), ids);
-            }
-            return;
-        }
-        let Ok(name) = std::str::from_utf8(record.key()) else { return };
-        if record.kind() == PRODUCER
-            && let Ok(number) = record.payload().try_into()
-        {
-            let before = self.producers.set(name.to_owned(), Some(u64::from_le_bytes(number)));
-            undo.push(Undo::Producer(name.to_owned(), before));
-        } else if record.kind() == CONSUMER
-            && let Some(fact) = ConsumerFact::decode(record.payload())
-        {
-            let before = self.consumers.set(name, self.consumers.after(name, fact));
-            undo.push(Undo::Consumer(name.to_owned(), before));
-        } else if record.kind() == RETENTION {
-            let policy = TopicRetention::decode(record.payload());
-            let before = self.retention.set(name.to_owned(), policy);
-            undo.push(Undo::Retention(name.to_owned(), before));
-        } else if record.kind() == FLOOR
-            && let Ok(seq) = record.payload().try_into()
-        {
-            let before = self.floors.get(name).copied();
-            let floor = Seq::new(u64::from_le_bytes(seq)).max(before.unwrap_or_default());
-            set(&mut self.floors, name, Some(floor));
-            undo.push(Undo::Floor(name.to_owned(), before));
-        }
-    }
-}
-
 /// The bus's part of the writer: decides on the memory, which it keeps.
 #[derive(Debug)]
 pub struct Rules {
@@ -287,61 +44,6 @@ pub struct Rules {
     undo_ids: IdsUndo,
     committed: Arc<OnDisk>,
     floors: Arc<Floors>,
-}
-
-/// The consumers and the retention as they are on the disk, for all to look at, and a digest of all.
-#[derive(Debug, Default)]
-pub struct OnDisk {
-    consumers: Mutex<Consumers>,
-    retention: Mutex<BTreeMap<String, TopicRetention>>,
-    digest: AtomicU64,
-    refused: AtomicU64,
-}
-
-impl OnDisk {
-    /// Batches that were refused since the start, other than those that were published before.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-
-    /// The [digest](Memory::digest) of the memory as of the last commit; to be looked at between two.
-    #[must_use]
-    pub fn digest(&self) -> u64 {
-        self.digest.load(Ordering::Acquire)
-    }
-
-    /// One of them.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<Consumer> {
-        self.lock().get(name).cloned()
-    }
-
-    /// How many consumers there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.lock().len()
-    }
-
-    /// All of them now.
-    #[must_use]
-    pub fn all(&self) -> Consumers {
-        self.lock().clone()
-    }
-
-    /// How long topics are kept, by their pattern.
-    #[must_use]
-    pub fn retention(&self) -> BTreeMap<String, TopicRetention> {
-        self.lock_retention().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Consumers> {
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_retention(&self) -> MutexGuard<'_, BTreeMap<String, TopicRetention>> {
-        self.retention.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Rules {

@@ -1,5 +1,7 @@
 //! The server: accepts connections, and stops in order.
 
+mod error;
+
 use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::Future;
@@ -10,7 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrw::{Db, Worker, WorkerError};
+use arrw::{Db, Worker};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
@@ -32,7 +34,7 @@ use crate::builtin;
 use crate::cors::Origin;
 use crate::counters::Limit;
 use crate::guard::Sites;
-use crate::keys::{Keys, KeysError};
+use crate::keys::Keys;
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTION_BUFFER_BYTES, HEADERS_MAX, HEALTH_EVERY, LISTEN_BACKLOG, Limits,
     OWN_WORK_PAUSE, UNSENT_BYTES_MAX,
@@ -43,8 +45,9 @@ use crate::routes;
 use crate::seldom::Seldom;
 use crate::sockets::driver::{self, Begun, Encrypted, Head, Tcp};
 use crate::sockets::link::Link;
-use crate::sockets::{Proxies, ProxyError, SocketOptions, TokenKeysError, Tokens};
-use crate::tls::{Tls, TlsError, TlsFiles};
+use crate::sockets::{Proxies, SocketOptions, Tokens};
+use crate::tls::{Tls, TlsFiles};
+pub use error::{BindError, ServeError};
 
 /// Settings of a server.
 #[derive(Clone, Debug)]
@@ -86,59 +89,6 @@ impl Options {
             limits: Limits::default(),
         }
     }
-}
-
-/// A server that cannot begin.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BindError {
-    /// The address is taken or not ours.
-    #[error("cannot listen on `{listen}`")]
-    Listen {
-        /// Where it should listen.
-        listen: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Others could reach it, and nobody would need a key.
-    #[error("`{listen}` can be reached by others, and there are no API keys")]
-    NoKeys {
-        /// Where it should listen.
-        listen: SocketAddr,
-    },
-    /// Others could reach it, and its WebSockets would need no tokens.
-    #[error(
-        "`{listen}` can be reached by others, and `client.insecure` lets everybody do anything"
-    )]
-    Insecure {
-        /// Where it should listen.
-        listen: SocketAddr,
-    },
-    /// The file of keys cannot be used.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// No token can be verified with its keys.
-    #[error(transparent)]
-    Tokens(#[from] TokenKeysError),
-    /// A back end cannot be asked as it is set.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
-    /// The certificate or its key cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The server's own work cannot begin.
-    #[error(transparent)]
-    Worker(WorkerError),
-}
-
-/// Why a server stopped that was not asked to.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// A write of the log failed: nothing can be published until it is opened again.
-    #[error("the log stopped after a failed write; start again to find out what is in it")]
-    LogStopped(#[source] Arc<io::Error>),
 }
 
 /// A server that listens. It answers once it [runs](Self::run).
