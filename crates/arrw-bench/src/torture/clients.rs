@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::consumer::Consuming;
 use super::host::Host;
 use super::jobs::{Crew, FOLLOWED};
-use super::limits::ENDING_TIME_MAX;
+use super::limits::{ENDING_TIME_MAX, JOBS_SHOWN_MAX};
 use super::lives::{Lives, Phase, Watch};
 use super::reader::{Reader, Way};
 use super::writer::{Writer, publish_one};
@@ -57,6 +57,8 @@ pub(super) struct Clients {
     consuming: Vec<JoinHandle<Consumer>>,
     consumers: Vec<Consumer>,
     crew: Crew,
+    /// How many jobs are asked for one by one at the end.
+    pub(super) shown_max: usize,
     /// What was found at the end.
     writes: Vec<Sent>,
     log: Stream,
@@ -73,6 +75,7 @@ impl Clients {
             consuming: Vec::new(),
             consumers: Vec::new(),
             crew: Crew::default(),
+            shown_max: JOBS_SHOWN_MAX,
             writes: Vec::new(),
             log: Stream::default(),
         };
@@ -148,7 +151,7 @@ impl Clients {
         if host.ground.fault().is_some() {
             return;
         }
-        let closed = self.crew.close((Arc::clone(&host.ground), watch), address);
+        let closed = self.crew.close((Arc::clone(&host.ground), watch), (address, self.shown_max));
         if let Err(error) = host.runtime.block_on(closed) {
             host.ground.accuse(format!("{error:#}"));
         }

@@ -18,7 +18,7 @@ use super::planner::{SCHEDULE_PATH, TRIGGER_PATH};
 use super::worker::LAST;
 use crate::connection::{Connection, JSON, get, request};
 use crate::history::{Ending, Enqueue, Finish, PAUSED, Shown, Told, Transition};
-use crate::torture::limits::{JOBS_SHOWN_MAX, JOBS_TIME_MAX, RELEASED_AT_ONCE, SLOTS_MIN};
+use crate::torture::limits::{JOBS_TIME_MAX, RELEASED_AT_ONCE, SLOTS_MIN};
 use crate::torture::lives::{Ground, NoAnswer, Watch};
 use crate::torture::page::{PageOf, seq_of};
 
@@ -180,10 +180,13 @@ impl Closing {
     }
 
     /// What happened to all jobs, and what the newest of some are said to be.
-    pub(super) async fn look(&mut self) -> anyhow::Result<(Vec<Transition>, Vec<Shown>)> {
+    pub(super) async fn look(
+        &mut self,
+        shown_max: usize,
+    ) -> anyhow::Result<(Vec<Transition>, Vec<Shown>)> {
         let Read { log, .. } = self.read().await?;
         let jobs = log.iter().rev().filter(|it| it.state.is_final());
-        let jobs: Vec<u64> = jobs.map(|it| it.job).take(JOBS_SHOWN_MAX).collect();
+        let jobs: Vec<u64> = jobs.map(|it| it.job).take(shown_max).collect();
         let mut shown = Vec::with_capacity(jobs.len());
         for job in jobs {
             let body = self.ask(&get(self.address, &format!("/v1/jobs/{job}"), "")).await?;
@@ -289,4 +292,16 @@ fn in_time(begun: Instant, what: &str) -> anyhow::Result<()> {
 
 fn no_answer(error: &NoAnswer) -> anyhow::Error {
     anyhow::anyhow!("the jobs at the end were not answered for: {error:?}")
+}
+
+/// Has the server keep no more than so many finished jobs of each state and queue, as an operator who wants it small.
+pub(in crate::torture) async fn keep_few(address: SocketAddr, count: usize) -> anyhow::Result<()> {
+    let mut connection = Connection::open(address).await?;
+    let kept = format!(r#"{{"for_ms":86400000,"count":{count}}}"#);
+    let body = format!(r#"{{"keep_done":{kept},"keep_dead":{kept}}}"#);
+    for queue in QUEUES {
+        let line = format!("PUT /v1/queues/{queue}/limits");
+        connection.ask(&request(address, &line, JSON, body.as_bytes())).await?.success()?;
+    }
+    Ok(())
 }

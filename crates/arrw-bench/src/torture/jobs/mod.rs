@@ -23,6 +23,7 @@ use planner::{Planned, Planner};
 use worker::Worker;
 
 pub(super) use args::FOLLOWED;
+pub(super) use closing::keep_few;
 pub(super) use worker::Worked;
 
 /// Clients that enqueue.
@@ -105,7 +106,7 @@ impl Crew {
     pub(super) async fn close(
         &mut self,
         ground: (Arc<Ground>, Watch),
-        address: SocketAddr,
+        (address, shown_max): (SocketAddr, usize),
     ) -> anyhow::Result<()> {
         let now = ground.0.now();
         let mut closing = Closing::new(ground, address).await?;
@@ -118,7 +119,7 @@ impl Crew {
         if let Some(standing) = &mut self.history.standing {
             standing.said = closing.schedule().await?;
         }
-        (self.history.log, self.history.shown) = closing.look().await?;
+        (self.history.log, self.history.shown) = closing.look(shown_max).await?;
         Ok(())
     }
 

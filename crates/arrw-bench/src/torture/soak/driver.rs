@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Soak;
-use super::limits::{LOOK_EVERY, TOLD_EVERY};
+use super::limits::{JOBS_KEPT, LOOK_EVERY, TOLD_EVERY};
 use super::watch::{Growth, Look};
 use crate::history::{ChannelDemand, ChannelHistory, History, JobHistory};
 use crate::pace;
@@ -15,6 +15,7 @@ use crate::server::Server;
 use crate::torture::cadence::Cadence;
 use crate::torture::clients::Clients;
 use crate::torture::host::Host;
+use crate::torture::jobs::keep_few;
 use crate::torture::lives::Phase;
 use crate::torture::sockets::crowd::{Crowd, Size};
 use crate::torture::sockets::field::Stage;
@@ -99,6 +100,8 @@ impl<'a> Driver<'a> {
     fn all_lives(&mut self, file: &mut dyn Write, progress: &mut dyn Write) -> anyhow::Result<()> {
         let first = self.host.launch()?;
         self.crowd.prime(&self.host, first.address())?;
+        self.host.runtime.block_on(keep_few(first.address(), JOBS_KEPT))?;
+        self.clients.shown_max = JOBS_KEPT / 2;
         drop(first);
         self.crowd.start_followers(&self.host);
         let until = Instant::now() + self.soak.time;

@@ -15,6 +15,9 @@ pub const SLOPE_MAX: f64 = 1.0;
 /// come and go.
 pub const FILES_MORE_MAX: f64 = 3.0;
 
+/// Finished jobs that the server keeps of each state and queue; with its default of 100,000 it would grow for hours, as it is to.
+pub const JOBS_KEPT: usize = 2_000;
+
 /// How often the server is looked at.
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
 
