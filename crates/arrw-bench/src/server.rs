@@ -109,8 +109,14 @@ pub(crate) fn start_and_kill(command: &mut Command, after: Duration) -> anyhow::
 /// `PROGRAM serve` with its data in an empty folder, on any free port, with default settings:
 /// neither files of the folder that this runs in nor its environment change them.
 pub(crate) fn serve(program: &OsStr, folder: &Path) -> Command {
+    serve_at(0, program, folder)
+}
+
+/// The same on a port of its own; 0 for any that is free.
+pub(crate) fn serve_at(port: u16, program: &OsStr, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data", DATA, "--log-level", "warn"]);
+    let listen = format!("127.0.0.1:{port}");
+    command.args(["serve", "--listen", &listen, "--data", DATA, "--log-level", "warn"]);
     command.current_dir(folder);
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(ENVIRONMENT) {
