@@ -73,7 +73,7 @@ function show() {
   const p50 = $('p50');
   if (figures.p50_us) p50.replaceChildren(latency(figures.p50_us), element('small', ' ms p50'));
   else put('p50', '–');
-  put('p99', figures.p99_us ? `p99 ${latency(figures.p99_us)} ms, publish to client` : 'publish to client');
+  put('p99', figures.p99_us ? `p99 ${latency(figures.p99_us)} ms` : 'nothing came');
   put('lost', count(totals.lost));
   put('repeated', `${count(totals.repeated)} repeated of ${count(totals.deliveries)}`);
   $('loss').className = totals.lost || totals.repeated ? 'is-wrong' : 'is-sound';
@@ -96,7 +96,7 @@ function prove(kill, totals, clients) {
   if (!kill) return;
   const isSound = totals.lost === 0 && totals.repeated === 0 && totals.unresumed === 0;
   const all = count(clients.all);
-  const parts = [totals.kills > 1 ? `Kill ${totals.kills}: server killed with SIGKILL` : 'Server killed with SIGKILL'];
+  const parts = ['Server killed with SIGKILL'];
   if (kill.back_ms === null) {
     box.className = 'proof is-away';
     parts.push(`down for ${seconds(figures.at_ms - kill.at_ms)}`, `${count(clients.connected)} of ${all} clients connected`);
@@ -110,8 +110,7 @@ function prove(kill, totals, clients) {
     parts.push(`${count(totals.deliveries)} deliveries`, `${count(totals.lost)} lost`, `${count(totals.repeated)} repeated`);
     tell(`Kill ${kill.number}: ${parts.slice(1, 3).join(', ')}, ${totals.lost} lost, ${totals.repeated} repeated`, kill.number);
   }
-  const nodes = parts.flatMap((part, at) => (at ? [element('i', '·'), element('b', part)] : [element('b', part)]));
-  $('proof-text').replaceChildren(...nodes.flatMap((node) => [node, ' ']));
+  $('proof-text').replaceChildren(...parts.flatMap((part) => [element('b', part), ' ']));
 }
 
 /// Tells those who hear the page, once each.
@@ -152,7 +151,8 @@ function showWorkers() {
   }
   figures.workers.forEach((worker, at) => {
     const [, what, done] = list.children[at].children;
-    what.textContent = worker.queue ? `${worker.queue} ${worker.word}` : 'waits';
+    if (worker.queue) what.replaceChildren(element('small', worker.queue), ` ${worker.word}`);
+    else what.textContent = 'waits';
     what.className = worker.queue ? '' : 'idle';
     done.textContent = count(worker.done);
   });
@@ -186,7 +186,8 @@ function draw() {
     // A little behind, so that the newest sample is there before its place is.
     const at = isPaused ? frozenAt : now() - 400;
     const kills = figures.kills;
-    drawPlots($('plots'), { samples, kills, now: at, hair: hair === null ? null : at - hair });
+    put('plots-span', spanOf(at) < SPAN_MS ? 'Since the start' : 'The last minute');
+    drawPlots($('plots'), { samples, kills, clients: figures.clients.all, now: at, hair: hair === null ? null : at - hair });
     const time = hair === null ? null : at - hair;
     const sample = time === null ? samples[samples.length - 1] : samples.reduce((best, it) => (Math.abs(it[1] - time) < Math.abs(best[1] - time) ? it : best));
     put('plots-note', time === null ? (isPaused ? 'paused' : '') : `${(hair / 1000).toFixed(1)} s ago`);
@@ -262,7 +263,7 @@ async function start() {
   samples = past;
   put('figures-channel', plan.figures);
   put('version', `arrwDB ${plan.version}`);
-  put('tail-note', `one in a few of ${count(plan.rate)} a second, in ${plan.topics.length} topics`);
+  put('tail-note', `four a second of ${count(plan.rate)}, in ${plan.topics.length} topics`);
   poll();
   requestAnimationFrame(frame);
   const centrifuge = new Centrifuge(`ws://127.0.0.1:${plan.server}/connection/websocket`, { minReconnectDelay: 50, maxReconnectDelay: 500 });
@@ -287,7 +288,7 @@ document.addEventListener('keydown', (event) => {
 $('plots').addEventListener('pointermove', (event) => {
   const box = $('plots').getBoundingClientRect();
   const part = (box.right - RIGHT - event.clientX) / (box.width - RIGHT);
-  hair = part < 0 || 1 < part ? null : part * SPAN_MS;
+  hair = part < 0 || 1 < part ? null : part * spanOf(now());
 });
 $('plots').addEventListener('pointerleave', () => { hair = null; });
 addEventListener('resize', () => figures && show());

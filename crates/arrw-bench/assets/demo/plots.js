@@ -2,8 +2,9 @@
 // Draws the last minute: four plots on one time axis, with the kills across all of them; and a square for each client.
 
 const SPAN_MS = 60_000;
-const PLOT_HEIGHT = 102;
-const LEGEND_HEIGHT = 20;
+const SPAN_MS_MIN = 10_000;
+const PLOT_HEIGHT = 84;
+const LEGEND_HEIGHT = 18;
 const AXIS_HEIGHT = 16;
 const LEFT = 0;
 const RIGHT = 46;
@@ -14,7 +15,7 @@ const N = 0, AT = 1, EVENTS = 2, DELIVERIES = 3, JOBS = 4, PENDING = 5, CONNECTE
 const PLOTS = [
   { scale: 'linear', series: [{ at: DELIVERIES, name: 'deliveries', fill: true }, { at: EVENTS, name: 'events' }] },
   { scale: 'linear', series: [{ at: JOBS, name: 'jobs', fill: true }, { at: PENDING, name: 'pending' }] },
-  { scale: 'linear', series: [{ at: CONNECTED, name: 'connected', fill: true }] },
+  { scale: 'clients', series: [{ at: CONNECTED, name: 'connected', fill: true }] },
   { scale: 'log', series: [{ at: P99, name: 'p99' }, { at: P50, name: 'p50' }] },
 ];
 
@@ -36,10 +37,13 @@ function colours() {
   return (name) => style.getPropertyValue(`--${name}`).trim();
 }
 
-/// A round number that is not below this one: 1, 2, 2.5 or 5 times a power of ten.
+/// How much time is shown when so much is over: all of it, until it is a minute.
+const spanOf = (now) => Math.min(SPAN_MS, Math.max(SPAN_MS_MIN, now));
+
+/// A round number that is not below this one.
 function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((it) => value <= it);
+  return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((it) => value <= it);
 }
 
 function short(value) {
@@ -48,13 +52,16 @@ function short(value) {
 }
 
 /// What a scale does with a value: 0 is the bottom, 1 the top.
-function scaleOf(plot, samples) {
+function scaleOf(plot, samples, clients) {
+  if (plot.scale === 'clients') {
+    return { place: (value) => value / Math.max(1, clients), ticks: [[clients / 2, short(clients / 2)], [clients, short(clients)]] };
+  }
   if (plot.scale === 'log') {
     const most = Math.max(10_000, ...samples.map((it) => it[P99]));
     const top = Math.ceil(Math.log10(most));
     const place = (value) => Math.max(0, (Math.log10(Math.max(value, 100)) - 2) / (top - 2));
     const ticks = [];
-    for (let power = 3; power <= top; power += 1) ticks.push([10 ** power, `${short(10 ** (power - 3))} ms`]);
+    for (let power = 3; power <= top; power += 1) ticks.push([10 ** power, power < 6 ? `${10 ** (power - 3)} ms` : `${10 ** (power - 6)} s`]);
     return { place, ticks };
   }
   const most = Math.max(1, ...plot.series.flatMap(({ at }) => samples.map((it) => it[at])));
@@ -65,19 +72,20 @@ function scaleOf(plot, samples) {
 }
 
 /// Draws the plots. `now` is the time at the right edge; `hair` the time that is pointed at, or null.
-function drawPlots(canvas, { samples, kills, now, hair }) {
+function drawPlots(canvas, { samples, kills, clients, now, hair }) {
   const { context: c, width } = sharp(canvas);
   const colour = colours();
   const right = width - RIGHT;
-  const x = (at) => right - ((now - at) / SPAN_MS) * (right - LEFT);
+  const span = spanOf(now);
+  const x = (at) => right - ((now - at) / span) * (right - LEFT);
   const seen = samples.filter((it) => now - SPAN_MS - 1000 <= it[AT]);
   c.font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const bottom = PLOTS.length * PLOT_HEIGHT;
-  drawKills(c, { kills, x, right, bottom, colour, now });
+  const taken = drawKills(c, { kills, x, right, bottom, colour, now });
   PLOTS.forEach((plot, at) => {
     const base = (at + 1) * PLOT_HEIGHT - 4;
     const room = PLOT_HEIGHT - LEGEND_HEIGHT - 8;
-    const { place, ticks } = scaleOf(plot, seen);
+    const { place, ticks } = scaleOf(plot, seen, clients);
     const y = (value) => base - Math.min(1, place(value)) * room;
     c.strokeStyle = colour('line');
     c.fillStyle = colour('muted');
@@ -99,7 +107,7 @@ function drawPlots(canvas, { samples, kills, now, hair }) {
     for (const series of plot.series) drawSeries(c, { seen, series, x, y, base, colour: colour(series.name) });
     c.restore();
   });
-  drawAxis(c, { right, bottom, colour, now, x });
+  drawAxis(c, { right, bottom, colour, now, x, span, taken });
   if (hair !== null) {
     c.strokeStyle = colour('muted');
     c.lineWidth = 1;
@@ -137,7 +145,9 @@ function drawSeries(c, { seen, series, x, y, base, colour }) {
   draw();
 }
 
+/// Draws the kills; answers from where to where their names are on the axis.
 function drawKills(c, { kills, x, right, bottom, colour, now }) {
+  const taken = [];
   for (const kill of kills) {
     const at = x(kill.at_ms);
     if (at < LEFT - 40 || right < at) continue;
@@ -158,21 +168,24 @@ function drawKills(c, { kills, x, right, bottom, colour, now }) {
     c.textAlign = 'left';
     c.textBaseline = 'middle';
     c.fillText(text, left + 4, bottom + AXIS_HEIGHT / 2);
+    taken.push([left - 6, left + wide + 6]);
   }
+  return taken;
 }
 
-function drawAxis(c, { right, bottom, colour, now, x }) {
+function drawAxis(c, { right, bottom, colour, now, x, span, taken }) {
+  c.textAlign = 'left';
   c.textBaseline = 'middle';
   c.fillStyle = colour('muted');
-  for (let ago = 0; ago <= 60; ago += right < 420 ? 20 : 10) {
+  const places = Math.max(2, Math.floor((right - LEFT) / 90));
+  const step = [1, 2, 5, 10, 20, 30].find((it) => span / 1000 / it <= places);
+  for (let ago = 0; ago * 1000 <= span; ago += step) {
     const text = ago === 0 ? 'now' : `${ago} s ago`;
     const at = x(now - ago * 1000);
     const wide = c.measureText(text).width;
     const left = Math.max(LEFT, Math.min(at - wide / 2, right - wide));
-    // A kill's name is more important than a time.
-    c.globalCompositeOperation = 'destination-over';
-    c.fillText(text, left, bottom + AXIS_HEIGHT / 2);
-    c.globalCompositeOperation = 'source-over';
+    // The name of a kill is more important than a time.
+    if (taken.every(([from, to]) => left + wide < from || to < left)) c.fillText(text, left, bottom + AXIS_HEIGHT / 2);
   }
 }
 
@@ -182,20 +195,38 @@ function line(c, points) {
   c.stroke();
 }
 
+/// How many squares a row has: as many as make them large, and no row that is half empty if that can be.
+function columnsFor(all, width, height) {
+  let best = { columns: 1, worth: 0 };
+  for (let columns = 1; columns <= all; columns += 1) {
+    const rows = Math.ceil(all / columns);
+    const cell = Math.min(width / columns, height / rows, 16);
+    const fill = all / (columns * rows);
+    // Even rows are worth a little of the size, and a full width is.
+    const worth = cell * fill ** 4 * ((cell * columns) / width) ** 0.5;
+    if (best.worth < worth) best = { columns, rows, cell, worth };
+  }
+  return best;
+}
+
 /// A square for each client: full when it is connected.
 function drawClients(canvas, { all, map }) {
-  const { context: c, width, height } = sharp(canvas);
   if (!all) return;
+  const shape = `${all} ${canvas.clientWidth}`;
+  if (canvas.dataset.shape !== shape) {
+    canvas.columns = columnsFor(all, canvas.clientWidth, 112);
+    canvas.style.height = `${Math.ceil(canvas.columns.rows * canvas.columns.cell)}px`;
+    canvas.dataset.shape = shape;
+  }
+  const { context: c } = sharp(canvas);
+  const { columns, cell } = canvas.columns;
   const colour = colours();
   const [here, away] = [colour('connected'), colour('away')];
-  // As large as they can be for all to have room.
-  let cell = Math.floor(Math.sqrt((width * height) / all));
-  while (cell > 2 && Math.floor(width / cell) * Math.floor(height / cell) < all) cell -= 1;
-  const columns = Math.floor(width / cell);
   const gap = cell > 5 ? 2 : cell > 3 ? 1 : 0;
   for (let at = 0; at < all; at += 1) {
     const isHere = (parseInt(map[at >> 2], 16) >> (3 - (at & 3))) & 1;
     c.fillStyle = isHere ? here : away;
-    c.fillRect((at % columns) * cell, Math.floor(at / columns) * cell, cell - gap, cell - gap);
+    const [left, top] = [Math.round((at % columns) * cell), Math.round(Math.floor(at / columns) * cell)];
+    c.fillRect(left, top, Math.floor(cell) - gap, Math.floor(cell) - gap);
   }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch::{Sender, channel};
 use tokio::time::interval;
 
 use super::book::Book;
-use super::limits::KILLS_KEPT;
+use super::limits::{KILLS_KEPT, LATENCY_MAX};
 use super::texts::Texts;
 
 /// How often is looked whether something is so that is waited for.
@@ -156,7 +156,7 @@ impl Board {
             benches: (0..workers).map(|_| Mutex::default()).collect(),
             queues: Mutex::default(),
             queue_counts: Default::default(),
-            latencies: Mutex::new(Histogram::new(3)?),
+            latencies: Mutex::new(Histogram::new_with_bounds(1, micros(LATENCY_MAX), 3)?),
             kills: Mutex::default(),
             fault: Mutex::default(),
         })
@@ -233,7 +233,7 @@ impl Board {
     pub(super) fn delivered(&self, after: &[u64]) {
         self.deliveries.fetch_add(after.len() as u64, Ordering::Relaxed);
         let mut latencies = lock(&self.latencies);
-        // It grows by itself, so nothing is beyond it.
+        // What is beyond the bound counts as the bound.
         after.iter().for_each(|time| latencies.saturating_record(*time));
     }
 

@@ -66,7 +66,7 @@ impl Launcher {
     }
 
     fn start(&self, port: u16) -> anyhow::Result<Server> {
-        Server::start(&mut self.command(port)?)
+        Server::start_tied(&mut self.command(port)?)
     }
 
     fn command(&self, port: u16) -> anyhow::Result<Command> {

@@ -44,6 +44,9 @@ pub const AWAY_MS_MAX: u64 = 1_000;
 /// counts as lost until it comes.
 pub const DELIVERY_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// Times from publish to client are told up to here; a longer one counts as this.
+pub const LATENCY_MAX: Duration = Duration::from_secs(600);
+
 /// How long clients and workers may take at the end to have all that there is. What they do not have then is lost.
 pub const ENDING_TIME_MAX: Duration = Duration::from_secs(15);
 

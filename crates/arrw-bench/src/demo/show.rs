@@ -93,9 +93,11 @@ impl Show {
 
 /// Gathers the figures four times a second, keeps them, and tells them by way of the server when it is there.
 pub(super) async fn tell(show: Arc<Show>, mut asker: Asker) {
-    let (mut teller, mut ticks) = (Teller::default(), interval(TELL_EVERY));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let board = &show.board;
+    let (mut teller, mut ticks) = (Teller::new(board), interval(TELL_EVERY));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first is at once: nothing happened yet.
+    ticks.tick().await;
     while board.stage() != Stage::Over {
         ticks.tick().await;
         if board.life().is_up

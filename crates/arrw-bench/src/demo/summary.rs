@@ -103,7 +103,7 @@ pub(super) struct KillTold {
 }
 
 /// What a summary is made from besides the board: what was before.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Teller {
     told: u64,
     /// What was so at each of the last tellings, the oldest first.
@@ -114,6 +114,8 @@ pub(super) struct Teller {
 
 #[derive(Debug)]
 struct Before {
+    /// When that was, in microseconds.
+    at: u64,
     totals: Totals,
     acknowledged: Vec<u64>,
 }
@@ -121,7 +123,20 @@ struct Before {
 /// Tellings that are remembered: so long an event may be on its way.
 const BEFORE_MAX: u128 = DELIVERY_TIME_MAX.as_millis() / TELL_EVERY.as_millis();
 
+impl Before {
+    fn of(board: &Board, totals: Totals) -> Self {
+        let acknowledged = board.acknowledged.iter().map(|it| it.load(Ordering::Relaxed));
+        Self { at: board.now(), totals, acknowledged: acknowledged.collect() }
+    }
+}
+
 impl Teller {
+    /// What happens from now on is told.
+    pub(super) fn new(board: &Board) -> Self {
+        let first = Before::of(board, totals(board, 0));
+        Self { told: 0, before: VecDeque::from([first]), latencies: VecDeque::new() }
+    }
+
     /// The next summary.
     pub(super) fn tell(&mut self, board: &Board) -> Summary {
         self.told += 1;
@@ -129,19 +144,21 @@ impl Teller {
         let mut summary = now(board, totals);
         summary.n = self.told;
         let second = self.before.len().saturating_sub(TOLD_A_SECOND);
-        if let Some(Before { totals: then, .. }) = self.before.get(second) {
+        let latest = Before::of(board, totals);
+        if let Some(Before { at, totals: then, .. }) = self.before.get(second) {
+            let time = latest.at.saturating_sub(*at).max(1);
+            let a_second = |now: u64, then: u64| (now - then) * 1_000_000 / time;
             summary.rates = Rates {
-                events: totals.events - then.events,
-                deliveries: totals.deliveries - then.deliveries,
-                jobs: totals.jobs - then.jobs,
+                events: a_second(totals.events, then.events),
+                deliveries: a_second(totals.deliveries, then.deliveries),
+                jobs: a_second(totals.jobs, then.jobs),
             };
         }
         (summary.p50_us, summary.p99_us) = self.latency(board);
         if BEFORE_MAX <= self.before.len() as u128 {
             self.before.pop_front();
         }
-        let acknowledged = board.acknowledged.iter().map(|it| it.load(Ordering::Relaxed));
-        self.before.push_back(Before { totals, acknowledged: acknowledged.collect() });
+        self.before.push_back(latest);
         summary
     }
 
@@ -153,8 +170,8 @@ impl Teller {
         }
         self.latencies.push_back(all.clone());
         for earlier in self.latencies.iter().rev().skip(1) {
-            // All have the same shape, and grow.
-            let _same_shape = all.add(earlier);
+            // All have the same bounds.
+            let _same_bounds = all.add(earlier);
         }
         if all.is_empty() {
             return (0, 0);
@@ -213,7 +230,7 @@ pub(super) fn now(board: &Board, totals: Totals) -> Summary {
         clients: clients(board),
         queues: queues.collect(),
         workers: workers.collect(),
-        kills: kills.iter().map(|kill| kill_told(kill)).collect(),
+        kills: kills.iter().map(kill_told).collect(),
         fault: board.fault(),
         ..Summary::default()
     }

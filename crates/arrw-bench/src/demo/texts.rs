@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 const LINES: &str = include_str!("../../../../examples/data/wordnet-2000.ndjson");
 /// How many lines further the next event is: the file is in order of categories, the stream is mixed. It has no divisor
 /// in common with the number of lines.
-const STEP: usize = 787;
+const STEP: u64 = 787;
 
 #[derive(Debug, Deserialize)]
 struct Line<'a> {
@@ -73,7 +73,7 @@ impl Texts {
     /// The text of the event with this number among all, from 0.
     pub(super) fn nth(&self, number: u64) -> &Text {
         let count = self.texts.len() as u64;
-        let at = (number % count) as usize * STEP % self.texts.len();
+        let at = usize::try_from(number % count * STEP % count).unwrap_or(0);
         &self.texts[at]
     }
 

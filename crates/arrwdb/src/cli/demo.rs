@@ -156,9 +156,7 @@ async fn look(
                 return Ok(());
             },
             key = keys.next() => match key {
-                b'k' | b'K' => if running.kill() {
-                    screen.line("killed the server with SIGKILL")?;
-                },
+                b'k' | b'K' if running.kill() => screen.line("killed the server with SIGKILL")?,
                 b'q' | b'Q' => return Ok(()),
                 _ => (),
             },

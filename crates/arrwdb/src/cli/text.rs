@@ -28,7 +28,7 @@ pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = digits.len() % 3;
     let mut grouped = digits[..first].to_owned();
-    for three in digits[first..].as_bytes().chunks(3) {
+    for three in digits.as_bytes()[first..].chunks(3) {
         if !grouped.is_empty() {
             grouped.push(',');
         }
