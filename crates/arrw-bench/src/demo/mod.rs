@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 pub use counted::Counted;
 pub use running::Running;
-pub use show::Glance;
+pub use show::{Glance, Proof};
 
 /// What is to be shown.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use super::counted::{self, Counted};
 use super::keeper::{self, Launcher};
 use super::limits::{ENDING_TIME_MAX, JOIN_TIME_MAX};
 use super::publisher::Publisher;
-use super::show::{self, Glance, Show};
+use super::show::{self, Glance, Proof, Show};
 use super::texts::Texts;
 use super::worker::Worker;
 use super::{Demo, page, standing};
@@ -126,6 +126,12 @@ impl Running {
     #[must_use]
     pub fn glance(&self) -> Glance {
         self.show.glance()
+    }
+
+    /// What the last kill came to; `None` when there was none, or not every client is back.
+    #[must_use]
+    pub fn proof(&self) -> Option<Proof> {
+        self.show.proof()
     }
 
     /// What went wrong so that it cannot go on.

@@ -53,6 +53,25 @@ pub struct Glance {
     pub repeated: u64,
 }
 
+/// What a kill came to, once every client is back.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// Which kill, from 1.
+    pub kill: u64,
+    /// Milliseconds from the signal until the server listened again, and until the last client was subscribed again.
+    pub back_ms: u64,
+    /// See `back_ms`.
+    pub resumed_ms: u64,
+    /// Clients, which all are back.
+    pub clients: u64,
+    /// Events that came to clients until now.
+    pub deliveries: u64,
+    /// Events that were lost until now, and those that came twice.
+    pub lost: u64,
+    /// See `lost`.
+    pub repeated: u64,
+}
+
 impl Show {
     /// Kills the server; false when it is away already.
     pub(super) fn kill(&self) -> bool {
@@ -71,6 +90,21 @@ impl Show {
     pub(super) fn last(&self) -> Summary {
         let last = lock(&self.past).back().cloned();
         last.unwrap_or_else(|| summary::now(&self.board, summary::totals(&self.board, 0)))
+    }
+
+    /// What the last kill came to; `None` when there was none, or not all are back.
+    pub(super) fn proof(&self) -> Option<Proof> {
+        let told = self.last();
+        let kill = told.kills.last()?;
+        Some(Proof {
+            kill: kill.number,
+            back_ms: kill.back_ms?,
+            resumed_ms: kill.resumed_ms?,
+            clients: kill.resumed,
+            deliveries: told.totals.deliveries,
+            lost: told.totals.lost,
+            repeated: told.totals.repeated,
+        })
     }
 
     pub(super) fn glance(&self) -> Glance {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::board::{Board, Kill, QUEUES, QueueCounts, micros};
+use super::board::{Board, Kill, QUEUES, QueueCounts, Seat, micros};
 use super::limits::{DELIVERY_TIME_MAX, TELL_EVERY, TOLD_A_SECOND};
 
 /// What is told four times a second. Times are in milliseconds since the beginning, or for which something lasted.
@@ -182,18 +182,19 @@ impl Teller {
     /// Events that were acknowledged long ago and that clients do not have, which were connected all the while.
     fn overdue(&self, board: &Board) -> u64 {
         let Some(before) = self.before.front() else { return 0 };
-        let long = micros(DELIVERY_TIME_MAX);
         if (self.before.len() as u128) < BEFORE_MAX {
             return 0;
         }
-        let now = board.now();
-        let owed = board.seats().map(|seat| {
-            let was_here = seat.since.is_some_and(|since| since + long < now);
-            let all = before.acknowledged[seat.topic];
-            if was_here { all.saturating_sub(seat.book.number()) } else { 0 }
-        });
+        let long_ago = board.now().saturating_sub(micros(DELIVERY_TIME_MAX));
+        let owed = board.seats().map(|seat| owed(&seat, before.acknowledged[seat.topic], long_ago));
         owed.sum()
     }
+}
+
+/// How many events a client owes itself of those that were acknowledged `long_ago`; none when it was not here since then.
+fn owed(seat: &Seat, acknowledged: u64, long_ago: u64) -> u64 {
+    let was_here = seat.since.is_some_and(|since| since < long_ago);
+    if was_here { acknowledged.saturating_sub(seat.book.number()) } else { 0 }
 }
 
 /// What is so now; `overdue` counts as lost.
@@ -287,7 +288,82 @@ fn map(here: &[bool]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use super::super::book::Book;
+    use super::super::texts::Texts;
     use super::*;
+
+    /// A board with these clients, of the first topics, of which so many events were acknowledged each.
+    fn board(clients: u32, acknowledged: u64) -> Board {
+        let (begun, texts) = (Instant::now(), Texts::read().unwrap());
+        let server = "127.0.0.1:1".parse().unwrap();
+        let board = Board::new(begun, server, texts, (clients, 1)).unwrap();
+        for of in &board.acknowledged {
+            of.store(acknowledged, Ordering::Relaxed);
+        }
+        board
+    }
+
+    #[test]
+    fn latencies_are_those_of_a_second() {
+        let board = board(1, 0);
+        let mut teller = Teller::new(&board);
+        let told = teller.tell(&board);
+        assert_eq!((told.p50_us, told.p99_us), (0, 0));
+        board.delivered(&[1_000; 98]);
+        board.delivered(&[700_000; 2]);
+        for _ in 0..TOLD_A_SECOND {
+            let told = teller.tell(&board);
+            let near = |value: u64, expected: u64| value.abs_diff(expected) <= expected / 100;
+            assert!(near(told.p50_us, 1_000) && near(told.p99_us, 700_000), "{told:?}");
+            assert_eq!(told.totals.deliveries, 100);
+        }
+        let told = teller.tell(&board);
+        assert_eq!((told.n, told.p50_us, told.p99_us), (6, 0, 0));
+    }
+
+    #[test]
+    fn what_is_overdue_counts_only_for_whom_was_here() {
+        let mut seat = Seat { book: Book::begin(7, 7), ..Seat::default() };
+        assert_eq!(owed(&seat, 9, 1_000), 0);
+        seat.since = Some(1_000);
+        assert_eq!(owed(&seat, 9, 1_000), 0);
+        seat.since = Some(999);
+        assert_eq!(owed(&seat, 9, 1_000), 2);
+        assert_eq!(owed(&seat, 6, 1_000), 0);
+    }
+
+    #[test]
+    fn all_gaps_and_repeats_are_in_the_totals() {
+        let board = board(2, 12);
+        for (at, events) in [[11, 13], [11, 11]].into_iter().enumerate() {
+            let mut seat = board.seat(at);
+            seat.book = Book::begin(10, 10);
+            events.into_iter().for_each(|event| {
+                seat.book.note(event, Some(event));
+            });
+        }
+        let totals = totals(&board, 3);
+        assert_eq!((totals.lost, totals.repeated), (1 + 3, 1));
+    }
+
+    #[test]
+    fn a_kill_is_over_when_the_last_client_is_back() {
+        let board = board(2, 0);
+        let here = |at: usize| board.seat(at).since = Some(board.now());
+        [0, 1].into_iter().for_each(here);
+        board.killed();
+        assert!(!board.life().is_up);
+        // Nobody has noticed yet: who was here before the kill is not back from it.
+        let told = || now(&board, Totals::default()).kills[0];
+        assert_eq!((told().back_ms, told().resumed, told().resumed_ms), (None, 0, None));
+        board.is_back();
+        here(1);
+        assert_eq!((board.life().number, told().resumed, told().resumed_ms), (2, 1, None));
+        here(0);
+        assert!(told().resumed == 2 && told().resumed_ms >= told().back_ms, "{:?}", told());
+    }
 
     #[test]
     fn four_clients_are_a_digit() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use arrw_bench::demo_limits::{CLIENTS_MAX, RATE_MAX, SECONDS_MAX, WORKERS_MAX};
-use arrw_bench::{Counted, Demo as Plan, Glance, Running};
+use arrw_bench::{Counted, Demo as Plan, Glance, Proof, Running};
 use clap::Args;
 use rustix::termios::tcgetwinsize;
 use serde_json::json;
@@ -24,6 +24,8 @@ use super::text;
 /// Between two lines when nobody looks, and between two changes of the one line in a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 const CHANGE_EVERY: Duration = Duration::from_millis(250);
+/// How wide a terminal is that does not say it.
+const COLUMNS: usize = 80;
 /// Goes to the beginning of the line and clears it.
 const ANEW: &str = "\r\u{1b}[K";
 
@@ -148,13 +150,20 @@ async fn look(
     until: Option<Instant>,
 ) -> anyhow::Result<()> {
     let mut changes = interval(if screen.is_terminal { CHANGE_EVERY } else { LINE_EVERY });
-    let mut faults = interval(CHANGE_EVERY);
+    let mut looking = interval(CHANGE_EVERY);
+    let mut proven = 0;
     loop {
         tokio::select! {
             _time = changes.tick() => screen.show(&running.glance())?,
-            _time = faults.tick() => if running.fault().is_some() {
-                return Ok(());
-            },
+            _time = looking.tick() => {
+                if running.fault().is_some() {
+                    return Ok(());
+                }
+                if let Some(proof) = running.proof().filter(|proof| proven < proof.kill) {
+                    proven = proof.kill;
+                    screen.line(&proof_line(&proof))?;
+                }
+            }
             key = keys.next() => match key {
                 b'k' | b'K' if running.kill() => screen.line("killed the server with SIGKILL")?,
                 b'q' | b'Q' => return Ok(()),
@@ -221,8 +230,9 @@ impl Screen {
             return self.line(&line);
         }
         // Longer than the terminal is wide, it would not be one line.
-        let columns = tcgetwinsize(io::stdout()).map_or(80, |size| size.ws_col.max(20));
-        let fits: String = line.chars().take(usize::from(columns) - 1).collect();
+        let columns = tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col);
+        let columns = if columns == 0 { COLUMNS } else { usize::from(columns) };
+        let fits: String = line.chars().take(columns - 1).collect();
         write!(self.out, "{ANEW}{fits}")?;
         self.out.flush()
     }
@@ -235,18 +245,38 @@ impl Screen {
     }
 }
 
+/// What matters most comes first: a narrow terminal shows no more.
 fn figures(glance: &Glance) -> String {
     let Glance { is_up, life, events, deliveries, jobs, connected, clients, .. } = *glance;
     let Glance { p50_us, p99_us, lost, repeated, .. } = *glance;
     let state = if is_up { "up" } else { "DOWN" };
+    let n = text::grouped;
     format!(
-        "{state}, life {life} | {} events/s, {} deliveries/s, {} jobs/s | {connected}/{clients} clients | \
-         p50 {} p99 {} ms | {lost} lost, {repeated} repeated",
-        text::grouped(events),
-        text::grouped(deliveries),
-        text::grouped(jobs),
+        "{state}, life {life} | {}/{} clients | {} lost, {} repeated | {} events/s, {} deliveries/s, {} jobs/s | p50 {} p99 {} ms",
+        n(connected),
+        n(clients),
+        n(lost),
+        n(repeated),
+        n(events),
+        n(deliveries),
+        n(jobs),
         millis(p50_us),
         millis(p99_us)
+    )
+}
+
+fn proof_line(proof: &Proof) -> String {
+    let Proof { kill, back_ms, resumed_ms, clients, deliveries, lost, repeated } = *proof;
+    let n = text::grouped;
+    format!(
+        "kill {kill}: server back in {} ms, {} of {} clients resumed in {} ms, {} deliveries, {} lost, {} repeated",
+        n(back_ms),
+        n(clients),
+        n(clients),
+        n(resumed_ms),
+        n(deliveries),
+        n(lost),
+        n(repeated)
     )
 }
 
@@ -266,8 +296,9 @@ fn verdict(counted: &Counted, time: Duration) -> (String, Exit) {
             n(counted.resumed)
         )
     };
+    let kills = if counted.kills == 1 { "kill" } else { "kills" };
     let mut said = format!(
-        "{} s: {} events, {} deliveries, {} jobs done of {} ({} attempts failed and were tried again), {} kills{back}: {} lost, {} repeated",
+        "{} s: {} events, {} deliveries, {} jobs done of {} ({} attempts failed and were tried again), {} {kills}{back}: {} lost, {} repeated",
         time.as_secs(),
         n(counted.events),
         n(counted.deliveries),
@@ -314,6 +345,26 @@ mod tests {
         let expected = "38 s: 7,612 events, 81,234 deliveries, 6,012 jobs done of 6,012 (251 attempts failed and were tried again), \
             2 kills; 1,000 of 1,000 clients that were cut off went on where they were: 0 lost, 0 repeated";
         assert_eq!((said.as_str(), exit), (expected, Exit::Fine));
+    }
+
+    #[test]
+    fn a_line_begins_with_what_matters() {
+        let glance = Glance {
+            is_up: true,
+            life: 2,
+            events: 200,
+            deliveries: 2_248,
+            jobs: 193,
+            connected: 500,
+            clients: 500,
+            p50_us: 1_290,
+            p99_us: 15_000,
+            lost: 0,
+            repeated: 0,
+        };
+        let expected = "up, life 2 | 500/500 clients | 0 lost, 0 repeated | 200 events/s, 2,248 deliveries/s, 193 jobs/s | p50 1.2 p99 15.0 ms";
+        assert_eq!(figures(&glance), expected);
+        assert!(figures(&Glance { is_up: false, ..glance }).starts_with("DOWN, life 2 | "));
     }
 
     #[test]

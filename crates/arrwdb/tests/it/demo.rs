@@ -75,7 +75,7 @@ fn a_demonstration_loses_nothing_over_a_kill() {
         (&20.into(), &2.into())
     );
     let (code, said) = started.ended();
-    assert!(said.contains("1 kills; 20 of 20 clients"), "{said}");
+    assert!(said.contains("1 kill; 20 of 20 clients"), "{said}");
     assert!(said.ends_with(": 0 lost, 0 repeated"), "{said}");
     assert_eq!(code, 0, "{said}");
     // The folder that was named stays, and has a sound log.
@@ -85,7 +85,7 @@ fn a_demonstration_loses_nothing_over_a_kill() {
 #[test]
 fn only_the_page_itself_kills_the_server() {
     let folder = Folder::new();
-    let started = Started::new(&folder, &[]);
+    let started = Started::new(&folder, &["--dir", "d"]);
     let refused = |origin: &str, expected: &str| {
         let answer = started.kill(origin);
         assert!(answer.starts_with(expected), "{origin}: {answer}");
