@@ -5,6 +5,8 @@ const $ = (id) => document.getElementById(id);
 const POLL_MS = 100;
 const TAIL_MS = 250;
 const TAIL_MAX = 10;
+/// Events a second that a page is to follow, about: beyond it, it follows some of the topics.
+const FOLLOWED_MAX = 1000;
 const isCalm = matchMedia('(prefers-reduced-motion: reduce)');
 
 /// Samples of a minute and some, the oldest first; the newest figures; when they came.
@@ -160,7 +162,7 @@ function showWorkers() {
 
 function showMine() {
   const { events, lost, repeated, resumed } = mine;
-  const topics = plan.topics.length;
+  const topics = plan.followed.length;
   const back = resumed ? `, ${count(resumed)} subscriptions resumed` : '';
   put('mine', `This page is one more client: ${topics} topics, ${count(events)} events${back}, ${count(lost)} lost, ${count(repeated)} repeated.`);
 }
@@ -260,10 +262,11 @@ function follow(centrifuge, topic) {
 async function start() {
   const { plan: given, past } = await (await fetch('/past')).json();
   plan = given;
+  plan.followed = plan.topics.slice(0, Math.max(1, Math.floor((plan.topics.length * FOLLOWED_MAX) / Math.max(plan.rate, FOLLOWED_MAX))));
   samples = past;
   put('figures-channel', plan.figures);
   put('version', `arrwDB ${plan.version}`);
-  put('tail-note', `four a second of ${count(plan.rate)}, in ${plan.topics.length} topics`);
+  put('tail-note', `four a second of ${count(plan.rate)}, of ${plan.followed.length} topics`);
   poll();
   requestAnimationFrame(frame);
   const centrifuge = new Centrifuge(`ws://127.0.0.1:${plan.server}/connection/websocket`, { minReconnectDelay: 50, maxReconnectDelay: 500 });
@@ -272,7 +275,7 @@ async function start() {
   const told = centrifuge.newSubscription(plan.figures);
   told.on('publication', ({ data }) => take(data));
   told.subscribe();
-  plan.topics.forEach((topic) => follow(centrifuge, topic));
+  plan.followed.forEach((topic) => follow(centrifuge, topic));
   centrifuge.connect();
   setInterval(showTail, TAIL_MS);
   setInterval(showMine, TAIL_MS);

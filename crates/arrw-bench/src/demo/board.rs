@@ -104,9 +104,9 @@ pub(super) struct Queue {
 
 /// All queues.
 pub(super) const QUEUES: [Queue; 3] = [
-    Queue { name: "index", filter: "noun.*", work_ms: (3, 12) },
-    Queue { name: "translate", filter: "verb.*", work_ms: (20, 90) },
-    Queue { name: "review", filter: "adj.*", work_ms: (10, 50) },
+    Queue { name: "index", filter: "noun.*", work_ms: (2, 8) },
+    Queue { name: "translate", filter: "verb.*", work_ms: (15, 60) },
+    Queue { name: "review", filter: "adj.*", work_ms: (8, 30) },
 ];
 
 /// What all share.
@@ -283,7 +283,7 @@ impl Board {
         if let Some(kill) = kills.1.last_mut()
             && kill.resumed_at.is_none()
         {
-            let back = self.seats().filter_map(|seat| seat.since.filter(|at| kill.at <= *at));
+            let back = self.seats().filter_map(|seat| seat.since.filter(|at| kill.at < *at));
             let (resumed, last) = back.fold((0, 0), |(count, last), at| (count + 1, at.max(last)));
             kill.resumed = resumed;
             kill.resumed_at = (resumed == self.seats.len() as u64).then_some(last);

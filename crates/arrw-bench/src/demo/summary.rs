@@ -351,7 +351,12 @@ mod tests {
     #[test]
     fn a_kill_is_over_when_the_last_client_is_back() {
         let board = board(2, 0);
-        let here = |at: usize| board.seat(at).since = Some(board.now());
+        let here = |at: usize| {
+            // Not in the same microsecond as what was before.
+            let before = board.now();
+            while board.now() == before {}
+            board.seat(at).since = Some(board.now());
+        };
         [0, 1].into_iter().for_each(here);
         board.killed();
         assert!(!board.life().is_up);

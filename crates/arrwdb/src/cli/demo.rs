@@ -44,7 +44,7 @@ const ANEW: &str = "\r\u{1b}[K";
     after_help = "\
 Examples:
   $ arrwdb demo
-  $ arrwdb demo --rate 1000 --clients 2000 --workers 16
+  $ arrwdb demo --rate 1000 --clients 2000 --workers 32
   $ arrwdb demo --seconds 10 --json"
 )]
 pub(crate) struct Demo {
