@@ -45,6 +45,8 @@ pub(super) struct Seat {
     pub(super) topic: usize,
     /// Since when it is subscribed, in microseconds; `None` while it is away.
     pub(super) since: Option<u64>,
+    /// Whether it went on then where it was.
+    pub(super) has_resumed: bool,
     pub(super) book: Book,
     /// How often it went on where it was, and how often it could not.
     pub(super) resumed: u64,
@@ -69,7 +71,7 @@ pub(super) struct Kill {
     pub(super) at: u64,
     pub(super) back_at: Option<u64>,
     pub(super) resumed_at: Option<u64>,
-    /// Clients that are subscribed again.
+    /// Clients that are subscribed again and went on where they were.
     pub(super) resumed: u64,
 }
 
@@ -283,10 +285,14 @@ impl Board {
         if let Some(kill) = kills.1.last_mut()
             && kill.resumed_at.is_none()
         {
-            let back = self.seats().filter_map(|seat| seat.since.filter(|at| kill.at < *at));
-            let (resumed, last) = back.fold((0, 0), |(count, last), at| (count + 1, at.max(last)));
-            kill.resumed = resumed;
-            kill.resumed_at = (resumed == self.seats.len() as u64).then_some(last);
+            let (mut back, mut last) = (0, 0);
+            kill.resumed = 0;
+            for seat in self.seats() {
+                let Some(since) = seat.since.filter(|since| kill.at < *since) else { continue };
+                (back, last) = (back + 1, since.max(last));
+                kill.resumed += u64::from(seat.has_resumed);
+            }
+            kill.resumed_at = (back == self.seats.len()).then_some(last);
         }
         kills.clone()
     }

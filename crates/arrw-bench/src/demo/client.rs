@@ -143,6 +143,7 @@ impl Client {
         let now = self.board.now();
         let is_first = self.epoch.replace(result.epoch.as_ref().into()).is_none();
         let mut seat = self.board.seat(self.at);
+        seat.has_resumed = result.recovered;
         if is_first {
             // Nobody else publishes here, so at the beginning both numbers are the same.
             seat.book = Book::begin(result.offset, result.offset);

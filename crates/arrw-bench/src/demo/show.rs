@@ -62,8 +62,10 @@ pub struct Proof {
     pub back_ms: u64,
     /// See `back_ms`.
     pub resumed_ms: u64,
-    /// Clients, which all are back.
+    /// Clients, which all are back, and those of them that went on where they were.
     pub clients: u64,
+    /// See `clients`.
+    pub resumed: u64,
     /// Events that came to clients until now.
     pub deliveries: u64,
     /// Events that were lost until now, and those that came twice.
@@ -100,7 +102,8 @@ impl Show {
             kill: kill.number,
             back_ms: kill.back_ms?,
             resumed_ms: kill.resumed_ms?,
-            clients: kill.resumed,
+            clients: told.clients.all,
+            resumed: kill.resumed,
             deliveries: told.totals.deliveries,
             lost: told.totals.lost,
             repeated: told.totals.repeated,

@@ -266,12 +266,12 @@ fn figures(glance: &Glance) -> String {
 }
 
 fn proof_line(proof: &Proof) -> String {
-    let Proof { kill, back_ms, resumed_ms, clients, deliveries, lost, repeated } = *proof;
+    let Proof { kill, back_ms, resumed_ms, clients, resumed, deliveries, lost, repeated } = *proof;
     let n = text::grouped;
     format!(
         "kill {kill}: server back in {} ms, {} of {} clients resumed in {} ms, {} deliveries, {} lost, {} repeated",
         n(back_ms),
-        n(clients),
+        n(resumed),
         n(clients),
         n(resumed_ms),
         n(deliveries),

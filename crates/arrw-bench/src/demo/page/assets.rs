@@ -17,7 +17,7 @@ const FILES: [(&str, &str, &str); 7] = [
     ("/licences", "text/plain; charset=utf-8", LICENCES),
 ];
 
-/// The client of Centrifuge. [`centrifuge.txt`] beside it says where it is from.
+/// The client of Centrifuge. `centrifuge.txt` beside it says where it is from.
 const CENTRIFUGE: &str = include_str!("../../../assets/demo/centrifuge.js");
 
 /// What must go with the texts and with that client wherever they go.
