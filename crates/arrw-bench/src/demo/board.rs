@@ -273,10 +273,12 @@ impl Board {
         self.life.send_modify(next);
     }
 
-    /// The server is gone, and does not come back.
-    pub(super) fn is_gone(&self) {
+    /// The server is gone and does not come back: all is over.
+    pub(super) fn is_gone(&self, why: String) {
+        self.accuse(why);
         let since = self.now();
         self.life.send_modify(|life| *life = Life { is_up: false, since, ..*life });
+        self.set_stage(Stage::Over);
     }
 
     /// How many kills there were, and the newest; counts the clients that are back from the last one.

@@ -106,9 +106,8 @@ pub(super) async fn keep(
             }
             _time = looking.tick() => {
                 if let Ok(Some(status)) = server.ended() {
-                    board.is_gone();
-                    let folder = &launcher.folder;
-                    board.accuse(format!("the server ended by itself: {status}{}", said(folder)));
+                    let said = said(&launcher.folder);
+                    board.is_gone(format!("the server ended by itself: {status}{said}"));
                     return;
                 }
             }
@@ -129,7 +128,7 @@ fn kill(board: &Board, launcher: &Launcher, server: Server) -> Option<Server> {
             Some(server)
         }
         Err(error) => {
-            board.accuse(format!("the server does not come back: {error:#}"));
+            board.is_gone(format!("the server does not come back: {error:#}"));
             None
         }
     }

@@ -15,6 +15,7 @@ mod asking;
 mod board;
 mod book;
 mod counted;
+mod home;
 pub mod limits;
 mod page;
 mod show;

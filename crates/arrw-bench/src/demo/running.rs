@@ -1,11 +1,10 @@
 //! A demonstration from its start to its end: everything is started here, and nothing of it stays.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::channel;
 use tokio::task::JoinHandle;
@@ -15,6 +14,7 @@ use super::asking::Asker;
 use super::board::{Board, Stage};
 use super::client::Client;
 use super::counted::{self, Counted};
+use super::home::Home;
 use super::keeper::{self, Launcher};
 use super::limits::{ENDING_TIME_MAX, JOIN_TIME_MAX};
 use super::publisher::Publisher;
@@ -22,7 +22,6 @@ use super::show::{self, Glance, Proof, Show};
 use super::texts::Texts;
 use super::worker::Worker;
 use super::{Demo, page, standing};
-use crate::place::Folder;
 
 /// A demonstration under way. When it is dropped, the server is killed and all ends.
 pub struct Running {
@@ -32,8 +31,8 @@ pub struct Running {
     tasks: Vec<JoinHandle<()>>,
     publisher: Option<JoinHandle<()>>,
     keeper: Option<JoinHandle<()>>,
-    folder: Folder,
-    is_temporary: bool,
+    /// Dropped last: the server is gone then.
+    _home: Home,
 }
 
 impl Running {
@@ -48,16 +47,10 @@ impl Running {
         let page = listener.local_addr()?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.context("cannot start the executor")?;
-        let (folder, is_temporary) = make_folder(demo.folder.clone())?;
-        let launcher = Launcher { program: demo.program.clone(), folder: folder.path.clone() };
-        let server = match launcher.first() {
-            Ok(server) => server,
-            Err(error) => {
-                drop(folder.remove());
-                return Err(error);
-            }
-        };
         let texts = Texts::read()?;
+        let home = Home::make(demo.folder.as_deref())?;
+        let launcher = Launcher { program: demo.program.clone(), folder: home.path().to_owned() };
+        let server = launcher.first()?;
         let board = Board::new(begun, server.address(), texts, (demo.clients, demo.workers))?;
         let board = Arc::new(board);
         let (kill, orders) = channel(1);
@@ -71,8 +64,7 @@ impl Running {
             tasks: Vec::new(),
             publisher: None,
             keeper: Some(keeper),
-            folder,
-            is_temporary,
+            _home: home,
         };
         running.begin(demo, listener)?;
         Ok(running)
@@ -85,7 +77,7 @@ impl Running {
         runtime.block_on(async {
             standing::set_up(&mut asker).await?;
             publisher.prime().await;
-            anyhow::Ok(())
+            board.fault().map_or(Ok(()), |fault| Err(anyhow!(fault)))
         })?;
         for at in 0..demo.clients as usize {
             self.tasks.push(runtime.spawn(Client::new(board, at).run()));
@@ -144,7 +136,9 @@ impl Running {
     #[must_use]
     pub fn end(mut self) -> Counted {
         let board = Arc::clone(&self.show.board);
-        board.set_stage(Stage::Ending);
+        if board.fault().is_none() {
+            board.set_stage(Stage::Ending);
+        }
         if let Some(publisher) = self.publisher.take() {
             drop(self.runtime.block_on(async { timeout(ENDING_TIME_MAX, publisher).await }));
         }
@@ -166,10 +160,6 @@ impl Drop for Running {
         if let Some(keeper) = self.keeper.take() {
             drop(self.runtime.block_on(keeper));
         }
-        if self.is_temporary {
-            // What is left there is in a folder for what may go.
-            drop(self.folder.remove());
-        }
     }
 }
 
@@ -186,14 +176,4 @@ fn listen(at: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = listener.with_context(|| format!("cannot listen on `{at}`"))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
-}
-
-/// The folder to work in, and whether it goes at the end.
-fn make_folder(named: Option<PathBuf>) -> anyhow::Result<(Folder, bool)> {
-    let is_temporary = named.is_none();
-    let of_its_own = || {
-        let name = format!("arrwdb-demo-{}", std::process::id());
-        std::env::temp_dir().join(name)
-    };
-    Ok((Folder::make(&named.unwrap_or_else(of_its_own))?, is_temporary))
 }

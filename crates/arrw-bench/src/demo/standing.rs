@@ -1,5 +1,6 @@
 //! What is set up at the server before anything happens: the triggers, and how long things are kept.
 
+use anyhow::{bail, ensure};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -58,10 +59,10 @@ pub(super) async fn set_up(asker: &mut Asker) -> anyhow::Result<()> {
 
 async fn put(asker: &mut Asker, line: &str, body: &serde_json::Value) -> anyhow::Result<()> {
     let answered = asker.ask(line, JSON, body.to_string().as_bytes()).await;
-    let Some(answered) = answered else { anyhow::bail!("it was over before it began") };
+    let Some(answered) = answered else { bail!("the server ended before it was asked `{line}`") };
     let is_done = (200..300).contains(&answered.status);
     let body = String::from_utf8_lossy(&answered.body);
-    anyhow::ensure!(is_done, "`{line}` was answered {}: {body}", answered.status);
+    ensure!(is_done, "`{line}` was answered {}: {body}", answered.status);
     Ok(())
 }
 

@@ -9,6 +9,10 @@ const LINES: &str = include_str!("../../../../examples/data/wordnet-2000.ndjson"
 /// in common with the number of lines.
 const STEP: u64 = 787;
 
+/// Who shows the page to others need not expect these words: texts that have one are left out.
+const LEFT_OUT: [&str; 8] =
+    ["sexual", "genital", "vulva", "vagina", "testicle", "venereal", "offensive term", "mongol"];
+
 #[derive(Debug, Deserialize)]
 struct Line<'a> {
     id: &'a str,
@@ -58,6 +62,9 @@ impl Texts {
         let (mut topics, mut texts) = (Vec::<String>::new(), Vec::new());
         for line in LINES.lines() {
             let line: Line<'_> = serde_json::from_str(line)?;
+            if LEFT_OUT.iter().any(|word| line.definition.contains(word)) {
+                continue;
+            }
             let known = topics.iter().position(|topic| topic == line.category);
             let topic = known.unwrap_or_else(|| {
                 topics.push(line.category.to_owned());
@@ -105,12 +112,13 @@ mod tests {
     #[test]
     fn every_text_comes_once_a_round() {
         let texts = Texts::read().unwrap();
-        assert_eq!((texts.texts.len(), texts.topics.len()), (2_000, 45));
-        let mut keys: Vec<_> = (0..2_000).map(|number| &texts.nth(number).key).collect();
+        let count = texts.texts.len();
+        assert_eq!((count, texts.topics.len()), (1_983, 45));
+        let mut keys: Vec<_> = (0..count as u64).map(|number| &texts.nth(number).key).collect();
         keys.sort();
         keys.dedup();
-        assert_eq!(keys.len(), 2_000);
-        assert_eq!(texts.nth(7).key, texts.nth(2_007).key);
+        assert_eq!(keys.len(), count);
+        assert_eq!(texts.nth(7).key, texts.nth(7 + count as u64).key);
         assert_eq!(texts.firsts().count(), 45);
     }
 

@@ -140,6 +140,29 @@ fn the_server_ends_also_when_the_demonstration_is_killed() {
     while TcpStream::connect(&server).is_ok() {}
 }
 
+/// The process that another one started.
+#[cfg(target_os = "linux")]
+fn child_of(process: u32) -> u32 {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let children = tasks.map(|task| {
+        std::fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default()
+    });
+    children.collect::<String>().split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_ends_by_itself_ends_the_demonstration() {
+    let folder = Folder::new();
+    let started = Started::new(&folder, &["--dir", "d"]);
+    let server = child_of(started.demo.id()).to_string();
+    let sent = Command::new("/bin/sh").args(["-c", "kill -KILL \"$0\"", &server]).status();
+    assert!(sent.unwrap().success());
+    let (code, said) = started.ended();
+    assert!(said.starts_with("it ended because the server ended by itself: signal: 9"), "{said}");
+    assert_eq!(code, 65, "{said}");
+}
+
 #[test]
 fn what_cannot_be_shown_is_refused() {
     let folder = Folder::new();
