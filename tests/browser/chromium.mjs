@@ -9,6 +9,7 @@ export class Chromium {
   #child;
   #profile = mkdtempSync(join(tmpdir(), 'arrwdb-browser-'));
   #waiting = new Map();
+  #hearing = new Map();
   #next = 1;
 
   constructor(program) {
@@ -25,7 +26,8 @@ export class Chromium {
     });
   }
 
-  #hear({ id, error, result }) {
+  #hear({ id, error, result, method, params, sessionId }) {
+    if (method) this.#hearing.get(`${sessionId} ${method}`)?.(params);
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
     this.#waiting.delete(id);
@@ -39,14 +41,20 @@ export class Chromium {
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
   }
 
-  /// A page of so many pixels.
-  async page(url, width = 1000, height = 640, dark = false) {
+  /// Calls this with each event of a page.
+  on(sessionId, method, hear) {
+    this.#hearing.set(`${sessionId} ${method}`, hear);
+  }
+
+  /// A page of so many pixels. `before` is called before anything is loaded.
+  async page(url, width = 1000, height = 640, dark = false, before = () => {}) {
     const { targetId } = await this.ask('Target.createTarget', { url: 'about:blank', width, height });
     const { sessionId } = await this.ask('Target.attachToTarget', { targetId, flatten: true });
     const page = new Page(this, sessionId);
     await page.ask('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 600 });
     const features = [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }];
     await page.ask('Emulation.setEmulatedMedia', { features });
+    await before(page);
     await page.ask('Page.navigate', { url });
     return page;
   }
@@ -70,6 +78,10 @@ class Page {
 
   ask(method, params = {}) {
     return this.#browser.ask(method, params, this.#session);
+  }
+
+  on(method, hear) {
+    this.#browser.on(this.#session, method, hear);
   }
 
   /// The value of an expression in the page.
@@ -101,7 +113,8 @@ class Page {
   }
 
   async press(key) {
-    const it = { key, code: key, windowsVirtualKeyCode: 13, text: '\r' };
+    const letter = { key, code: `Key${key.toUpperCase()}`, windowsVirtualKeyCode: key.toUpperCase().charCodeAt(0), text: key };
+    const it = key.length === 1 ? letter : { key, code: key, windowsVirtualKeyCode: 13, text: '\r' };
     await this.ask('Input.dispatchKeyEvent', { type: 'keyDown', ...it });
     await this.ask('Input.dispatchKeyEvent', { type: 'keyUp', ...it });
   }

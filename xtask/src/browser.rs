@@ -1,4 +1,4 @@
-//! The stage that opens the pages of the examples in a browser without a window.
+//! The stage that opens the pages of the examples and of the demonstration in a browser without a window.
 
 use crate::context::Context;
 use crate::process;

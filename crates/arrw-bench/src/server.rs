@@ -32,7 +32,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a command and waits until its first line says where it listens.
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
-        let mut child = spawn(command)?;
+        Self::of(spawn(command, Stdio::null())?)
+    }
+
+    /// The same of a command `serve`, which also ends when this process does, however that is.
+    pub(crate) fn start_tied(command: &mut Command) -> anyhow::Result<Self> {
+        // Nothing is ever written there; the other end is in the child's handle.
+        Self::of(spawn(command.arg("--until-input-ends"), Stdio::piped())?)
+    }
+
+    fn of(mut child: Child) -> anyhow::Result<Self> {
         let output = child.stdout.take().context("the server has an output")?;
         let mut output = BufReader::new(output);
         match address(&mut output) {
@@ -100,7 +109,7 @@ impl Drop for Server {
 
 /// Starts a command and kills it after a time, whatever it has come to by then.
 pub(crate) fn start_and_kill(command: &mut Command, after: Duration) -> anyhow::Result<()> {
-    let mut child = spawn(command)?;
+    let mut child = spawn(command, Stdio::null())?;
     pace::wait(after);
     end(&mut child);
     Ok(())
@@ -109,8 +118,14 @@ pub(crate) fn start_and_kill(command: &mut Command, after: Duration) -> anyhow::
 /// `PROGRAM serve` with its data in an empty folder, on any free port, with default settings:
 /// neither files of the folder that this runs in nor its environment change them.
 pub(crate) fn serve(program: &OsStr, folder: &Path) -> Command {
+    serve_at(0, program, folder)
+}
+
+/// The same on a port of its own; 0 for any that is free.
+pub(crate) fn serve_at(port: u16, program: &OsStr, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data", DATA, "--log-level", "warn"]);
+    let listen = format!("127.0.0.1:{port}");
+    command.args(["serve", "--listen", &listen, "--data", DATA, "--log-level", "warn"]);
     command.current_dir(folder);
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(ENVIRONMENT) {
@@ -120,9 +135,9 @@ pub(crate) fn serve(program: &OsStr, folder: &Path) -> Command {
     command
 }
 
-fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+fn spawn(command: &mut Command, input: Stdio) -> anyhow::Result<Child> {
     command
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start `{}`", command.get_program().display()))

@@ -391,6 +391,47 @@ fn clients_of_protobuf_get_bytes_and_clients_of_json_the_same_as_json() {
     assert_eq!(json.closed(), Some(3506));
 }
 
+/// A purged publication is still in memory as JSON, which is of no use to who speaks Protobuf: it was told that it missed nothing, and
+/// then that its subscription had ended, again and again.
+#[test]
+fn what_is_ready_for_others_alone_and_gone_from_the_log_is_not_recovered() {
+    let server = Running::new();
+    let mut json = server.connected();
+    let epoch = json.subscribe("news")["epoch"].as_str().unwrap().to_owned();
+    publish(&server, "news", 1..4);
+    (1..4).for_each(|number| assert_eq!(json.published(), number));
+    assert_eq!(server.ask("DELETE /v1/topics/news/events", &[], b"").status, 204);
+    let mut socket = server.socket_with("sec-websocket-protocol: centrifuge-protobuf\r\n");
+    let mut frame = Vec::new();
+    let connect = Command { id: 1, what: Request::Connect(Default::default()) };
+    connect.append(Encoding::Protobuf, &mut frame);
+    let (channel, epoch) = ("news".into(), epoch.into());
+    let subscribe =
+        SubscribeRequest { channel, epoch, offset: 1, recover: true, ..Default::default() };
+    Command { id: 2, what: Request::Subscribe(subscribe) }.append(Encoding::Protobuf, &mut frame);
+    socket.send_frame(Head::whole(Opcode::Binary), &frame);
+    let mut came = Vec::new();
+    while came.is_empty() {
+        let Heard::Binary(bytes) = socket.hear() else { panic!("it speaks Protobuf") };
+        for reply in Replies::new(Encoding::Protobuf, &bytes) {
+            match reply.unwrap().what {
+                Answer::Connect(_) => (),
+                Answer::Subscribe(result) => {
+                    assert!(result.was_recovering && !result.recovered, "{result:?}");
+                    assert_eq!(result.offset, 3);
+                    server.publish("news", b"4");
+                }
+                Answer::Push(push) => {
+                    let News::Publication(publication) = push.what else { panic!("{push:?}") };
+                    came = publication.data.to_vec();
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(came, b"4");
+}
+
 #[test]
 fn messages_are_compressed_for_those_who_offer_it() {
     let server = Running::with_options(|options: &mut Options| options.sockets.compression = true);

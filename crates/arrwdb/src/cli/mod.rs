@@ -25,6 +25,7 @@ mod work;
 
 mod bench;
 mod completions;
+mod demo;
 mod log;
 mod man;
 mod torture;
@@ -34,6 +35,7 @@ mod exit;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 mod json;
+mod keys;
 mod listing;
 mod misspelt;
 mod progress;
@@ -76,6 +78,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Demo(demo::Demo),
     Pub(publish::Pub),
     Tail(tail::Tail),
     Import(import::Import),
@@ -124,6 +127,7 @@ pub(crate) fn main() -> ExitCode {
     let ran = match cli.command {
         None => cli.serve.run(),
         Some(Command::Serve(command)) => command.run(),
+        Some(Command::Demo(command)) => command.run(),
         Some(Command::Pub(command)) => command.run(),
         Some(Command::Tail(command)) => command.run(),
         Some(Command::Import(command)) => command.run(),

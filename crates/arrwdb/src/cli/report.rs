@@ -17,6 +17,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// True when a program reads the standard output.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Says it on the standard output.
     pub(crate) fn say(self, text: &str, json: &Value) -> anyhow::Result<Exit> {
         self.say_to(&mut io::stdout().lock(), text, json)

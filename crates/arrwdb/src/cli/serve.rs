@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::Context;
 use arrw::{Db, Environment, FileStorage};
@@ -10,6 +11,7 @@ use arrw_server::{Server, TlsFiles};
 use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::exit::{Advised, Exit};
 use super::logging;
@@ -45,6 +47,9 @@ pub(crate) struct Arguments {
     /// Size of new segment files; only tests need another than the default
     #[arg(long, value_name = "BYTES", hide = true)]
     segment_bytes: Option<u64>,
+    /// Also end when the standard input does: who started this is gone then
+    #[arg(long, hide = true)]
+    until_input_ends: bool,
 }
 
 impl Serve {
@@ -66,7 +71,8 @@ impl Arguments {
         }
         let db = Db::open_with(Environment::with_storage(Arc::new(storage)), options)?;
         let runtime = Runtime::new().context("cannot start the runtime")?;
-        let served = runtime.block_on(serve(&db, config, open_files));
+        let ends = if self.until_input_ends { Ends::WithInput } else { Ends::BySignal };
+        let served = runtime.block_on(serve(&db, config, open_files, ends));
         // Connections that did not end in time are cut off here, before what they use.
         drop(runtime);
         let closed = db.close();
@@ -91,8 +97,33 @@ fn tell_open_files(open_files: Option<u64>, connections: usize) {
     }
 }
 
+/// What ends the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    BySignal,
+    /// Also the end of the standard input.
+    WithInput,
+}
+
+/// Waits until the standard input ends.
+async fn input_end() {
+    let (sender, ended) = oneshot::channel();
+    // Its own thread, which the end of this process does not wait for.
+    thread::spawn(move || {
+        // One that cannot be read has ended as well.
+        drop(io::copy(&mut io::stdin().lock(), &mut io::sink()));
+        let _nobody_waits = sender.send(());
+    });
+    drop(ended.await);
+}
+
 /// Serves until a signal, whose name it returns.
-async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Result<&'static str> {
+async fn serve(
+    db: &Db,
+    config: Config,
+    open_files: Option<u64>,
+    ends: Ends,
+) -> anyhow::Result<&'static str> {
     // Caught from before the address is known, so that who read it can always stop the server in order.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -139,6 +170,7 @@ async fn serve(db: &Db, config: Config, open_files: Option<u64>) -> anyhow::Resu
         caught = tokio::select! {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
+            () = input_end(), if ends == Ends::WithInput => "the end of its input",
         };
         tracing::info!(reason = caught, "stopping");
     };

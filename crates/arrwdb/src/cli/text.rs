@@ -23,6 +23,20 @@ pub(crate) fn count(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// A number with a comma before each three digits.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = digits.len() % 3;
+    let mut grouped = digits[..first].to_owned();
+    for three in digits.as_bytes()[first..].chunks(3) {
+        if !grouped.is_empty() {
+            grouped.push(',');
+        }
+        grouped.extend(three.iter().map(|digit| char::from(*digit)));
+    }
+    grouped
+}
+
 /// Records that a damage affects.
 pub(crate) fn affected(damage: &Damage) -> u64 {
     damage.last.next().get().saturating_sub(damage.first.get())
@@ -48,5 +62,15 @@ mod tests {
         assert_eq!(bytes(0), "0 B");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(64 << 20), "64.0 MiB");
+    }
+
+    #[test]
+    fn thousands_are_told_apart() {
+        let check = |number, expected: &str| assert_eq!(grouped(number), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1_000, "1,000");
+        check(48_210, "48,210");
+        check(12_345_678, "12,345,678");
     }
 }

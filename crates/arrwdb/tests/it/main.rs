@@ -7,6 +7,7 @@ mod centrifuge_client;
 mod channels;
 mod connections;
 mod damage;
+mod demo;
 mod examples;
 mod failed_write;
 mod hostile;

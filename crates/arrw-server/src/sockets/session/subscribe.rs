@@ -276,12 +276,15 @@ impl Turn<'_> {
         };
         let since_us = self.hub.oldest_us(options);
         opened.from = Some(offset);
+        let shape = self.connection.form.shape();
         let first_us = {
             let inner = opened.channel.lock();
             let number = inner.ring.number_after(offset);
             let mut entries =
                 number.and_then(|number| inner.ring.from(number)).into_iter().flatten();
-            entries.next().map(|entry| entry.time_us)
+            // One that came when nobody wanted this shape is taken from the log, which may not have it any more.
+            let first = entries.next().filter(|entry| !entry.ready(shape).is_empty());
+            first.map(|entry| entry.time_us)
         };
         match first_us {
             Some(first_us) if since_us <= first_us => (),
