@@ -1,4 +1,4 @@
-//! The stage that runs the commands of README.md and compares what they print.
+//! The stage that runs the commands of README.md and of the tour, and compares what they print.
 //!
 //! A fenced block marked `console` holds what a person types and sees:
 //!
@@ -31,7 +31,7 @@ use parse::Step;
 use session::{Answer, Session};
 
 /// The files whose commands are run.
-const FILES: &[&str] = &["README.md"];
+const FILES: &[&str] = &["README.md", "docs/tour.md"];
 
 /// Commands that are shown but not run from here, because this run or CI is that command.
 const RUN_BY_CI: &[&str] = &["cargo xtask test", "cargo xtask test --core"];
