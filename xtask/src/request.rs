@@ -17,6 +17,7 @@ commands:
                 run Autobahn's cases of WebSockets, those that are soon done or all
   clients       try the server with the clients of others, and compare docs/codes.md
   browser       open the pages of the examples in a browser without a window
+  deploy        check what is in deploy/ with Prometheus' and systemd's own tools
   help          print this text
 
 `test` goes on after a failed stage, unless the build is broken. Its last line is
@@ -38,6 +39,8 @@ pub(crate) enum Request {
     Clients,
     /// Open the pages of the examples.
     Browser,
+    /// Check what is in `deploy`.
+    Deploy,
     /// Run one fuzz function under libFuzzer.
     Fuzz {
         /// Its name.
@@ -70,6 +73,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["autobahn", other, ..] => Err(format!("unknown argument of `autobahn`: `{other}`")),
         ["clients"] => Ok(Request::Clients),
         ["browser"] => Ok(Request::Browser),
+        ["deploy"] => Ok(Request::Deploy),
         ["fuzz", target] => fuzz(target, SECONDS_DEFAULT),
         ["fuzz", target, "--seconds", seconds] => fuzz(target, seconds),
         ["fuzz", ..] => Err("write `fuzz TARGET` or `fuzz TARGET --seconds N`".to_owned()),
@@ -103,6 +107,7 @@ mod tests {
         check("autobahn --al", &Err("unknown argument of `autobahn`: `--al`".to_owned()));
         check("clients", &Ok(Request::Clients));
         check("browser", &Ok(Request::Browser));
+        check("deploy", &Ok(Request::Deploy));
         let fuzz = |seconds| Ok(Request::Fuzz { target: "bus-filter".to_owned(), seconds });
         check("fuzz bus-filter", &fuzz(60));
         check("fuzz bus-filter --seconds 5", &fuzz(5));
