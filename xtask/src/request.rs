@@ -17,6 +17,7 @@ commands:
                 run Autobahn's cases of WebSockets, those that are soon done or all
   clients       try the server with the clients of others, and compare docs/codes.md
   browser       open the pages of the examples in a browser without a window
+  dist          build the static program, try it, and pack it with all that belongs to it
   deploy        check what is in deploy/ with Prometheus' and systemd's own tools
   help          print this text
 
@@ -41,6 +42,8 @@ pub(crate) enum Request {
     Browser,
     /// Check what is in `deploy`.
     Deploy,
+    /// Make what is given to users.
+    Dist,
     /// Run one fuzz function under libFuzzer.
     Fuzz {
         /// Its name.
@@ -74,6 +77,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["clients"] => Ok(Request::Clients),
         ["browser"] => Ok(Request::Browser),
         ["deploy"] => Ok(Request::Deploy),
+        ["dist"] => Ok(Request::Dist),
         ["fuzz", target] => fuzz(target, SECONDS_DEFAULT),
         ["fuzz", target, "--seconds", seconds] => fuzz(target, seconds),
         ["fuzz", ..] => Err("write `fuzz TARGET` or `fuzz TARGET --seconds N`".to_owned()),
@@ -108,6 +112,7 @@ mod tests {
         check("clients", &Ok(Request::Clients));
         check("browser", &Ok(Request::Browser));
         check("deploy", &Ok(Request::Deploy));
+        check("dist", &Ok(Request::Dist));
         let fuzz = |seconds| Ok(Request::Fuzz { target: "bus-filter".to_owned(), seconds });
         check("fuzz bus-filter", &fuzz(60));
         check("fuzz bus-filter --seconds 5", &fuzz(5));
