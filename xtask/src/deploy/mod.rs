@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::Context as _;
 
 use crate::context::Context;
+use crate::dist;
 use crate::process;
 use crate::running::Running;
 use crate::stage::Failure;
@@ -33,6 +34,7 @@ pub(crate) fn check(context: &Context) -> Result<String, Failure> {
     let folder = context.fresh_folder("deploy")?;
     let root = &context.workspace.root;
     let rules = read(root, RULES)?;
+    dist::check_dockerfile(&read(root, "deploy/Dockerfile")?)?;
     let dashboard = dashboard::parse(&read(root, DASHBOARD)?)?;
     // Each panel as a rule, so that Prometheus reads what it asks.
     fs::write(folder.join("panels.yml"), dashboard::as_rules(&dashboard)).context("write")?;

@@ -26,7 +26,7 @@ pub(super) fn check_static(bytes: &[u8]) -> anyhow::Result<()> {
         match number(bytes, part, 4)? {
             INTERPRETER => bail!("it needs a loader: it is not static"),
             DYNAMIC => {
-                check_needs(bytes, number(bytes, part + 8, 8)?, number(bytes, part + 32, 8)?)?
+                check_needs(bytes, number(bytes, part + 8, 8)?, number(bytes, part + 32, 8)?)?;
             }
             _other => (),
         }
@@ -89,7 +89,7 @@ mod tests {
         assert!(refused(&program(3, &[])).contains("a loader"));
         assert!(refused(&program(2, &[5, 1])).contains("a library"));
         assert!(refused(b"#!/bin/sh").contains("no program"));
-        assert!(refused(&program(1, &[])[..70]).contains("ends too early"));
+        assert!(refused(&program(1, &[])[..66]).contains("ends too early"));
     }
 
     #[test]

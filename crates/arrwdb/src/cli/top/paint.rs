@@ -10,7 +10,7 @@ pub(super) enum Colours {
     None,
 }
 
-/// The whole screen, drawn over what is there: nothing is cleared first, so that nothing flickers.
+/// The whole screen, drawn over what is there: nothing is cleared first, so that nothing flickers. Each line is as wide as the screen.
 pub(super) fn screen(lines: &[Line], colours: Colours) -> String {
     let mut text = String::from("\x1b[H");
     for (at, line) in lines.iter().enumerate() {
@@ -25,9 +25,7 @@ pub(super) fn screen(lines: &[Line], colours: Colours) -> String {
                 text.push_str(&format!("\x1b[{code}m{piece}\x1b[0m"));
             }
         }
-        text.push_str("\x1b[K");
     }
-    text.push_str("\x1b[J");
     text
 }
 
@@ -51,7 +49,7 @@ mod tests {
     fn styles_are_sequences_around_their_text() {
         let line = Line(vec![(Style::Plain, "a".to_owned()), (Style::Bad, "b".to_owned())]);
         let text = screen(&[line.clone(), line], Colours::Shown);
-        assert_eq!(text, "\x1b[Ha\x1b[1;31mb\x1b[0m\x1b[K\r\na\x1b[1;31mb\x1b[0m\x1b[K\x1b[J");
+        assert_eq!(text, "\x1b[Ha\x1b[1;31mb\x1b[0m\r\na\x1b[1;31mb\x1b[0m");
     }
 
     #[test]

@@ -14,6 +14,9 @@ const WIDE: usize = 120;
 /// Columns between two blocks.
 const GAP: usize = 3;
 
+/// Lines that a section of a report has at most; JSON has all.
+const REPORT_ROOM: usize = 42;
+
 /// How a piece of text is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
@@ -82,7 +85,7 @@ pub(super) fn report(state: &State, columns: usize) -> Vec<Line> {
         lines.extend(rates(state, figures, columns));
         for section in [Section::Events, Section::Jobs, Section::Clients] {
             lines.push(Line::default());
-            lines.extend(self::section(figures, section, columns, usize::MAX));
+            lines.extend(self::section(figures, section, columns, REPORT_ROOM));
         }
     }
     lines.into_iter().map(|line| line.fitted(columns)).collect()
