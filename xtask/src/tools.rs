@@ -200,6 +200,35 @@ pub(crate) fn promtool(context: &Context) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| missing("promtool", "sudo apt-get install --yes prometheus"))
 }
 
+/// Redis and NATS, as Debian has them, and what they need. They are not installed: that would start services.
+const BROKERS: [&str; 5] =
+    ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "nats-server"];
+
+/// The folder with the programs of [`BROKERS`].
+pub(crate) fn brokers(context: &Context) -> Result<PathBuf, Failure> {
+    let folder = context.tools().join("brokers");
+    // Written when all is there.
+    let installed = folder.join("packages");
+    let list = BROKERS.join(" ");
+    if fs::read_to_string(&installed).ok().as_ref() == Some(&list) {
+        return Ok(folder);
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let unpack_all = || BROKERS.iter().try_for_each(|package| unpack(context, package, &folder));
+    let unpacked = unpack_all().or_else(|_| {
+        process::run(context.command("apt-get").args(["update", "--quiet"]))?;
+        unpack_all()
+    });
+    if unpacked.is_err() {
+        return Err(missing(
+            "Redis and NATS",
+            &format!("sudo apt-get update && apt-get download {list}"),
+        ));
+    }
+    fs::write(&installed, list).with_context(|| format!("write {}", installed.display()))?;
+    Ok(folder)
+}
+
 /// Downloads a package of Debian and takes its files out, below `folder`. Anybody may.
 fn unpack(context: &Context, package: &str, folder: &Path) -> Result<(), Failure> {
     process::run(context.command("apt-get").args(["download", package]).current_dir(folder))?;
