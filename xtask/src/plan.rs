@@ -3,7 +3,8 @@
 use crate::request::Level;
 use crate::stage::Stage;
 use crate::{
-    autobahn, browser, cargo, clients, examples, format, fuzz, interface, planted, readme, tools,
+    autobahn, browser, cargo, clients, deploy, examples, format, fuzz, interface, planted, readme,
+    tools,
 };
 
 /// The stages of a run. A stage whose list is empty (`cargo::SHUTTLE`, `planted::PLANTED`) is not in
@@ -32,6 +33,7 @@ pub(crate) fn stages(level: Level) -> Vec<Stage> {
     if full {
         stages.push(Stage { name: "README", run: readme::check });
         stages.push(Stage { name: "interface", run: interface::check });
+        stages.push(Stage { name: "deploy", run: deploy::check });
         stages.push(Stage { name: "autobahn", run: autobahn::check });
         stages.push(Stage { name: "clients", run: clients::check });
         stages.push(Stage { name: "browser", run: browser::check });
@@ -46,9 +48,16 @@ mod tests {
     #[test]
     fn the_core_leaves_out_what_needs_more_than_the_toolchain() {
         let names: Vec<&str> = stages(Level::Core).iter().map(|stage| stage.name).collect();
-        for outside in
-            ["tools", "planted bugs", "README", "interface", "autobahn", "clients", "browser"]
-        {
+        for outside in [
+            "tools",
+            "planted bugs",
+            "README",
+            "interface",
+            "deploy",
+            "autobahn",
+            "clients",
+            "browser",
+        ] {
             assert!(!names.contains(&outside), "{names:?}");
         }
         assert!(stages(Level::Core).len() < stages(Level::Full).len());

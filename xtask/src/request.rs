@@ -1,6 +1,7 @@
 //! What the command line may ask for.
 
 use crate::autobahn::Cases;
+use crate::peers::Length;
 
 /// Printed for `cargo xtask` alone, and after a mistake.
 pub(crate) const HELP: &str = "\
@@ -17,6 +18,10 @@ commands:
                 run Autobahn's cases of WebSockets, those that are soon done or all
   clients       try the server with the clients of others, and compare docs/codes.md
   browser       open the pages of the examples in a browser without a window
+  dist          build the static program, try it, and pack it with all that belongs to it
+  peers [--quick]
+                run the same loads on arrwDB and its peers, and compare them
+  deploy        check what is in deploy/ with Prometheus' and systemd's own tools
   help          print this text
 
 `test` goes on after a failed stage, unless the build is broken. Its last line is
@@ -38,6 +43,12 @@ pub(crate) enum Request {
     Clients,
     /// Open the pages of the examples.
     Browser,
+    /// Check what is in `deploy`.
+    Deploy,
+    /// Make what is given to users.
+    Dist,
+    /// Compare with peers.
+    Peers(Length),
     /// Run one fuzz function under libFuzzer.
     Fuzz {
         /// Its name.
@@ -70,6 +81,11 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["autobahn", other, ..] => Err(format!("unknown argument of `autobahn`: `{other}`")),
         ["clients"] => Ok(Request::Clients),
         ["browser"] => Ok(Request::Browser),
+        ["deploy"] => Ok(Request::Deploy),
+        ["dist"] => Ok(Request::Dist),
+        ["peers"] => Ok(Request::Peers(Length::Full)),
+        ["peers", "--quick"] => Ok(Request::Peers(Length::Quick)),
+        ["peers", other, ..] => Err(format!("unknown argument of `peers`: `{other}`")),
         ["fuzz", target] => fuzz(target, SECONDS_DEFAULT),
         ["fuzz", target, "--seconds", seconds] => fuzz(target, seconds),
         ["fuzz", ..] => Err("write `fuzz TARGET` or `fuzz TARGET --seconds N`".to_owned()),
@@ -103,6 +119,11 @@ mod tests {
         check("autobahn --al", &Err("unknown argument of `autobahn`: `--al`".to_owned()));
         check("clients", &Ok(Request::Clients));
         check("browser", &Ok(Request::Browser));
+        check("deploy", &Ok(Request::Deploy));
+        check("dist", &Ok(Request::Dist));
+        check("peers", &Ok(Request::Peers(Length::Full)));
+        check("peers --quick", &Ok(Request::Peers(Length::Quick)));
+        check("peers --quik", &Err("unknown argument of `peers`: `--quik`".to_owned()));
         let fuzz = |seconds| Ok(Request::Fuzz { target: "bus-filter".to_owned(), seconds });
         check("fuzz bus-filter", &fuzz(60));
         check("fuzz bus-filter --seconds 5", &fuzz(5));

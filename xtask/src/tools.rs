@@ -178,6 +178,77 @@ pub(crate) fn cargo_fuzz(context: &Context) -> Result<(), Failure> {
     Err(missing("cargo-fuzz", &format!("cargo {arguments}")))
 }
 
+/// Prometheus' own check of rules, configuration and metrics. Without one on `PATH` it is taken out of the package of Debian,
+/// which is not installed: that would start a service.
+pub(crate) fn promtool(context: &Context) -> Result<PathBuf, Failure> {
+    let folder = context.tools().join("prometheus");
+    let ours = folder.join("usr/bin/promtool");
+    let candidates = [PathBuf::from("promtool"), ours];
+    let is_there = |path: &&PathBuf| {
+        process::answer(context.command(&path.to_string_lossy()).arg("--version")).is_some()
+    };
+    let present = || candidates.iter().find(is_there).cloned();
+    if let Some(found) = present() {
+        return Ok(found);
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let unpacked = unpack(context, "prometheus", &folder).or_else(|_| {
+        process::run(context.command("apt-get").args(["update", "--quiet"]))?;
+        unpack(context, "prometheus", &folder)
+    });
+    let found = present().filter(|_| unpacked.is_ok());
+    found.ok_or_else(|| missing("promtool", "sudo apt-get install --yes prometheus"))
+}
+
+/// Redis and NATS, as Debian has them, and what they need. They are not installed: that would start services.
+const BROKERS: [&str; 5] =
+    ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "nats-server"];
+
+/// The folder with the programs of [`BROKERS`].
+pub(crate) fn brokers(context: &Context) -> Result<PathBuf, Failure> {
+    let folder = context.tools().join("brokers");
+    // Written when all is there.
+    let installed = folder.join("packages");
+    let list = BROKERS.join(" ");
+    if fs::read_to_string(&installed).ok().as_ref() == Some(&list) {
+        return Ok(folder);
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let unpack_all = || BROKERS.iter().try_for_each(|package| unpack(context, package, &folder));
+    let unpacked = unpack_all().or_else(|_| {
+        process::run(context.command("apt-get").args(["update", "--quiet"]))?;
+        unpack_all()
+    });
+    if unpacked.is_err() {
+        return Err(missing(
+            "Redis and NATS",
+            &format!("sudo apt-get update && apt-get download {list}"),
+        ));
+    }
+    fs::write(&installed, list).with_context(|| format!("write {}", installed.display()))?;
+    Ok(folder)
+}
+
+/// Downloads a package of Debian and takes its files out, below `folder`. Anybody may.
+fn unpack(context: &Context, package: &str, folder: &Path) -> Result<(), Failure> {
+    process::run(context.command("apt-get").args(["download", package]).current_dir(folder))?;
+    let files = fs::read_dir(folder).context("list the download")?.flatten().map(|it| it.path());
+    let archive = files.into_iter().find(|it| it.extension().is_some_and(|it| it == "deb"));
+    let archive = archive.context("find the package that was downloaded")?;
+    process::run(context.command("dpkg-deb").arg("--extract").arg(&archive).arg(folder))?;
+    Ok(fs::remove_file(&archive).context("remove the package")?)
+}
+
+/// What checks a unit of systemd; it need not run.
+pub(crate) fn systemd_analyze(context: &Context) -> Result<(), Failure> {
+    let is_there =
+        || process::answer(context.command("systemd-analyze").arg("--version")).is_some();
+    if is_there() || (apt_install(context, "systemd").is_ok() && is_there()) {
+        return Ok(());
+    }
+    Err(missing("systemd-analyze", "sudo apt-get install --yes systemd"))
+}
+
 /// Only root may; for others it fails at once, and the caller names the command.
 fn apt_install(context: &Context, packages: &str) -> Result<(), Failure> {
     if process::answer(context.command("id").arg("-u")).as_deref() != Some("0") {

@@ -23,6 +23,7 @@ use crate::storage::FileStorage;
 use crate::superblock::LeftAs;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Mutex, lock};
+use crate::sync_times::SyncTimes;
 use crate::topics::TopicEnd;
 use crate::upkeep::{self, Upkeep};
 use crate::writer::{Writer, frame_bytes_max};
@@ -59,6 +60,10 @@ pub struct Stats {
     pub bytes: u64,
     /// Frames written since the log was opened, marks included.
     pub frames: u64,
+    /// Bytes of these, whatever was trimmed since.
+    pub written_bytes: u64,
+    /// How long their syncs took.
+    pub syncs: SyncTimes,
     /// Topics in the table.
     pub topics: usize,
     /// Batches that wait for the writer.
@@ -345,8 +350,8 @@ impl Log {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let shared = self.shared();
-        let (frames, topics, time) =
-            shared.with_writer(|writer| (writer.frames(), writer.topics(), writer.time()));
+        let (written, topics, time) =
+            shared.with_writer(|writer| (*writer.written(), writer.topics(), writer.time()));
         let segments = shared.segments.all();
         let (waiting_batches, waiting_bytes) = shared.intake.depth();
         Stats {
@@ -355,7 +360,9 @@ impl Log {
             time,
             segments: segments.len(),
             bytes: segments.iter().map(|segment| segment.committed()).sum(),
-            frames,
+            frames: written.frames,
+            written_bytes: written.bytes,
+            syncs: written.syncs,
             topics,
             waiting_batches,
             waiting_bytes,

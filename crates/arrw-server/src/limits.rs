@@ -237,6 +237,9 @@ pub const HISTORY_SHOWN_MAX: usize = 100;
 /// Queues that `/metrics` names. What the others have is summed up.
 pub const METRIC_QUEUES_MAX: usize = 100;
 
+/// Consumers that `/metrics` names. Of the others it has how far the last of them is behind.
+pub const METRIC_CONSUMERS_MAX: usize = 100;
+
 /// How long the server's own work rests when the log refuses it.
 pub const OWN_WORK_PAUSE: Duration = Duration::from_secs(1);
 

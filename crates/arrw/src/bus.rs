@@ -7,7 +7,7 @@ use arrw_bus::limits::{NAME_BYTES_MAX, PRODUCER_NUMBER_MAX};
 use arrw_bus::{Ask, EventError, Filter, IdAsk, IdAsks, NewEvent, TopicRetention, producer_record};
 use arrw_log::{Batch, Position, ReadError, Seq};
 
-use crate::consumer::{self, Acknowledge, Consumer, ConsumerStatus};
+use crate::consumer::{self, Acknowledge, Consumer, ConsumerLag, ConsumerStatus};
 use crate::db::Shared;
 use crate::error::{ConsumerError, PublishError, SubscribeError};
 use crate::history::{self, History, HistoryError, HistoryQuery, Order, Topic};
@@ -207,6 +207,12 @@ impl Bus {
     /// When the disk cannot be read there.
     pub fn consumers(&self) -> Result<Vec<ConsumerStatus>, ReadError> {
         consumer::list(&self.shared)
+    }
+
+    /// How far each consumer is behind, by name. Looks at memory alone: less than a microsecond for each.
+    #[must_use]
+    pub fn consumer_lags(&self) -> Vec<ConsumerLag> {
+        consumer::lags(&self.shared)
     }
 
     /// How many consumers there are.

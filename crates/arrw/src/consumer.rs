@@ -46,6 +46,18 @@ pub struct ConsumerStatus {
     pub pending: Pending,
 }
 
+/// How far a consumer is behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerLag {
+    /// Its name.
+    pub name: String,
+    /// What it reads.
+    pub filter: Filter,
+    /// Records of the log behind its cursor, wanted or not.
+    pub records: u64,
+}
+
 impl Consumer {
     pub(crate) fn open(
         shared: Arc<Shared>,
@@ -299,6 +311,18 @@ pub(crate) fn delete(shared: &Shared, name: &str) -> Result<bool, ConsumerError>
 pub(crate) fn list(shared: &Shared) -> Result<Vec<ConsumerStatus>, ReadError> {
     let consumers = shared.keeper.committed.all();
     consumers.iter().map(|(name, consumer)| status_of(shared, name, consumer)).collect()
+}
+
+/// How far each consumer is behind, by name.
+pub(crate) fn lags(shared: &Shared) -> Vec<ConsumerLag> {
+    let tail = shared.log.tail().get();
+    let consumers = shared.keeper.committed.all();
+    let lag = |(name, consumer): (&str, &arrw_bus::Consumer)| ConsumerLag {
+        name: name.to_owned(),
+        filter: consumer.filter.clone(),
+        records: tail.saturating_sub(consumer.cursor.next().get()),
+    };
+    consumers.iter().map(lag).collect()
 }
 
 pub(crate) fn status(shared: &Shared, name: &str) -> Result<Option<ConsumerStatus>, ReadError> {

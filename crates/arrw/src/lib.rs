@@ -51,8 +51,8 @@ pub use arrw_bus::{
 pub use arrw_log::{
     AppendError, BackupReport, Clock, Drive, Entropy, Environment, Epoch, FileStorage, Hold,
     MemoryStorage, OpenError, OpenReport, Outcome, Position, PositionError, ReadError, RecordError,
-    RestoreError, Retention, Seq, Stats as LogStats, Storage, SystemClock, Timestamp, UpkeepError,
-    check_topic,
+    RestoreError, Retention, Seq, Stats as LogStats, Storage, SyncTimes, SystemClock, Timestamp,
+    UpkeepError, check_topic,
 };
 
 #[cfg(feature = "fuzz")]
@@ -70,7 +70,7 @@ pub use arrw_jobs::{
 };
 pub use batch::{Batch, Commit, Committed};
 pub use bus::Bus;
-pub use consumer::{Acknowledge, Consumer, ConsumerStatus, check_consumer_name};
+pub use consumer::{Acknowledge, Consumer, ConsumerLag, ConsumerStatus, check_consumer_name};
 pub use db::{Db, Options};
 pub use error::{ConsumerError, PublishError, SubscribeError, SubscriptionError};
 pub use event_json::Encoder;

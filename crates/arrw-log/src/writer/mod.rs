@@ -7,6 +7,7 @@ mod drafting;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -25,6 +26,7 @@ use crate::recovery::Active;
 use crate::ring::Ring;
 use crate::segment::{Footer, IndexEntry, SEGMENT_HEADER_BYTES, Segment, SegmentEnd, Segments};
 use crate::storage::{is_full, write_all_at};
+use crate::sync_times::SyncTimes;
 use crate::topics::{TopicEnd, Topics};
 use crate::upkeep::{FileLen, NoSpare, Seal, Spare, Upkeep};
 
@@ -74,8 +76,18 @@ pub(crate) struct Writer {
     behind: Vec<u8>,
     /// True when the last frame is not yet proven by a mark.
     unmarked: bool,
-    /// Frames written, for telling whether there was any.
-    frames: u64,
+    written: Written,
+}
+
+/// What was written since the log was opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Written {
+    /// Frames, for telling whether there was any.
+    pub(crate) frames: u64,
+    /// Bytes of these.
+    pub(crate) bytes: u64,
+    /// How long their syncs took.
+    pub(crate) syncs: SyncTimes,
 }
 
 /// What is said of a frame before it is written.
@@ -127,7 +139,7 @@ impl Writer {
             made: Batch::new(),
             behind: Vec::new(),
             unmarked: false,
-            frames: 0,
+            written: Written::default(),
         }
     }
 
@@ -262,11 +274,14 @@ impl Writer {
                 false => NotCommitted::Failed(Arc::new(error)),
             });
         }
+        let sync_began = Instant::now();
         if let Err(error) = self.active.file.sync_data() {
             return Err(NotCommitted::Failed(Arc::new(error)));
         }
+        self.written.syncs.count(sync_began.elapsed());
         (self.tip, self.time, self.durable) = (after, time, after.next_seq.previous());
-        self.frames += 1;
+        self.written.frames += 1;
+        self.written.bytes += bytes.len() as u64;
         self.unmarked = has_records;
         self.topics.commit();
         let entry = IndexEntry { at: self.active.at, tip: before, time };
@@ -348,7 +363,12 @@ impl Writer {
 
     /// Frames written since the log was opened.
     pub(crate) fn frames(&self) -> u64 {
-        self.frames
+        self.written.frames
+    }
+
+    /// What was written since the log was opened.
+    pub(crate) fn written(&self) -> &Written {
+        &self.written
     }
 
     /// The last record that is synced.

@@ -277,6 +277,17 @@ fn a_quiet_log_marks_its_last_frame_by_itself() {
 }
 
 #[test]
+fn stats_count_the_syncs_and_bytes_of_frames() {
+    let log = open(&memory(), small());
+    assert_eq!(log.stats().syncs.len(), log.stats().frames);
+    let before = log.stats();
+    log.append(batch("t", &["x"])).wait().unwrap();
+    let after = log.stats();
+    assert_eq!((after.frames, after.syncs.len()), (before.frames + 1, before.syncs.len() + 1));
+    assert_eq!(after.written_bytes - before.written_bytes, after.bytes - before.bytes);
+}
+
+#[test]
 fn a_topic_keeps_its_life_when_only_the_segment_being_filled_still_has_it() {
     let storage = memory();
     let log = open(&storage, small());

@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::queues::age_ms;
 use crate::app::App;
 use crate::auth::now;
+use crate::builtin::QUEUE;
 use crate::keys::Grant;
-use crate::limits::METRIC_QUEUES_MAX;
+use crate::limits::{BUILT_IN_AT_ONCE, METRIC_QUEUES_MAX};
 
 /// Queues that are looked at between two commits.
 const QUEUES_AT_ONCE: usize = 1_000;
@@ -84,7 +85,7 @@ pub(crate) struct Figures {
     pub(crate) others: Counts,
     pub(crate) schedules: OrderCounts,
     pub(crate) triggers: OrderCounts,
-    /// How busy workers are now.
+    /// How busy workers are now, the server's own work left out.
     pub(crate) load: Load,
     /// What went wrong with leases, and how late they came, since the start.
     pub(crate) leases: LeaseCounts,
@@ -97,7 +98,7 @@ impl Figures {
         let mut figures = Self {
             schedules: OrderCounts::of(app, OrderKind::Schedule),
             triggers: OrderCounts::of(app, OrderKind::Trigger),
-            load: app.jobs.load(),
+            load: load_of_others(app),
             leases: app.jobs.lease_counts(),
             ..Self::default()
         };
@@ -118,6 +119,16 @@ impl Figures {
             }
         }
     }
+}
+
+/// How busy all workers are but that of the server's own work, which always waits for some more: with it, no other
+/// could ever be seen to be busy.
+fn load_of_others(app: &App) -> Load {
+    let mut load = app.jobs.load();
+    let own = app.jobs.queue(QUEUE).map_or(0, |status| status.count(JobState::Leased));
+    load.leased = load.leased.saturating_sub(own);
+    load.wanted = load.wanted.saturating_sub(BUILT_IN_AT_ONCE.saturating_sub(own));
+    load
 }
 
 /// How many jobs there are in all queues together.

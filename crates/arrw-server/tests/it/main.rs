@@ -18,6 +18,7 @@ mod hostile_sockets;
 mod jobs;
 mod limits;
 mod lines;
+mod metrics;
 mod orders;
 mod pages;
 mod proxies;

@@ -20,6 +20,7 @@ mod queue;
 mod stats;
 mod tail;
 mod token;
+mod top;
 mod topic;
 mod work;
 
@@ -99,6 +100,7 @@ enum Command {
     Trigger(order::TriggerCommand),
     Work(work::Work),
     Stats(stats::Stats),
+    Top(top::Top),
     Check(stats::Check),
     Backup(backup::Backup),
     Restore(backup::Restore),
@@ -141,6 +143,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Trigger(command)) => command.run(),
         Some(Command::Work(command)) => command.run(),
         Some(Command::Stats(command)) => command.run(),
+        Some(Command::Top(command)) => command.run(),
         Some(Command::Check(command)) => command.run(),
         Some(Command::Backup(command)) => command.run(),
         Some(Command::Restore(command)) => command.run(),

@@ -46,6 +46,11 @@ pub(crate) const AUTHORITIES: &str = "ARRWDB_CA_FILE";
 pub(crate) const KEY: &str = "ARRWDB_KEY";
 
 impl Remote {
+    /// The server as it was named.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
         let client = match &self.ca_file {
             Some(authorities) => Client::trusting(&self.server, authorities)?,

@@ -10,6 +10,9 @@ use super::exit::Exit;
 use super::remote::{Remote, block_on, escaped};
 use super::table::{number, text_of};
 
+/// The code of a refusal for want of any API key.
+const KEY_MISSING: &str = "ARW0042";
+
 /// Show what went through a server, and what is behind
 #[derive(Debug, Args)]
 #[command(
@@ -93,7 +96,7 @@ fn traffic(traffic: &Value) -> String {
 /// Say whether a server is well, for monitors
 ///
 /// Ends with 0 when it is ready, 1 when it answers and is not (its disk is full, a write has failed, an alarm
-/// was raised), 69 when nobody answers.
+/// was raised), 69 when nobody answers. Without a key of a server that asks for one, it says nothing of alarms.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
@@ -115,10 +118,12 @@ impl Check {
         let mut client = self.remote.client()?;
         block_on(async {
             let why = match client.call_text("GET", "/readyz", None).await {
-                Ok(_) => {
-                    let stats = client.call("GET", "/v1/stats", None).await?;
-                    stats["alarm"].as_str().map(str::to_owned)
-                }
+                Ok(_) => match client.call("GET", "/v1/stats", None).await {
+                    Ok(stats) => stats["alarm"].as_str().map(str::to_owned),
+                    // Who has no key is told whether it is ready, and not of alarms.
+                    Err(ClientError::Refused(refusal)) if refusal.code == KEY_MISSING => None,
+                    Err(error) => return Err(error.into()),
+                },
                 Err(ClientError::Refused(refusal)) if 500 <= refusal.status => Some(refusal.detail),
                 Err(error) => return Err(error.into()),
             };

@@ -69,6 +69,7 @@ const ASKING: &[&[&str]] = &[
     &["work"],
     &["connections", "list"],
     &["stats"],
+    &["top"],
     &["check"],
     &["backup"],
     &["restore"],

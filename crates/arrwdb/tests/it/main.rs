@@ -22,5 +22,6 @@ mod server;
 mod settings;
 mod strace;
 mod token;
+mod top;
 mod torture;
 mod work;

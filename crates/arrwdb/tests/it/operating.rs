@@ -162,6 +162,10 @@ fn a_server_with_keys_asks_for_one() {
     let (code, said) = ask(publish, &reader);
     assert!(code == Some(1) && said.contains("ARW0044"), "{said}");
     assert_eq!(ask(publish, &admin), (Some(0), String::new()));
+    // A health check needs no key, and a wrong one is no health.
+    assert_eq!(ask(&["check"], ""), (Some(0), String::new()));
+    assert_eq!(ask(&["check"], &admin), (Some(0), String::new()));
+    assert_eq!(ask(&["check"], "arrw_none_none").0, Some(1));
     assert_eq!(ask(&["stats"], &reader), (Some(0), String::new()));
     std::fs::write(folder.path().join("mine"), format!("{reader}\n")).unwrap();
     assert_eq!(ask(&["stats", "--key-file", "mine"], "").0, Some(0));

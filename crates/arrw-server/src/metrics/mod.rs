@@ -1,9 +1,11 @@
 //! `/metrics`: how the server is, for Prometheus, in its text format.
 
-use std::fmt::Write;
+mod process;
+mod text;
+
 use std::sync::Arc;
 
-use arrw::Totals;
+use arrw::{ConsumerLag, LogStats, Totals};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
@@ -14,45 +16,90 @@ use crate::consumers::blocking;
 use crate::counters::Counters;
 use crate::jobs::Figures;
 use crate::keys::Grant;
+use crate::limits::METRIC_CONSUMERS_MAX;
 use crate::problem::Problem;
 use crate::sockets::metrics::SocketFigures;
 use crate::stats::{StatsOut, TrafficOut};
+use process::ProcessFigures;
+use text::{Samples, Text, labelled, labels, number, seconds};
 
 /// Answers with all of them.
 pub(crate) async fn metrics(
     State(app): State<Arc<App>>,
     Extension(grant): Extension<Arc<Grant>>,
 ) -> Result<Response, Problem> {
-    let text = blocking(app, move |app| {
-        let jobs = Figures::of(app, &grant);
-        let sockets = SocketFigures::of(&app.hub);
-        let text = |stats: StatsOut| text_of(&stats, &jobs, (&app.counters, &sockets));
-        StatsOut::of(app, &jobs).map(text)
-    });
+    let text = blocking(app, move |app| Ok(text_of(&All::of(app, &grant)?, &app.counters)));
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type)], text.await?).into_response())
 }
 
-fn text_of(
-    stats: &StatsOut,
-    jobs: &Figures,
-    (counters, sockets): (&Counters, &SocketFigures),
-) -> String {
-    let mut text = Text(String::with_capacity(16 << 10));
-    let version = format!("{{version=\"{}\"}}", stats.version);
+/// What is told besides what is counted.
+struct All {
+    stats: StatsOut,
+    jobs: Figures,
+    sockets: SocketFigures,
+    log: LogStats,
+    /// By the names of consumers, and of all others those of the one furthest behind.
+    lags: Vec<(String, u64)>,
+    /// Whether a write has failed, so that the log takes no more.
+    is_stopped: bool,
+    connections_max: usize,
+    process: ProcessFigures,
+}
+
+impl All {
+    fn of(app: &App, grant: &Grant) -> Result<Self, Problem> {
+        let jobs = Figures::of(app, grant);
+        Ok(Self {
+            stats: StatsOut::of(app, &jobs)?,
+            jobs,
+            sockets: SocketFigures::of(&app.hub),
+            log: app.db.log_stats(),
+            lags: lags(app.bus.consumer_lags(), grant),
+            is_stopped: app.db.poison().is_some(),
+            connections_max: app.limits.connections,
+            process: ProcessFigures::now(),
+        })
+    }
+}
+
+/// Names the first consumers, of those that the key covers; the one furthest behind of all others gets a name that none can have.
+fn lags(all: Vec<ConsumerLag>, grant: &Grant) -> Vec<(String, u64)> {
+    let mut named = Vec::new();
+    let mut furthest = None;
+    for lag in all {
+        if named.len() < METRIC_CONSUMERS_MAX && grant.covers(&lag.filter) {
+            named.push((lag.name, lag.records));
+        } else {
+            furthest = furthest.max(Some(lag.records));
+        }
+    }
+    named.extend(furthest.map(|records| ("other consumers".to_owned(), records)));
+    named
+}
+
+fn text_of(all: &All, counters: &Counters) -> String {
+    let All { stats, jobs, sockets, .. } = all;
+    let mut text = Text::with_capacity(32 << 10);
+    let version = labels([("version", stats.version)]);
     text.family("build_info", "gauge", "Version of the server.", &[(version, 1.0)]);
     let seconds = vec![(String::new(), seconds(stats.uptime_ms))];
     text.family("uptime_seconds", "gauge", "Time since the start.", &seconds);
-    of_bus(&mut text, stats);
+    of_bus(&mut text, stats, &all.lags);
     of_jobs(&mut text, jobs);
-    of_log(&mut text, stats);
+    of_log(&mut text, stats, &all.log);
+    let help = "1 once a write or a sync has failed: the log takes no more until the server is started again.";
+    text.gauge("log_stopped", help, u64::from(all.is_stopped));
     of_server(&mut text, stats, counters);
+    let help = "How many there may be.";
+    text.gauge("connections_max", help, all.connections_max as u64);
     of_sockets(&mut text, sockets);
     of_proxies(&mut text, sockets);
-    text.0
+    of_process(&mut text, &all.process);
+    text.finish()
 }
 
-fn of_bus(text: &mut Text, stats: &StatsOut) {
+fn of_bus(text: &mut Text, stats: &StatsOut, lags: &[(String, u64)]) {
     let both = |of: fn(&TrafficOut) -> u64| {
         labelled("class", [("durable", of(&stats.durable)), ("volatile", of(&stats.volatile))])
     };
@@ -71,6 +118,10 @@ fn of_bus(text: &mut Text, stats: &StatsOut) {
     text.family("pending_seconds", "gauge", "Age of the oldest of them.", &ages);
     text.counter("refused_total", "Batches that the rules refused.", stats.refused);
     text.gauge("consumers", "Named consumers.", stats.consumers as u64);
+    let lag = |(name, records): &(String, u64)| (labels([("consumer", name)]), number(*records));
+    let help = "Records of the log that a consumer has not acknowledged, wanted or not.";
+    let lags: Samples = lags.iter().map(lag).collect();
+    text.family("consumer_pending_records", "gauge", help, &lags);
 }
 
 /// What is not named is one more queue, with a name that none can have.
@@ -79,13 +130,13 @@ fn of_jobs(text: &mut Text, figures: &Figures) {
     let all = || named.clone().chain([("other queues", &figures.others)]);
     let jobs = all().flat_map(|(queue, counts)| {
         counts.jobs().map(move |(state, count)| {
-            (format!("{{queue=\"{queue}\",state=\"{}\"}}", state.name()), number(count))
+            (labels([("queue", queue), ("state", state.name())]), number(count))
         })
     });
     text.family("jobs", "gauge", "Jobs by queue and state.", &jobs.collect::<Vec<_>>());
     let ages = all().map(|(queue, counts)| {
         let age = counts.oldest_ready_ms().map_or(0.0, seconds);
-        (format!("{{queue=\"{queue}\"}}"), age)
+        (labels([("queue", queue)]), age)
     });
     let help = "How long the ready job that has waited longest has done so; 0 when none waits.";
     text.family("jobs_oldest_ready_seconds", "gauge", help, &ages.collect::<Vec<_>>());
@@ -118,9 +169,8 @@ fn of_totals(text: &mut Text, totals: &[(&str, &Totals)]) {
         ("cancelled", "Jobs that ended cancelled.", |it| it.cancelled),
     ];
     for (name, help, of) in families {
-        let sample = |(queue, totals): &(&str, &Totals)| {
-            (format!("{{queue=\"{queue}\"}}"), number(of(totals)))
-        };
+        let sample =
+            |(queue, totals): &(&str, &Totals)| (labels([("queue", *queue)]), number(of(totals)));
         let samples: Vec<_> = totals.iter().map(sample).collect();
         text.family(&format!("jobs_{name}_total"), "counter", help, &samples);
     }
@@ -142,11 +192,18 @@ fn of_leases(text: &mut Text, figures: &Figures) {
     text.histogram("jobs_wait_seconds", help, waits.up_to(), (waits.len(), waits.sum_us));
 }
 
-fn of_log(text: &mut Text, stats: &StatsOut) {
+fn of_log(text: &mut Text, stats: &StatsOut, log: &LogStats) {
     text.gauge("log_bytes", "Bytes of the log on the disk.", stats.log.bytes);
     text.gauge("log_segments", "Segment files.", stats.log.segments);
     text.gauge("log_first_seq", "The oldest record.", stats.log.first);
     text.gauge("log_next_seq", "The seq of the next record.", stats.log.tail);
+    text.counter("commits_total", "Frames that were written and synced.", log.frames);
+    text.counter("log_written_bytes_total", "Bytes of these.", log.written_bytes);
+    let syncs = &log.syncs;
+    let help = "How long the fdatasync of a frame took.";
+    text.histogram_us("fsync_seconds", help, syncs.up_to(), (syncs.len(), syncs.sum_us));
+    let help = "Batches that wait for the writer of the log.";
+    text.gauge("log_waiting_batches", help, log.waiting_batches as u64);
     let help = "1 while appends are refused for want of space.";
     text.gauge("disk_full", help, u64::from(stats.log.disk_full));
     let help = "1 when an operator must look: see /v1/stats.";
@@ -230,89 +287,32 @@ fn of_sockets(text: &mut Text, figures: &SocketFigures) {
 }
 
 fn of_proxies(text: &mut Text, figures: &SocketFigures) {
-    if figures.proxies.is_empty() {
-        return;
-    }
     let calls = figures.proxies.iter().flat_map(|(proxy, counts)| {
-        [("answered", counts.answered), ("failed", counts.failed)].map(|(result, count)| {
-            (format!("{{proxy=\"{proxy}\",result=\"{result}\"}}"), number(count))
-        })
+        [("answered", counts.answered), ("failed", counts.failed)]
+            .map(|(result, count)| (labels([("proxy", *proxy), ("result", result)]), number(count)))
     });
     let help = "Questions to back ends about clients that connect, and calls; how they ended.";
     text.family("proxy_calls_total", "counter", help, &calls.collect::<Vec<_>>());
     let times = figures.proxies.iter();
-    let times = times.map(|(proxy, it)| (format!("{{proxy=\"{proxy}\"}}"), number(it.us) / 1e6));
+    let times = times.map(|(proxy, it)| (labels([("proxy", *proxy)]), number(it.us) / 1e6));
     let help = "Time that these took, together.";
     text.family("proxy_seconds_total", "counter", help, &times.collect::<Vec<_>>());
 }
 
-/// Samples that differ in the value of one label.
-fn labelled(
-    label: &str,
-    samples: impl IntoIterator<Item = (&'static str, u64)>,
-) -> Vec<(String, f64)> {
-    let sample = |(value, count)| (format!("{{{label}=\"{value}\"}}"), number(count));
-    samples.into_iter().map(sample).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
-fn number(number: u64) -> f64 {
-    number as f64
-}
-
-fn seconds(ms: u64) -> f64 {
-    number(ms) / 1000.0
-}
-
-/// The text as far as it is written.
-struct Text(String);
-
-impl Text {
-    fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.family(name, "counter", help, &[(String::new(), number(value))]);
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: u64) {
-        self.family(name, "gauge", help, &[(String::new(), number(value))]);
-    }
-
-    /// Counts up to bounds in microseconds, their number, and their sum in microseconds.
-    fn histogram_us(
-        &mut self,
-        name: &str,
-        help: &str,
-        up_to: impl Iterator<Item = (u64, u64)>,
-        (count, sum_us): (u64, u64),
-    ) {
-        self.family(name, "histogram", help, &[]);
-        for (bound, count) in up_to {
-            let bound = number(bound) / 1e6;
-            let _fine = writeln!(self.0, "arrwdb_{name}_bucket{{le=\"{bound}\"}} {count}");
+/// Under the names that all programs have.
+fn of_process(text: &mut Text, figures: &ProcessFigures) {
+    let mut say = |name, kind, help, value: Option<f64>| {
+        if let Some(value) = value {
+            text.family_of_all(name, (kind, help), &[(String::new(), value)]);
         }
-        let sum = number(sum_us) / 1e6;
-        let _fine = writeln!(
-            self.0,
-            "arrwdb_{name}_bucket{{le=\"+Inf\"}} {count}\narrwdb_{name}_sum {sum}\narrwdb_{name}_count {count}"
-        );
-    }
-
-    /// The same with bounds in milliseconds.
-    fn histogram(
-        &mut self,
-        name: &str,
-        help: &str,
-        up_to: impl Iterator<Item = (u64, u64)>,
-        sum: (u64, u64),
-    ) {
-        self.histogram_us(name, help, up_to.map(|(bound, count)| (bound * 1_000, count)), sum);
-    }
-
-    /// Samples of one name, each with its labels.
-    fn family(&mut self, name: &str, kind: &str, help: &str, samples: &[(String, f64)]) {
-        // Writing to a string cannot fail.
-        let _fine = writeln!(self.0, "# HELP arrwdb_{name} {help}\n# TYPE arrwdb_{name} {kind}");
-        for (labels, value) in samples {
-            let _fine = writeln!(self.0, "arrwdb_{name}{labels} {value}");
-        }
-    }
+    };
+    let help = "Bytes of memory that the process has in use.";
+    let resident = figures.resident_bytes.map(number);
+    say("process_resident_memory_bytes", "gauge", help, resident);
+    let help = "Time of the processor that the process used.";
+    say("process_cpu_seconds_total", "counter", help, Some(figures.cpu_seconds));
+    let help = "Files that the process has open, sockets among them.";
+    say("process_open_fds", "gauge", help, figures.open_files.map(number));
+    let help = "How many it may have open.";
+    say("process_max_fds", "gauge", help, figures.open_files_max.map(number));
 }
