@@ -1,7 +1,7 @@
 //! Starts the server, kills it, and has it back.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,8 @@ impl Launcher {
 
     fn command(&self, port: u16) -> anyhow::Result<Command> {
         let path = self.folder.join(SAID);
-        let said = OpenOptions::new().create(true).append(true).open(&path);
+        // What it said in lives before says nothing of this one.
+        let said = File::create(&path);
         let said = said.with_context(|| format!("cannot open `{}`", path.display()))?;
         let mut command = server::serve_at(port, &self.program, &self.folder);
         // In a group of its own, so that Ctrl-C in the terminal reaches this process alone.
