@@ -7,7 +7,7 @@ use arrw_log::{Record, Seq};
 use crate::event::NewEvent;
 use crate::ids::{IdKey, body_of, key_of};
 
-/// What a batch asks the [`Rules`].
+/// What a batch asks the [`Rules`](super::Rules).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// Has any of these events been published before?

@@ -24,11 +24,11 @@ pub use on_disk::OnDisk;
 /// The kind of the control records that say how far a producer is: its name is the key, the number the payload.
 pub const PRODUCER: Kind = Kind(1);
 
-/// The kind of the control records that tell of a consumer: its name is the key, a [`ConsumerFact`] the payload.
+/// The kind of the control records that tell of a consumer: its name is the key, a [`ConsumerFact`](crate::ConsumerFact) the payload.
 pub const CONSUMER: Kind = Kind(2);
 
 /// The kind of the control records that say how long topics are kept: their pattern is the key, a
-/// [`TopicRetention`] the payload, or nothing when it was taken away.
+/// [`TopicRetention`](crate::TopicRetention) the payload, or nothing when it was taken away.
 pub const RETENTION: Kind = Kind(3);
 
 /// The kind of the control records that say before which seq the events of a topic are gone: the topic is the

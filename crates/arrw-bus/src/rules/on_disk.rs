@@ -23,7 +23,7 @@ impl OnDisk {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// The [digest](Memory::digest) of the memory as of the last commit; to be looked at between two.
+    /// The [digest](super::Memory::digest) of the memory as of the last commit; to be looked at between two.
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.digest.load(Ordering::Acquire)
