@@ -33,7 +33,7 @@ pub(crate) enum Command {
 /// Measure what the prototype measured, on the real thing, beside its figures and targets
 ///
 /// Events, jobs and WebSockets, each alone and all at once, with subscribers that check what they get, real sockets, and
-/// files that are synced. Needs 20,000 open files (`ulimit -n 20000`). Takes about twelve minutes, with --quick less than one. Exits
+/// files that are synced. Needs 20,000 open files (`ulimit -n 20000`). Takes about eleven minutes, with --quick less than one. Exits
 /// with 1 when something is lost, or below the prototype's own target, which leaves room on any machine.
 #[derive(Debug, Args)]
 #[command(
