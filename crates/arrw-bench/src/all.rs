@@ -1,23 +1,29 @@
 //! All groups, one after the other.
 
-use crate::plan::{Load, Output, Plan, Standing};
+use crate::disk::WorkFolder;
+use crate::plan::{Output, Plan, Standing};
 use crate::report::{self, Bar, Figures};
 use crate::sockets::Sockets;
 use crate::{bus, http, jobs, log, seed, sockets};
 
+/// Takes the figures of a group.
+type Take = fn(&Plan, &Sockets, &WorkFolder, &mut Bar<'_>) -> anyhow::Result<Figures>;
+
 /// Groups, and the part of each that runs in a process of its own.
-const GROUPS: [(&str, &str); 6] = [
-    ("log", "log-fill"),
-    ("bus", "bus-weigh"),
-    ("http", "http-floor"),
-    ("jobs", "jobs-part"),
-    ("sockets", "sockets-part"),
-    ("seed", "sockets-part"),
+const GROUPS: [(&str, &str, Take); 6] = [
+    ("log", "log-fill", |plan, _, folder, bar| Ok(log::figures(plan, folder, bar)?.into())),
+    ("bus", "bus-weigh", |plan, _, folder, bar| Ok(bus::figures(plan, folder, bar)?.into())),
+    ("http", "http-floor", |plan, _, folder, bar| Ok(http::figures(plan, folder, bar)?.into())),
+    ("jobs", "jobs-part", |plan, _, folder, bar| Ok(jobs::figures(plan, folder, bar)?.into())),
+    ("sockets", "sockets-part", |plan, peers, folder, bar| {
+        Ok(sockets::figures(plan, peers, folder, bar)?.into())
+    }),
+    ("seed", "sockets-part", |plan, _, folder, bar| seed::figures(plan, folder, (bar, false))),
 ];
 
 /// Takes the figures of all groups and says what they are, in one report.
 ///
-/// Blocks for an hour and a half at full load, for a quarter of an hour at [`Load::Quick`].
+/// Blocks for an hour and a half at full load, for a quarter of an hour at [`Load::Quick`](crate::Load::Quick).
 ///
 /// # Errors
 /// As of each group.
@@ -27,24 +33,11 @@ pub fn all(plan: &Plan, peers: &Sockets, output: &mut Output<'_>) -> anyhow::Res
     report::group(plan, output, |folder, progress| {
         let mut figures = Figures::default();
         let mut bar = Bar::new(progress, is_watched, GROUPS.len());
-        for (name, part) in GROUPS {
+        for (name, part, take) in GROUPS {
             bar.begin(name)?;
-            let plan = &plan.with_part(part);
-            let rows = match name {
-                "log" => log::figures(plan, folder, &mut bar)?,
-                "bus" => bus::figures(plan, folder, &mut bar)?,
-                "http" => http::figures(plan, folder, &mut bar)?,
-                "jobs" => jobs::figures(plan, folder, &mut bar)?,
-                "sockets" => sockets::figures(plan, peers, folder, &mut bar)?,
-                _ => {
-                    let load = if plan.load == Load::Full { Load::Full } else { Load::Brief };
-                    let plan = Plan { load, ..plan.clone() };
-                    let Figures { rows, plots } = seed::figures(&plan, folder, (&mut bar, false))?;
-                    figures.plots.extend(plots);
-                    rows
-                }
-            };
+            let Figures { rows, plots } = take(&plan.with_part(part), peers, folder, &mut bar)?;
             figures.rows.extend(rows);
+            figures.plots.extend(plots);
             bar.end()?;
         }
         Ok(figures)

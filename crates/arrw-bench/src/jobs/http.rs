@@ -44,8 +44,16 @@ struct Finished<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Ended<'a> {
+pub(crate) struct Ended<'a> {
+    #[serde(borrow)]
     state: Option<&'a str>,
+}
+
+impl Ended<'_> {
+    /// How many of the ends that were asked for completed a job.
+    pub(crate) fn completed(all: &[Self]) -> usize {
+        all.iter().filter(|ended| ended.state == Some("completed")).count()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,8 +63,8 @@ struct Claimed<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Enqueued {
-    jobs: Vec<serde::de::IgnoredAny>,
+pub(crate) struct Enqueued {
+    pub(crate) jobs: Vec<serde::de::IgnoredAny>,
 }
 
 impl Client {
@@ -83,7 +91,7 @@ impl Caller for Client {
         let request = request(self.address, "POST /v1/jobs/finish", JSON, body.as_bytes());
         let body = self.connection.ask(&request).await?.success()?;
         let Finished { results, jobs } = serde_json::from_slice(body)?;
-        let completed = results.iter().filter(|ended| ended.state == Some("completed")).count();
+        let completed = Ended::completed(&results);
         ensure!(
             completed == self.held.len() && jobs.len() == BATCH,
             "{completed} jobs of {} were completed, {} of {BATCH} claimed",

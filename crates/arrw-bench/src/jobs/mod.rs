@@ -2,7 +2,7 @@
 
 mod claim;
 pub(crate) mod enqueue;
-mod http;
+pub(crate) mod http;
 mod latency;
 mod lateness;
 pub(crate) mod lifecycle;

@@ -53,14 +53,14 @@ const STEPS: &[(&str, Step)] = &[
 
 /// Takes the figures of the group `seed`, which are those of the prototype, and says what they are.
 ///
-/// Blocks for ten minutes at full load, for less than one at [`Load::Brief`](crate::Load::Brief); writes some GiB into a folder of its own and
+/// Blocks for ten minutes at full load, for less than one at any other; writes some GiB into a folder of its own and
 /// removes it. Servers and their clients are the program of [`Plan::child`], as processes of their own.
 ///
 /// # Errors
 /// When the folder is not on a real disk, when too few files may be open, when a server, a client or the disk fails, or when
 /// an event, a job or a publication is lost, doubled or out of order.
 pub fn seed(plan: &Plan, output: &mut Output<'_>) -> anyhow::Result<Standing> {
-    let is_watched = output.is_watched;
+    let (plan, is_watched) = (&in_brief(plan), output.is_watched);
     report::group(plan, output, |folder, progress| figures(plan, folder, (progress, is_watched)))
 }
 
@@ -70,6 +70,7 @@ pub(crate) fn figures(
     folder: &WorkFolder,
     (progress, is_watched): (&mut dyn Write, bool),
 ) -> anyhow::Result<Figures> {
+    let plan = &in_brief(plan);
     crate::sockets::check_files(match plan.load {
         Load::Full => FILES_MIN,
         Load::Quick | Load::Brief => FILES_BRIEF_MIN,
@@ -82,6 +83,15 @@ pub(crate) fn figures(
         bar.end()?;
     }
     Ok(figures)
+}
+
+/// A look at this group is a short one: it has more figures than others.
+fn in_brief(plan: &Plan) -> Plan {
+    let load = match plan.load {
+        Load::Full => Load::Full,
+        Load::Quick | Load::Brief => Load::Brief,
+    };
+    Plan { load, ..plan.clone() }
 }
 
 /// What the prototype said, and what it was to reach.

@@ -12,6 +12,7 @@ pub mod limits;
 mod lives;
 mod outcome;
 mod page;
+mod party;
 mod reader;
 pub(crate) mod soak;
 pub(crate) mod sockets;

@@ -262,11 +262,7 @@ impl Command {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         match self {
             Self::Seed(Seed { settings }) => {
-                let brief = settings.quick;
-                settings.run(("seed", "sockets-part"), |plan, output| {
-                    let load = if brief { Load::Brief } else { Load::Full };
-                    arrw_bench::seed(&Plan { load, ..plan.clone() }, output)
-                })
+                settings.run(("seed", "sockets-part"), arrw_bench::seed)
             }
             Self::All(All { peer, settings }) => {
                 let sockets = Sockets { peer, ..Sockets::default() };

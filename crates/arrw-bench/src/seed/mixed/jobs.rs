@@ -11,6 +11,7 @@ use super::Ground;
 use super::events::wait_for;
 use super::tally::Tally;
 use crate::connection::{Connection, JSON, request};
+use crate::jobs::http::{Ended, Enqueued};
 
 const QUEUE: &str = "bench";
 const WORKERS: usize = 8;
@@ -22,21 +23,11 @@ const WAIT_MS: u64 = 200;
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Deserialize)]
-struct Enqueued {
-    jobs: Vec<serde::de::IgnoredAny>,
-}
-
-#[derive(Debug, Deserialize)]
 struct Answer<'a> {
     #[serde(borrow, default)]
     results: Vec<Ended<'a>>,
     #[serde(borrow)]
     jobs: Vec<Claimed<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Ended<'a> {
-    state: Option<&'a str>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,7 +105,7 @@ async fn work(ground: Ground, number: usize, tally: Arc<Mutex<Tally>>) -> anyhow
         let answered = timeout(SILENCE_MAX, connection.ask(&request)).await;
         let body = answered.context("a worker was not answered")??.success()?;
         let Answer { results, jobs } = serde_json::from_slice(body)?;
-        let completed = results.iter().filter(|ended| ended.state == Some("completed")).count();
+        let completed = Ended::completed(&results);
         ensure!(completed == held.len(), "{completed} jobs of {} were completed", held.len());
         let now = ground.now();
         for (_, args) in held.drain(..) {

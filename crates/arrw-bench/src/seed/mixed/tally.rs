@@ -3,11 +3,9 @@
 use anyhow::{Context, ensure};
 use hdrhistogram::Histogram;
 
+use crate::pace::STALL;
 use crate::runs::{float, micros};
 use crate::sockets::runs::Times;
-
-/// For how long nothing must come, though something is due, to be a stall: 250 ms, in nanoseconds.
-const STALL: u64 = 250_000_000;
 
 /// Items as they come.
 #[derive(Debug)]

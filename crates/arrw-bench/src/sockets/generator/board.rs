@@ -4,10 +4,8 @@ use anyhow::{Context, ensure};
 use hdrhistogram::Histogram;
 
 use super::super::order::Times;
+use crate::pace::STALL;
 use crate::runs::micros;
-
-/// For how long nothing must come, though something is due, to be a stall: 250 ms, in nanoseconds.
-const STALL: u64 = 250_000_000;
 
 /// What became of the publications of one order.
 #[derive(Debug)]

@@ -8,17 +8,16 @@ use std::time::Instant;
 use super::Soak;
 use super::limits::{JOBS_KEPT, LOOK_EVERY, TOLD_EVERY};
 use super::watch::{Growth, Look};
-use crate::history::{ChannelDemand, ChannelHistory, History, JobHistory};
+use crate::history::ChannelDemand;
 use crate::pace;
 use crate::random::Random;
 use crate::server::Server;
 use crate::torture::cadence::Cadence;
-use crate::torture::clients::Clients;
 use crate::torture::host::Host;
 use crate::torture::jobs::keep_few;
 use crate::torture::lives::Phase;
-use crate::torture::sockets::crowd::{Crowd, Size};
-use crate::torture::sockets::field::Stage;
+use crate::torture::party::{Party, Seen};
+use crate::torture::sockets::crowd::Size;
 
 /// What must have been seen of channels: that there was something to lose.
 pub(super) fn channel_demand(kills: u64) -> ChannelDemand {
@@ -34,24 +33,17 @@ pub(super) fn channel_demand(kills: u64) -> ChannelDemand {
 
 /// What was seen.
 #[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) events: History,
-    pub(super) jobs: JobHistory,
-    pub(super) channels: ChannelHistory,
+pub(super) struct Soaked {
+    pub(super) seen: Seen,
     pub(super) kills: u64,
     pub(super) growth: Growth,
-    /// What the server was seen to do that it must not.
-    pub(super) fault: Option<String>,
 }
 
 /// A soak under way.
 pub(super) struct Driver<'a> {
     soak: &'a Soak,
-    host: Host,
-    clients: Clients,
-    crowd: Crowd,
+    party: Party,
     looks: Vec<Look>,
-    rounds: Vec<u64>,
     told: Instant,
 }
 
@@ -68,53 +60,38 @@ impl<'a> Driver<'a> {
             time: soak.time,
             kill_every: soak.kill_every,
         };
-        let crowd = Crowd::new(&host, size, random.fork())?;
-        let clients = Clients::start(&host, random.fork());
-        let (looks, rounds, told) = (Vec::new(), Vec::new(), Instant::now());
-        Ok(Self { soak, host, clients, crowd, looks, rounds, told })
+        let party = Party::new(host, &mut random, size)?;
+        Ok(Self { soak, party, looks: Vec::new(), told: Instant::now() })
     }
 
     /// The whole time and the ending; answers what was seen. Each look goes into a file as well.
-    pub(super) fn run(mut self, looks: &Path, progress: &mut dyn Write) -> anyhow::Result<Seen> {
+    pub(super) fn run(mut self, looks: &Path, progress: &mut dyn Write) -> anyhow::Result<Soaked> {
         let mut file = BufWriter::new(File::create(looks)?);
-        let ended = self.all_lives(&mut file, progress).and_then(|()| self.ending(progress));
+        let ended = self.all_lives(&mut file, progress).and_then(|()| self.party.end(progress));
         if let Err(error) = ended {
             if self.looks.is_empty() {
                 // It never was there.
-                self.host.lives.give_up();
+                self.party.host.lives.give_up();
                 return Err(error);
             }
-            self.host.ground.accuse(format!("{error:#}"));
+            self.party.host.ground.accuse(format!("{error:#}"));
         }
         file.flush()?;
-        let kills = self.rounds.len() as u64;
-        self.crowd.history.kills = kills;
-        self.crowd.field.set_stage(Stage::Leave);
-        self.host.lives.give_up();
-        let channels = self.crowd.into_history(&self.host);
-        let (events, jobs) = self.clients.into_histories(&self.host, self.rounds);
+        let kills = self.party.rounds.len() as u64;
         let growth = Growth::of(&self.looks);
-        Ok(Seen { events, jobs, channels, kills, growth, fault: self.host.ground.fault() })
+        Ok(Soaked { seen: self.party.into_seen(kills), kills, growth })
     }
 
     fn all_lives(&mut self, file: &mut dyn Write, progress: &mut dyn Write) -> anyhow::Result<()> {
-        let first = self.host.launch()?;
-        self.crowd.prime(&self.host, first.address())?;
-        self.host.runtime.block_on(keep_few(first.address(), JOBS_KEPT))?;
-        self.clients.shown_max = JOBS_KEPT / 2;
-        drop(first);
-        self.crowd.start_followers(&self.host);
+        self.party.prime(|host, address| host.runtime.block_on(keep_few(address, JOBS_KEPT)))?;
+        self.party.clients.shown_max = JOBS_KEPT / 2;
         let until = Instant::now() + self.soak.time;
-        while Instant::now() < until && self.host.ground.fault().is_none() {
-            let before = self.host.ground.acknowledged();
-            self.host.ground.begin(self.host.lives.next());
-            let mut server = self.host.start(Phase::Torture)?;
-            if self.looks.is_empty() {
-                if !self.crowd.have_joined(&self.host) {
-                    return Ok(());
-                }
-                self.host.ground.begin_cadence();
-                self.crowd.start_publishers(&self.host);
+        while Instant::now() < until && self.party.host.ground.fault().is_none() {
+            let before = self.party.host.ground.acknowledged();
+            self.party.host.ground.begin(self.party.host.lives.next());
+            let mut server = self.party.host.start(Phase::Torture)?;
+            if self.looks.is_empty() && !self.party.begin() {
+                return Ok(());
             }
             self.life(
                 &mut server,
@@ -122,7 +99,7 @@ impl<'a> Driver<'a> {
                 (file, progress),
             )?;
             drop(server);
-            self.rounds.push(self.host.ground.acknowledged() - before);
+            self.party.rounds.push(self.party.host.ground.acknowledged() - before);
         }
         Ok(())
     }
@@ -134,16 +111,16 @@ impl<'a> Driver<'a> {
         until: Instant,
         (file, progress): (&mut dyn Write, &mut dyn Write),
     ) -> anyhow::Result<()> {
-        let (begun, life) = (Instant::now(), self.rounds.len() as u64 + 1);
-        while Instant::now() < until && !self.host.is_lost(server)? {
+        let (begun, life) = (Instant::now(), self.party.rounds.len() as u64 + 1);
+        while Instant::now() < until && !self.party.host.is_lost(server)? {
             let look = Look::at(server.id(), life, begun.elapsed().as_secs_f64())?;
             writeln!(file, "{}", serde_json::to_string(&look)?)?;
             self.looks.push(look);
             if TOLD_EVERY < self.told.elapsed() {
                 self.told = Instant::now();
-                let writes = self.host.ground.acknowledged();
+                let writes = self.party.host.ground.acknowledged();
                 let (published, deliveries) =
-                    (self.crowd.field.acknowledged(), self.crowd.field.deliveries());
+                    (self.party.crowd.field.acknowledged(), self.party.crowd.field.deliveries());
                 let Look { rss, files, threads, .. } = look;
                 writeln!(
                     progress,
@@ -153,18 +130,6 @@ impl<'a> Driver<'a> {
             }
             pace::wait(LOOK_EVERY.min(until.saturating_duration_since(Instant::now())));
         }
-        Ok(())
-    }
-
-    /// The last life of the server.
-    fn ending(&mut self, progress: &mut dyn Write) -> anyhow::Result<()> {
-        let server = self.host.start(Phase::Ending)?;
-        if self.host.ground.fault().is_some() {
-            self.host.lives.give_up();
-        } else {
-            self.crowd.end(&self.host, server.address(), progress)?;
-        }
-        self.clients.end(&self.host, server.address());
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use super::sockets::write_settings;
 use super::{clients, is_done_with};
 use crate::history::{ChannelSummary, JobSummary, Summary};
 use crate::place::{Folder, Keep};
-use driver::{Driver, Seen};
+use driver::{Driver, Soaked};
 use limits::{FILES_MORE_MAX, SLOPE_MAX, TIME_MIN};
 pub use watch::Growth;
 
@@ -71,8 +71,9 @@ pub fn soak(soak: &Soak, progress: &mut dyn Write) -> anyhow::Result<Outcome<Soa
     let folder = Folder::make(&soak.folder)?;
     let settings = write_settings(&folder.path)?;
     let looks = folder.path.join(LOOKS);
-    let seen = Driver::new(soak, &folder.path)?.run(&looks, progress)?;
-    let outcome = judge(soak, &seen);
+    let soaked = Driver::new(soak, &folder.path)?.run(&looks, progress)?;
+    let outcome = judge(soak, &soaked);
+    let seen = &soaked.seen;
     if is_done_with(&outcome, soak.keep) {
         std::fs::remove_file(&settings)?;
         std::fs::remove_file(&looks)?;
@@ -87,8 +88,9 @@ pub fn soak(soak: &Soak, progress: &mut dyn Write) -> anyhow::Result<Outcome<Soa
     Ok(outcome)
 }
 
-fn judge(soak: &Soak, seen: &Seen) -> Outcome<SoakSummary> {
-    let (kills, growth) = (seen.kills, seen.growth);
+fn judge(soak: &Soak, soaked: &Soaked) -> Outcome<SoakSummary> {
+    let Soaked { seen, kills, growth } = soaked;
+    let (kills, growth) = (*kills, *growth);
     let mut judge = Judge::new(seen.fault.clone());
     let events = judge.take(seen.events.check(&clients::demand(kills, 1)));
     let jobs = judge.take(seen.jobs.check(&clients::job_demand(kills)));

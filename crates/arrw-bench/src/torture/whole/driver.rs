@@ -10,15 +10,15 @@ use super::super::clients::Clients;
 use super::super::host::Host;
 use super::super::limits::{FROZEN_MS_MAX, ROUND_TIME_MAX, SEGMENT_BYTES, TICK};
 use super::super::lives::Phase;
-use super::super::sockets::crowd::{Crowd, Size};
-use super::super::sockets::field::Stage;
+use super::super::party::{Party, Seen};
+use super::super::sockets::crowd::Size;
 use super::super::sockets::limits::FOLLOWED;
 use super::fault::{Fault, Kind};
 use super::limits::{
     BEHIND_FAULT, FAULT_EVERY, FAULT_TIME_MAX, LIFE, NTH_MAX, PUBLICATIONS_MIN, PUBLICATIONS_PER_S,
 };
 use super::{FAULTS, WholeTorture};
-use crate::history::{ChannelDemand, ChannelHistory, History, JobHistory};
+use crate::history::ChannelDemand;
 use crate::pace;
 use crate::random::Random;
 
@@ -81,26 +81,11 @@ pub(super) fn too_little(
         .or_else(|| check(happened.frozen, torture.rounds / 8, "times stopped"))
 }
 
-/// What all clients saw.
-#[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) events: History,
-    pub(super) jobs: JobHistory,
-    pub(super) channels: ChannelHistory,
-    pub(super) happened: Happened,
-    /// What the server was seen to do that it must not.
-    pub(super) fault: Option<String>,
-}
-
 /// A torture under way.
 pub(super) struct Driver<'a> {
     torture: &'a WholeTorture,
     random: Random,
-    host: Host,
-    clients: Clients,
-    crowd: Crowd,
-    /// Acknowledged writes of the lives that count.
-    rounds: Vec<u64>,
+    party: Party,
     happened: Happened,
     /// Where strace writes; `None` without strace.
     trace: Option<PathBuf>,
@@ -123,41 +108,30 @@ impl<'a> Driver<'a> {
             time,
             kill_every: LIFE,
         };
-        let crowd = Crowd::new(&host, size, random.fork())?;
-        let clients = Clients::start(&host, random.fork());
-        let (rounds, happened) = (Vec::new(), Happened::default());
+        let party = Party::new(host, &mut random, size)?;
         let trace = has_strace.then(|| folder.join(FAULTS));
-        Ok(Self { torture, random, host, clients, crowd, rounds, happened, trace })
+        Ok(Self { torture, random, party, happened: Happened::default(), trace })
     }
 
-    /// All rounds and the ending; answers what was seen.
-    pub(super) fn run(mut self, progress: &mut dyn Write) -> anyhow::Result<Seen> {
-        let ended = self.all_rounds(progress).and_then(|()| self.ending(progress));
+    /// All rounds and the ending; answers what was done, and what was seen.
+    pub(super) fn run(mut self, progress: &mut dyn Write) -> anyhow::Result<(Happened, Seen)> {
+        let ended = self.all_rounds(progress).and_then(|()| self.party.end(progress));
         if let Err(error) = ended {
-            if self.rounds.is_empty() && self.host.lives.next() == 1 {
+            if self.party.rounds.is_empty() && self.party.host.lives.next() == 1 {
                 // It never was there.
-                self.host.lives.give_up();
+                self.party.host.lives.give_up();
                 return Err(error);
             }
-            self.host.ground.accuse(format!("{error:#}"));
+            self.party.host.ground.accuse(format!("{error:#}"));
         }
-        self.crowd.history.kills = self.happened.fair;
-        self.crowd.field.set_stage(Stage::Leave);
-        self.host.lives.give_up();
-        let channels = self.crowd.into_history(&self.host);
-        let (events, jobs) = self.clients.into_histories(&self.host, self.rounds);
-        let fault = self.host.ground.fault();
-        Ok(Seen { events, jobs, channels, happened: self.happened, fault })
+        Ok((self.happened, self.party.into_seen(self.happened.fair)))
     }
 
     fn all_rounds(&mut self, progress: &mut dyn Write) -> anyhow::Result<()> {
-        // Without any client: what is in some channels before they are followed.
-        let first = self.host.launch()?;
-        self.crowd.prime(&self.host, first.address())?;
-        drop(first);
-        self.crowd.start_followers(&self.host);
+        self.party.prime(|_host, _address| Ok(()))?;
         for round in 1..=self.torture.rounds {
-            self.happened.starts_cut += u64::from(self.host.cut_off_a_start(&mut self.random)?);
+            self.happened.starts_cut +=
+                u64::from(self.party.host.cut_off_a_start(&mut self.random)?);
             let is_enough =
                 if round != 1 && self.trace.is_some() && round.is_multiple_of(FAULT_EVERY) {
                     self.failed_life()?
@@ -168,9 +142,9 @@ impl<'a> Driver<'a> {
                 writeln!(
                     progress,
                     "round {round}: {} writes and {} publications acknowledged, {} deliveries",
-                    self.host.ground.acknowledged(),
-                    self.crowd.field.acknowledged(),
-                    self.crowd.field.deliveries()
+                    self.party.host.ground.acknowledged(),
+                    self.party.crowd.field.acknowledged(),
+                    self.party.crowd.field.deliveries()
                 )?;
             }
             if !is_enough {
@@ -180,42 +154,27 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// The last life of the server.
-    fn ending(&mut self, progress: &mut dyn Write) -> anyhow::Result<()> {
-        let server = self.host.start(Phase::Ending)?;
-        if self.host.ground.fault().is_some() {
-            self.host.lives.give_up();
-        } else {
-            self.crowd.end(&self.host, server.address(), progress)?;
-        }
-        self.clients.end(&self.host, server.address());
-        Ok(())
-    }
-
     /// One life of the server that ends by a kill; false when it was not as it should be.
     fn life(&mut self, round: u64) -> anyhow::Result<bool> {
-        let before = (self.host.ground.acknowledged(), self.crowd.field.acknowledged());
+        let before = (self.party.host.ground.acknowledged(), self.party.crowd.field.acknowledged());
         let enough = self.torture.acks_min + self.random.below(self.torture.acks_min / 8 + 2);
         let mut freeze_at = (self.random.below(2) == 0).then(|| self.random.below(enough));
-        self.host.ground.begin(self.host.lives.next());
-        let mut server = self.host.start(Phase::Torture)?;
-        if round == 1 {
-            if !self.crowd.have_joined(&self.host) {
-                return Ok(false);
-            }
-            self.crowd.start_publishers(&self.host);
+        self.party.host.ground.begin(self.party.host.lives.next());
+        let mut server = self.party.host.start(Phase::Torture)?;
+        if round == 1 && !self.party.begin() {
+            return Ok(false);
         }
         let begun = Instant::now();
-        let count = |driver: &Self| driver.host.ground.acknowledged() - before.0;
-        let published = |driver: &Self| driver.crowd.field.acknowledged() - before.1;
+        let count = |driver: &Self| driver.party.host.ground.acknowledged() - before.0;
+        let published = |driver: &Self| driver.party.crowd.field.acknowledged() - before.1;
         let has_all = |driver: &Self| {
             enough <= count(driver)
                 && PUBLICATIONS_MIN <= published(driver)
-                && Clients::have_all(&driver.host)
+                && Clients::have_all(&driver.party.host)
         };
         while !has_all(self) && count(self) < PATIENCE * enough && begun.elapsed() < ROUND_TIME_MAX
         {
-            if self.host.is_lost(&mut server)? {
+            if self.party.host.is_lost(&mut server)? {
                 return Ok(false);
             }
             if freeze_at.take_if(|at| *at <= count(self)).is_some() {
@@ -234,16 +193,16 @@ impl<'a> Driver<'a> {
         }
         let count = count(self);
         drop(server);
-        self.rounds.push(count);
+        self.party.rounds.push(count);
         self.happened.fair += 1;
-        Ok(self.torture.acks_min <= count && self.host.ground.fault().is_none())
+        Ok(self.torture.acks_min <= count && self.party.host.ground.fault().is_none())
     }
 
     /// One life of the server in which the system fails it; false when a client saw what must not be.
     fn failed_life(&mut self) -> anyhow::Result<bool> {
         let Some(trace) = self.trace.clone() else { return Ok(true) };
         let fault = Fault::draw(&mut self.random, NTH_MAX);
-        let started = self.host.start_failed(|command| fault.around(command, &trace));
+        let started = self.party.host.start_failed(|command| fault.around(command, &trace));
         // One that ended while it started, or failed then, is as good.
         let Ok(mut server) = started else {
             self.count(fault.kind, true);
@@ -255,7 +214,7 @@ impl<'a> Driver<'a> {
             if server.ended()?.is_some() {
                 break true;
             }
-            if self.host.ground.fault().is_some() {
+            if self.party.host.ground.fault().is_some() {
                 return Ok(false);
             }
             if happened_at.is_none() && Fault::has_happened(&trace) {

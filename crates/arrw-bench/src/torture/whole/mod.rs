@@ -11,13 +11,14 @@ use std::path::PathBuf;
 
 use super::evidence::write_all as write_all_evidence;
 use super::outcome::{Judge, Outcome};
+use super::party::Seen;
 use super::sockets::write_settings;
 use super::{clients, is_done_with};
 use crate::history::{ChannelSummary, JobSummary, Summary};
 use crate::place::{Folder, Keep};
 pub use discipline::Discipline;
+use driver::Driver;
 pub use driver::Happened;
-use driver::{Driver, Seen};
 
 /// What the system did to the server, as strace wrote it, in the last life in which it failed it.
 const FAULTS: &str = "faults.txt";
@@ -82,9 +83,9 @@ pub fn torture_all(
         Ok(discipline) => (discipline, None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
-    let mut seen = Driver::new(torture, &folder.path, has_strace)?.run(progress)?;
+    let (happened, mut seen) = Driver::new(torture, &folder.path, has_strace)?.run(progress)?;
     seen.fault = broken.or(seen.fault);
-    let outcome = judge(torture, has_strace, discipline, &seen);
+    let outcome = judge(torture, discipline, (happened, &seen));
     if is_done_with(&outcome, torture.keep) {
         std::fs::remove_file(&settings)?;
         if has_strace {
@@ -109,13 +110,11 @@ fn absent(error: std::io::Error) -> std::io::Result<()> {
 
 fn judge(
     torture: &WholeTorture,
-    has_strace: bool,
     discipline: Option<Discipline>,
-    seen: &Seen,
+    (happened, seen): (Happened, &Seen),
 ) -> Outcome<WholeSummary> {
-    let happened = seen.happened;
     let mut judge = Judge::new(seen.fault.clone());
-    judge.find_thin(driver::too_little(torture, has_strace, happened));
+    judge.find_thin(driver::too_little(torture, discipline.is_some(), happened));
     let events = seen.events.check(&clients::demand(happened.fair, torture.acks_min));
     let events = judge.take(events);
     let jobs = judge.take(seen.jobs.check(&clients::job_demand(happened.fair)));
