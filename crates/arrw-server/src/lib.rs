@@ -62,6 +62,7 @@ mod events;
 mod jobs;
 mod json;
 mod metrics;
+mod ndjson;
 mod nearest;
 mod problem;
 mod query;

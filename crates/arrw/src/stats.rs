@@ -34,7 +34,7 @@ pub struct BusStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// Events that were published.
+    /// Events that were published. Those of a commit count right after its answers.
     pub published: u64,
     /// Events that subscribers looked at, each counted once a subscriber.
     pub delivered: u64,

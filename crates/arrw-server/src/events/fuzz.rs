@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 use super::cloud;
 use super::follow::last_event_id;
 use super::incoming::{Incoming, elements};
-use super::lines::Lines;
 use super::taking::is_trace;
 use crate::fuzz::{Input, Outcome, Target, refused, seeds, text_of};
 use crate::limits::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, EVENT_HEADERS_MAX};
+use crate::ndjson::Lines;
 use crate::problem::{Code, Problem};
 
 const EVENTS: &[&str] = &[

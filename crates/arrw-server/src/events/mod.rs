@@ -5,7 +5,7 @@ mod follow;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 pub(crate) mod incoming;
-pub(crate) mod lines;
+mod lines;
 pub(crate) mod page;
 mod publish;
 mod refusal;

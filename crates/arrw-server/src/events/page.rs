@@ -15,6 +15,7 @@ use super::cloud;
 use crate::app::App;
 use crate::keys::Grant;
 use crate::limits::PAGE_BYTES_MAX;
+use crate::ndjson;
 use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 use crate::query::Query;
@@ -98,11 +99,9 @@ enum Form {
 impl Form {
     fn of(headers: &HeaderMap) -> Self {
         let accepts = headers.get_all(header::ACCEPT).iter();
-        let wants_lines = accepts.filter_map(|accept| accept.to_str().ok()).any(|accept| {
-            ["application/x-ndjson", "application/ndjson", "application/jsonl"]
-                .iter()
-                .any(|it| accept.contains(it))
-        });
+        let wants_lines = accepts
+            .filter_map(|accept| accept.to_str().ok())
+            .any(|accept| ndjson::CONTENT_TYPES.iter().any(|it| accept.contains(it)));
         let mut accepts = headers.get_all(header::ACCEPT).iter();
         let is_cloud = |it: &HeaderValue| it.to_str().is_ok_and(|it| it.contains(CLOUD_BATCH));
         match (wants_lines, accepts.any(is_cloud)) {

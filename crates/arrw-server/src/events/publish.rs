@@ -13,12 +13,13 @@ use serde_json::value::RawValue;
 
 use super::cloud;
 use super::incoming::{HeaderRefs, Incoming, elements, whole_value};
-use super::lines::{self, OnError};
+use super::lines;
 use super::taking::{Taking, nth};
 use crate::app::App;
 use crate::body::Inflow;
 use crate::json;
 use crate::keys::Grant;
+use crate::ndjson::{self, OnError};
 use crate::planted::{Bug, is_planted};
 use crate::problem::{Code, Problem};
 use crate::query::Query;
@@ -97,12 +98,8 @@ pub(crate) async fn publish(
             tally.map(Tally::into_response)
         }
         Ok(Form::Lines) => {
-            let on_error = if query.goes_on { OnError::Continue } else { OnError::Stop };
-            let done = lines::publish((&app, taking), on_error, &head.headers, &mut inflow).await;
-            done.map(|(tally, faults)| match on_error {
-                OnError::Stop => tally.into_response(),
-                OnError::Continue => tally.into_response_with(&faults.to_json()),
-            })
+            let on_error = OnError::of(&query);
+            lines::publish((&app, taking), on_error, &head.headers, &mut inflow).await
         }
         Ok(form @ (Form::Cloud | Form::CloudBatch | Form::CloudBinary)) => {
             let tally = cloud_events(&app, taking, (&form, &head.headers), &mut inflow).await;
@@ -126,7 +123,7 @@ fn form(headers: &HeaderMap) -> Result<Form, Problem> {
         "application/cloudevents+json" => Ok(Form::Cloud),
         "application/cloudevents-batch+json" => Ok(Form::CloudBatch),
         "application/json" => Ok(Form::Json),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Form::Lines),
+        lines if ndjson::CONTENT_TYPES.contains(&lines) => Ok(Form::Lines),
         _ => Err(Problem::new(Code::ContentType, format!("the content type is `{given}`")).hint(
             "send `content-type: application/json` for an event or an array of them, \
              `application/x-ndjson` for one event a line",

@@ -9,15 +9,14 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::task::yield_now;
 
 use super::incoming::Incoming;
 use crate::app::App;
 use crate::auth::now;
 use crate::body::Inflow;
-use crate::events::lines::{Faults, Lines, OnError, too_long};
 use crate::json;
 use crate::keys::Grant;
+use crate::ndjson::{self, OnError, Progress, Upload};
 use crate::problem::{Code, Problem};
 use crate::query::Query;
 
@@ -42,10 +41,7 @@ pub(crate) async fn enqueue(
     let query = Query::parse(head.uri.query(), &["on_error"], &app.limits)?;
     let mut inflow = app.inflow(body);
     let answered = match are_lines(&head.headers) {
-        Ok(true) => {
-            let on_error = if query.goes_on { OnError::Continue } else { OnError::Stop };
-            lines((&app, &grant), on_error, &mut inflow).await
-        }
+        Ok(true) => lines((&app, &grant), OnError::of(&query), &mut inflow).await,
         Ok(false) => whole((&app, &grant), &head.headers, &mut inflow).await,
         Err(problem) => Err(problem),
     };
@@ -62,7 +58,7 @@ fn are_lines(headers: &HeaderMap) -> Result<bool, Problem> {
     let given = headers.get(header::CONTENT_TYPE).map_or("", |it| it.to_str().unwrap_or("?"));
     match json::essence(given).as_str() {
         "application/json" => Ok(false),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(true),
+        lines if ndjson::CONTENT_TYPES.contains(&lines) => Ok(true),
         _ => Err(Problem::new(Code::ContentType, format!("the content type is `{given}`")).hint(
             "send `content-type: application/json` for a job or an array of them, \
              `application/x-ndjson` for one job a line",
@@ -183,91 +179,59 @@ impl Tally {
 }
 
 /// A body whose lines are enqueued.
-struct Upload<'a> {
-    app: &'a App,
+struct Lines<'a> {
+    progress: Progress<'a>,
     grant: &'a Grant,
-    on_error: OnError,
-    /// The number of the next line.
-    line: u64,
     tally: Tally,
-    faults: Faults,
 }
 
-/// Enqueues the lines of a body, as events are published: what has arrived is committed together, within bounds.
+/// Enqueues the lines of a body, as events are published.
 async fn lines(
     (app, grant): (&App, &Grant),
     on_error: OnError,
     inflow: &mut Inflow,
 ) -> Result<Response, Problem> {
-    let (tally, faults) = (Tally::default(), Faults::default());
-    let mut upload = Upload { app, grant, on_error, line: 1, tally, faults };
-    let mut lines = Lines::default();
-    loop {
-        let taken = lines.take_in(inflow).await;
-        let is_last = taken.map_err(|problem| problem.count(upload.tally.count))?;
-        while let Some(chunk) = lines.next_chunk(is_last) {
-            upload.chunk(&chunk).await?;
-            // Much may come out of few bytes, and lines without a job wait for nothing.
-            yield_now().await;
-        }
-        if app.limits.line_bytes < lines.bytes() {
-            // Nobody knows where it ends, so there is no going on behind it.
-            return Err(upload.end_at(upload.line, too_long(app)));
-        }
-        if is_last {
-            let more = match on_error {
-                OnError::Stop => String::new(),
-                OnError::Continue => upload.faults.to_json(),
-            };
-            return Ok(json::of_bytes(upload.tally.to_json(&more).into_bytes()));
-        }
-    }
+    let progress = Progress::new(app, on_error);
+    let mut upload = Lines { progress, grant, tally: Tally::default() };
+    ndjson::take_all(&mut upload, inflow).await?;
+    let json = upload.tally.to_json(&upload.progress.to_json());
+    Ok(json::of_bytes(json.into_bytes()))
 }
 
-impl Upload<'_> {
-    fn end_at(&self, line: u64, problem: Problem) -> Problem {
-        problem.within(&format!("line {line}")).at_line(line, self.tally.count)
+impl Upload for Lines<'_> {
+    fn progress(&self) -> &Progress<'_> {
+        &self.progress
     }
 
-    /// A line cannot be enqueued: ends it, or notes that and goes on, as the client asked.
-    fn fault(&mut self, line: u64, problem: Problem) -> Result<(), Problem> {
-        match self.on_error {
-            OnError::Stop => Err(self.end_at(line, problem)),
-            OnError::Continue => {
-                self.faults.add(self.app, line, problem);
-                Ok(())
-            }
-        }
+    fn count(&self) -> u64 {
+        self.tally.count
     }
 
-    /// Enqueues the lines of a chunk, up to one that is wrong and ends it.
     async fn chunk(&mut self, chunk: &[u8]) -> Result<(), Problem> {
         let (mut jobs, mut numbers) = (Vec::new(), Vec::new());
         for text in chunk.split_inclusive(|byte| *byte == b'\n') {
             let text = text.trim_ascii();
-            let job = match text.len() {
-                0 => None,
-                len if self.app.limits.line_bytes < len => Some(Err(too_long(self.app))),
-                _ => Some(take(self.grant, text)),
-            };
-            match job {
-                None => (),
-                Some(Ok(job)) => {
-                    jobs.push(job);
-                    numbers.push(self.line);
-                }
-                Some(Err(problem)) => {
-                    // Those before it come before it, also when it ends here.
-                    self.enqueue(&jobs, &numbers).await?;
-                    (jobs, numbers) = (Vec::new(), Vec::new());
-                    self.fault(self.line, problem)?;
+            if !text.is_empty() {
+                match self.progress.check_len(text).and_then(|()| take(self.grant, text)) {
+                    Ok(job) => {
+                        jobs.push(job);
+                        numbers.push(self.progress.line);
+                    }
+                    Err(problem) => {
+                        // Those before it come before it, also when it ends here.
+                        self.enqueue(&jobs, &numbers).await?;
+                        (jobs, numbers) = (Vec::new(), Vec::new());
+                        self.progress.fault(self.progress.line, problem, self.tally.count)?;
+                    }
                 }
             }
-            self.line += 1;
+            self.progress.line += 1;
         }
         self.enqueue(&jobs, &numbers).await
     }
+}
 
+impl Lines<'_> {
     /// Enqueues jobs, up to one that cannot be and ends it. `numbers` are those of their lines.
     async fn enqueue(&mut self, jobs: &[Incoming<'_>], numbers: &[u64]) -> Result<(), Problem> {
         let mut from = 0;
@@ -275,7 +239,7 @@ impl Upload<'_> {
             let mut to = jobs.len();
             // Those before one that is refused are fine by themselves, or another of them is refused then.
             let refused = loop {
-                match store(self.app, &jobs[from..to]).await {
+                match store(self.progress.app, &jobs[from..to]).await {
                     Ok(enqueued) => {
                         self.tally.add(&enqueued);
                         break (to < jobs.len()).then_some(to);
@@ -286,10 +250,12 @@ impl Upload<'_> {
                 }
             };
             let Some(at) = refused else { return Ok(()) };
-            match store(self.app, &jobs[at..=at]).await {
+            match store(self.progress.app, &jobs[at..=at]).await {
                 // What was in its way has gone meanwhile.
                 Ok(enqueued) => self.tally.add(&enqueued),
-                Err(Failed::Job(_, problem)) => self.fault(numbers[at], problem)?,
+                Err(Failed::Job(_, problem)) => {
+                    self.progress.fault(numbers[at], problem, self.tally.count)?;
+                }
                 Err(Failed::Whole(problem)) => return Err(problem.count(self.tally.count)),
             }
             from = at + 1;

@@ -7,6 +7,7 @@ use std::error::Error as _;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -155,7 +156,8 @@ impl Server {
         let ended = tokio::select! {
             () = shutdown => Ok(()),
             error = stopped_log(&app) => Err(error),
-            _ = accepting.join_next() => Ok(()),
+            // It accepts for ever: it can only have panicked.
+            Some(Err(ended)) = accepting.join_next() => resume_unwind(ended.into_panic()),
         };
         // Nobody else is let in: the listener is closed with it.
         accepting.shutdown().await;

@@ -29,14 +29,14 @@ use crate::cli::open_files;
     after_help = "\
 Examples:
   $ arrwdb torture soak --for 2h
-  $ arrwdb torture soak --for 45m --kill-every 5m --data ./soak --keep"
+  $ arrwdb torture soak --for 45m --kill-every 45m --data ./soak --keep"
 )]
 pub(crate) struct Soak {
     /// For how long: a number with s, m or h
     #[arg(long = "for", value_name = "TIME", value_parser = time, default_value = "2h")]
     time: Duration,
-    /// From one kill to the next
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "20m")]
+    /// From one kill to the next: less than 25m leaves no time for caches to fill, and what is then said of growth is too much
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30m")]
     kill_every: Duration,
     /// Writes of events and calls that enqueue jobs, a second
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000))]
