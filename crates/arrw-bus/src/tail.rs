@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
-use arrw_log::{Batch, Epoch, Frame, Position, Seq, Timestamp};
+use arrw_log::{Batch, Blocks, Epoch, Frame, Position, Seq, Timestamp};
 
 use crate::event::{EventError, NewEvent};
 use crate::limits::{
@@ -35,8 +35,9 @@ struct State {
     /// Bytes of all closed batches since the start.
     closed: u64,
     counts: Counts,
-    /// Memory of a batch that made room.
+    /// Memory of a batch that made room, and that of small batches.
     spare: Option<Vec<u8>>,
+    blocks: Blocks,
     /// What was published since, its first event and its time.
     open: Batch,
     open_first: Seq,
@@ -69,6 +70,7 @@ impl Tail {
             closed: 0,
             counts: Counts::default(),
             spare: None,
+            blocks: Blocks::default(),
             open: Batch::with_capacity(TAIL_BATCH_BYTES),
             open_first: Seq::FIRST,
             open_time: Timestamp::default(),
@@ -264,10 +266,15 @@ impl State {
 
     /// Makes the open batch a frame, for which the oldest make room.
     fn close_batch(&mut self, epoch: Epoch, bytes_max: usize) {
-        let batch = self.open.take(TAIL_BATCH_BYTES, || {
-            self.spare.take().unwrap_or_else(|| Vec::with_capacity(TAIL_BATCH_BYTES))
-        });
-        let frame = Frame::in_memory(batch, self.open_first, self.open_time, epoch);
+        let (first, time) = (self.open_first, self.open_time);
+        let frame = if self.open.stored_bytes() <= TAIL_BATCH_BYTES / 4 {
+            Frame::in_memory_copy((&mut self.open, &mut self.blocks), first, time, epoch)
+        } else {
+            let batch = self.open.take(TAIL_BATCH_BYTES, || {
+                self.spare.take().unwrap_or_else(|| Vec::with_capacity(TAIL_BATCH_BYTES))
+            });
+            Frame::in_memory(batch, first, time, epoch)
+        };
         self.bytes += frame.stored().len();
         let before = self.closed;
         self.closed += frame.stored().len() as u64;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::blocks::Blocks;
 use crate::bytes_at::{put_at, u16_at, u32_at, u64_at};
 use crate::checksum::{crc32c, crc64};
 use crate::limits::{FRAME_BYTES_MAX, NUMBER_MAX};
@@ -246,7 +247,27 @@ impl Frame {
     #[must_use]
     pub fn in_memory(batch: Batch, first: Seq, time: Timestamp, epoch: Epoch) -> Self {
         let count = batch.records();
-        let bytes = Bytes::from(batch.into_bytes());
+        Self::of_bytes(Bytes::from(batch.into_bytes()), count, (first, time, epoch))
+    }
+
+    /// The same of a copy of `batch`, which is empty then and keeps its memory.
+    ///
+    /// # Panics
+    /// Never for a batch of at most 4 GiB.
+    #[must_use]
+    pub fn in_memory_copy(
+        (batch, blocks): (&mut Batch, &mut Blocks),
+        first: Seq,
+        time: Timestamp,
+        epoch: Epoch,
+    ) -> Self {
+        let count = batch.records();
+        let frame = Self::of_bytes(blocks.copy(batch.bytes()), count, (first, time, epoch));
+        batch.clear();
+        frame
+    }
+
+    fn of_bytes(bytes: Bytes, count: u32, (first, time, epoch): (Seq, Timestamp, Epoch)) -> Self {
         let len = u32::try_from(bytes.len()).expect("a batch in memory is smaller than 4 GiB");
         let header = FrameHeader {
             len,

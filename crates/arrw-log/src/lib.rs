@@ -31,6 +31,7 @@ pub mod fuzz;
 mod after_turn;
 mod append;
 mod backup;
+mod blocks;
 mod bytes_at;
 mod checkpoint;
 mod checksum;
@@ -65,6 +66,7 @@ mod writer;
 
 pub use append::Append;
 pub use backup::{BackupReport, RestoreError, restore};
+pub use blocks::Blocks;
 pub use checkpoint::Checkpoint;
 pub use checksum::crc64;
 pub use decide::{AfterTurn, Decider, Decision, Place, Question, Refusal, Settled};

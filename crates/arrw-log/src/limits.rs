@@ -83,12 +83,19 @@ pub const RING_BYTES_DEFAULT: usize = 32 * 1024 * 1024;
 /// Frames kept in memory for readers, however small they are.
 pub const RING_FRAMES_MAX: usize = 65_536;
 
+/// Bytes of a block of memory in which small frames stand together. Whoever holds on to one of them holds the block.
+pub const BLOCK_BYTES: usize = 64 * 1024;
+
 /// Bytes that a reader takes from the disk at once; a larger frame is read whole.
 pub const READ_AHEAD_BYTES: usize = 256 * 1024;
 
 /// Bytes of segment between two entries of its sparse index: what a reader scans at most to find a
 /// record.
 pub const INDEX_EVERY_BYTES: u64 = 64 * 1024;
+
+/// Sparse indexes of full segments that are kept in memory when they were looked up, 48 KiB each at the default size of
+/// segments; the one that was read first makes room, and is read again when it is wanted.
+pub const INDEXES_MAX: usize = 64;
 
 /// Milliseconds without a commit after which the writer adds a mark, the proof that the last frame was
 /// synced. Short enough that little is unproven after a crash, long enough to cost a busy log nothing.

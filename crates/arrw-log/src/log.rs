@@ -267,7 +267,8 @@ impl Log {
         let later = segments.partition_point(|segment| segment.start.next_seq <= seq);
         let after: u64 = segments[later..].iter().map(|segment| segment.committed()).sum();
         let Some(segment) = later.checked_sub(1).map(|at| &segments[at]) else { return Ok(after) };
-        match segment.entry_before(seq, shared.environment.storage.as_ref()) {
+        let storage = shared.environment.storage.as_ref();
+        match shared.segments.entry_before(segment, seq, storage) {
             Ok(entry) => Ok(after + segment.committed().saturating_sub(entry.at)),
             // It may just have been trimmed.
             Err(_) if segment.start.next_seq < self.first() => Ok(after),

@@ -78,7 +78,8 @@ impl Reader {
     fn open_since(shared: &Arc<Opened>, time: Timestamp) -> Result<Self, ReadError> {
         let segment = shared.segments.holding_time(time).expect("a log has at least one segment");
         let mut reader = Self::at(Arc::clone(shared), shared.first());
-        match segment.entry_before_time(time, shared.environment.storage.as_ref()) {
+        let storage = shared.environment.storage.as_ref();
+        match shared.segments.entry_before_time(&segment, time, storage) {
             Ok(entry) => reader.skip_to(entry.tip.next_seq),
             // It may just have been trimmed: then the oldest record that is kept will do.
             Err(_) if segment.start.next_seq < shared.first() => reader.skip_to(shared.first()),
@@ -264,7 +265,7 @@ impl Reader {
             return Err(ReadError::Trimmed { wanted, first });
         }
         let storage = self.shared.environment.storage.as_ref();
-        let entry = segment.entry_before(self.next, storage);
+        let entry = self.shared.segments.entry_before(&segment, self.next, storage);
         let entry = entry.map_err(|source| self.gone_or(io_error(&segment, source)))?;
         self.cursor(segment, entry.at, entry.tip)
     }

@@ -378,7 +378,12 @@ impl Upkeep {
         match seal.footer.write(file.as_ref(), header, len_min) {
             Err(error) if is_full(&error) => Ok(()),
             Err(error) => Err(error),
-            Ok(()) => file.sync_data(),
+            Ok(()) => {
+                file.sync_data()?;
+                // From now on the footer has it, and memory does not grow with the log.
+                seal.segment.drop_index();
+                Ok(())
+            }
         }
     }
 }

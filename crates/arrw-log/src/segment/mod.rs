@@ -3,13 +3,14 @@
 mod footer;
 mod source;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use crate::bytes_at::{put_at, u32_at, u64_at, u128_at};
 use crate::checksum::crc32c;
-use crate::limits::INDEX_EVERY_BYTES;
+use crate::limits::{INDEX_EVERY_BYTES, INDEXES_MAX};
 use crate::position::{Seq, Timestamp, Tip};
 use crate::storage::{Storage, StorageFile, read_exact_at, write_all_at};
 
@@ -131,7 +132,7 @@ pub(crate) struct Segment {
     pub(crate) start_time: Timestamp,
     /// First byte behind the last committed frame: what readers may read.
     committed: AtomicU64,
-    /// One entry every [`INDEX_EVERY_BYTES`], while it is filled or once it was looked up.
+    /// One entry every [`INDEX_EVERY_BYTES`], until the footer has it, and again when it was looked up.
     index: Mutex<Vec<IndexEntry>>,
     end: OnceLock<SegmentEnd>,
 }
@@ -194,79 +195,112 @@ impl Segment {
         self.index.lock().expect("no holder of this lock panics").clone()
     }
 
-    /// The last entry at or before `seq`: where to start looking for it. Loads the index if need be.
-    pub(crate) fn entry_before(&self, seq: Seq, storage: &dyn Storage) -> io::Result<IndexEntry> {
-        self.last_entry(storage, |entry| entry.tip.next_seq <= seq)
-    }
-
-    /// The last entry of a frame before `time`: where to start looking for the first one since.
-    pub(crate) fn entry_before_time(
-        &self,
-        time: Timestamp,
-        storage: &dyn Storage,
-    ) -> io::Result<IndexEntry> {
-        self.last_entry(storage, |entry| entry.time < time)
-    }
-
-    /// The last entry of which `is_before` is true; that of the start when there is none.
+    /// The last entry of which `is_before` is true, that of the start when there is none, and whether the index was read from
+    /// the disk for it.
     fn last_entry(
         &self,
         storage: &dyn Storage,
         is_before: impl Fn(&IndexEntry) -> bool,
-    ) -> io::Result<IndexEntry> {
+    ) -> io::Result<(IndexEntry, bool)> {
         let mut index = self.index.lock().expect("no holder of this lock panics");
+        let mut is_read = false;
         if index.is_empty() && self.end.get().is_some() {
             let file = storage.open(&self.name())?;
             if let Some(footer) = Footer::read(file.as_ref(), &self.header)? {
                 *index = footer.index;
+                is_read = true;
             }
         }
         let after = index.partition_point(is_before);
         let start =
             IndexEntry { at: SEGMENT_HEADER_BYTES as u64, tip: self.start, time: self.start_time };
-        Ok(after.checked_sub(1).map_or(start, |at| index[at]))
+        Ok((after.checked_sub(1).map_or(start, |at| index[at]), is_read))
     }
 
-    /// Forgets an index that can be read again from the footer.
+    /// Forgets an index that can be read again from the footer, and frees its memory.
     pub(crate) fn drop_index(&self) {
-        self.index.lock().expect("no holder of this lock panics").clear();
+        *self.index.lock().expect("no holder of this lock panics") = Vec::new();
     }
 }
 
 /// The segments that hold the log, oldest first; the last is the one being filled.
 #[derive(Debug, Default)]
-pub(crate) struct Segments(Mutex<Vec<Arc<Segment>>>);
+pub(crate) struct Segments {
+    all: Mutex<Vec<Arc<Segment>>>,
+    /// Those whose index was read from the disk, the latest last.
+    looked_up: Mutex<VecDeque<Weak<Segment>>>,
+}
 
 impl Segments {
     pub(crate) fn new(segments: Vec<Arc<Segment>>) -> Self {
-        Self(Mutex::new(segments))
+        Self { all: Mutex::new(segments), looked_up: Mutex::default() }
+    }
+
+    /// The last entry at or before `seq` in its segment: where to start looking for it. Reads the index if need be.
+    pub(crate) fn entry_before(
+        &self,
+        segment: &Arc<Segment>,
+        seq: Seq,
+        storage: &dyn Storage,
+    ) -> io::Result<IndexEntry> {
+        self.last_entry(segment, storage, |entry| entry.tip.next_seq <= seq)
+    }
+
+    /// The last entry of a frame before `time` in its segment: where to start looking for the first one since.
+    pub(crate) fn entry_before_time(
+        &self,
+        segment: &Arc<Segment>,
+        time: Timestamp,
+        storage: &dyn Storage,
+    ) -> io::Result<IndexEntry> {
+        self.last_entry(segment, storage, |entry| entry.time < time)
+    }
+
+    /// Keeps indexes that were read, and forgets the one that was read first when they are too many.
+    fn last_entry(
+        &self,
+        segment: &Arc<Segment>,
+        storage: &dyn Storage,
+        is_before: impl Fn(&IndexEntry) -> bool,
+    ) -> io::Result<IndexEntry> {
+        let (entry, is_read) = segment.last_entry(storage, is_before)?;
+        if is_read {
+            let mut looked_up = self.looked_up.lock().expect("no holder of this lock panics");
+            looked_up.push_back(Arc::downgrade(segment));
+            if INDEXES_MAX < looked_up.len()
+                && let Some(first) = looked_up.pop_front().and_then(|first| first.upgrade())
+            {
+                first.drop_index();
+            }
+        }
+        Ok(entry)
     }
 
     /// All segments now.
     pub(crate) fn all(&self) -> Vec<Arc<Segment>> {
-        self.0.lock().expect("no holder of this lock panics").clone()
+        self.all.lock().expect("no holder of this lock panics").clone()
     }
 
     pub(crate) fn push(&self, segment: Arc<Segment>) {
-        self.0.lock().expect("no holder of this lock panics").push(segment);
+        self.all.lock().expect("no holder of this lock panics").push(segment);
     }
 
     /// Takes the `count` oldest out.
     pub(crate) fn remove_oldest(&self, count: usize) -> Vec<Arc<Segment>> {
-        self.0.lock().expect("no holder of this lock panics").drain(..count).collect()
+        self.all.lock().expect("no holder of this lock panics").drain(..count).collect()
     }
 
     /// The segment that holds the first frame since `time`, or one before it: the last that starts before
     /// that time.
     pub(crate) fn holding_time(&self, time: Timestamp) -> Option<Arc<Segment>> {
-        let segments = self.0.lock().expect("no holder of this lock panics");
+        let segments = self.all.lock().expect("no holder of this lock panics");
         let after = segments.partition_point(|segment| segment.start_time < time);
         segments.get(after.saturating_sub(1)).cloned()
     }
 
     /// The segment that holds `seq`, or would: the last that starts at or before it.
     pub(crate) fn holding(&self, seq: Seq) -> Option<Arc<Segment>> {
-        let segments = self.0.lock().expect("no holder of this lock panics");
+        let segments = self.all.lock().expect("no holder of this lock panics");
         let after = segments.partition_point(|segment| segment.start.next_seq <= seq);
         // An empty segment starts where the next one does: take the first that has the record.
         let found = segments[..after]
@@ -280,6 +314,7 @@ impl Segments {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::MemoryStorage;
 
     #[test]
     fn a_name_tells_its_ordinal() {
@@ -291,6 +326,34 @@ mod tests {
         {
             assert_eq!(ordinal_of(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn so_many_indexes_are_kept_in_memory() {
+        let storage = MemoryStorage::new();
+        let tip = |seq| Tip { next_seq: Seq::new(seq), next_frame: seq, chain: seq };
+        let time = Timestamp::from_micros(5);
+        let entry = IndexEntry { at: 5120, tip: tip(4), time };
+        let end = SegmentEnd { at: 8192, tip: tip(10), time };
+        let footer =
+            Footer { start: tip(1), start_time: time, end, index: vec![entry], topics: Vec::new() };
+        let segments = Segments::default();
+        for ordinal in 0..=INDEXES_MAX as u64 {
+            let header = SegmentHeader { log_id: 1, ordinal, nonce: 3 };
+            let file = storage.create(&file_name(ordinal)).unwrap();
+            footer.write(file.as_ref(), &header, 0).unwrap();
+            segments.push(Arc::new(Segment::sealed(header, &footer)));
+        }
+        let all = segments.all();
+        for segment in all.iter().chain(&all) {
+            let found = segments.entry_before(segment, Seq::new(7), &storage).unwrap();
+            assert_eq!(found, entry);
+            let found = segments.entry_before_time(segment, time, &storage).unwrap();
+            assert_eq!(found.at, SEGMENT_HEADER_BYTES as u64, "its frame is not before that time");
+            assert!(segment.index.lock().unwrap().len() == 1, "the last one stays");
+        }
+        let kept = all.iter().filter(|segment| segment.index.lock().unwrap().capacity() != 0);
+        assert_eq!(kept.count(), INDEXES_MAX);
     }
 
     #[test]

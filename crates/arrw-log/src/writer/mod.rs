@@ -9,8 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
+use crate::blocks::Blocks;
 use crate::decide::{Decider, Settled};
 use crate::environment::Clock;
 use crate::error::AppendError;
@@ -74,6 +73,8 @@ pub(crate) struct Writer {
     made: Batch,
     /// Memory for batches that had to make room for that.
     behind: Vec<u8>,
+    /// Memory for frames that readers see.
+    blocks: Blocks,
     /// True when the last frame is not yet proven by a mark.
     unmarked: bool,
     written: Written,
@@ -138,6 +139,7 @@ impl Writer {
             is_unsettled: false,
             made: Batch::new(),
             behind: Vec::new(),
+            blocks: Blocks::default(),
             unmarked: false,
             written: Written::default(),
         }
@@ -258,13 +260,9 @@ impl Writer {
         let nonce = self.active.segment.header.nonce;
         let before = self.tip;
         let after = seal(bytes, FrameStamp { kind, nonce, durable, time, epoch, count }, before);
-        let publish = || {
-            let header = decode_header(bytes).expect("what was just sealed is a frame");
-            around.ring.push(Frame::new(header, Bytes::copy_from_slice(bytes)));
-        };
         let has_records = kind == FrameKind::Records;
         if is_planted(Bug::PublishBeforeCommit) && has_records {
-            publish();
+            self.publish(bytes, around);
         }
         if let Err(error) = write_all_at(self.active.file.as_ref(), bytes, self.active.at) {
             // Nothing was synced, and the next frame goes over what was written.
@@ -288,9 +286,15 @@ impl Writer {
         self.active.at += bytes.len() as u64;
         self.active.segment.commit(entry, self.active.at);
         if has_records && !is_planted(Bug::PublishBeforeCommit) {
-            publish();
+            self.publish(bytes, around);
         }
         Ok(())
+    }
+
+    /// Lets readers see a frame.
+    fn publish(&mut self, bytes: &[u8], around: &Surroundings<'_>) {
+        let header = decode_header(bytes).expect("what was just sealed is a frame");
+        around.ring.push(Frame::new(header, self.blocks.copy(bytes)));
     }
 
     /// Adds a mark, the proof that the last frame was synced, if there is none yet.

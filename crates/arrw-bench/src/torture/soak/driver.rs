@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Soak;
-use super::limits::{JOBS_KEPT, LOOK_EVERY, TOLD_EVERY};
+use super::limits::{JOBS_KEPT, LOOK_EVERY, TOLD_EVERY, WARM_UP};
 use super::watch::{Growth, Look};
 use crate::history::ChannelDemand;
 use crate::pace;
@@ -78,7 +78,7 @@ impl<'a> Driver<'a> {
         }
         file.flush()?;
         let kills = self.party.rounds.len() as u64;
-        let growth = Growth::of(&self.looks);
+        let growth = Growth::of(&self.looks, WARM_UP);
         Ok(Soaked { seen: self.party.into_seen(kills), kills, growth })
     }
 

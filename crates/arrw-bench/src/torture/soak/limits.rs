@@ -5,8 +5,12 @@ use std::time::Duration;
 /// A soak lasts so long at most; more is refused, as all that clients saw is in memory until it is checked.
 pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A shorter one says nothing of growth: then it ends as too thin.
-pub const TIME_MIN: Duration = Duration::from_secs(30 * 60);
+/// How long a life is warming up, and says nothing of growth: rings fill in 6 minutes, ids are known for 10, and the holes that
+/// these leave in the heap when they go are filled in as long again.
+pub const WARM_UP: Duration = Duration::from_secs(20 * 60);
+
+/// Lives are watched for so long in all behind their warm-ups, or the soak ends as too thin.
+pub const WARM_MIN: Duration = Duration::from_secs(10 * 60);
 
 /// Resident memory may grow by so many per cent of its mean in an hour, behind the warm-up.
 pub const SLOPE_MAX: f64 = 1.0;
@@ -20,9 +24,6 @@ pub const JOBS_KEPT: usize = 2_000;
 
 /// How often the server is looked at.
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// The share of a life that is its warm-up: caches fill, rings grow to their bounds.
-pub const WARM_UP: f64 = 0.4;
 
 /// Seconds between two lines of progress.
 pub const TOLD_EVERY: Duration = Duration::from_secs(60);

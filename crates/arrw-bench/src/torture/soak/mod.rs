@@ -18,7 +18,7 @@ use super::{clients, is_done_with};
 use crate::history::{ChannelSummary, JobSummary, Summary};
 use crate::place::{Folder, Keep};
 use driver::{Driver, Soaked};
-use limits::{FILES_MORE_MAX, SLOPE_MAX, TIME_MIN};
+use limits::{FILES_MORE_MAX, SLOPE_MAX, WARM_MIN, WARM_UP};
 pub use watch::Growth;
 
 /// What was measured, a line of JSON for each look.
@@ -72,7 +72,7 @@ pub fn soak(soak: &Soak, progress: &mut dyn Write) -> anyhow::Result<Outcome<Soa
     let settings = write_settings(&folder.path)?;
     let looks = folder.path.join(LOOKS);
     let soaked = Driver::new(soak, &folder.path)?.run(&looks, progress)?;
-    let outcome = judge(soak, &soaked);
+    let outcome = judge(&soaked);
     let seen = &soaked.seen;
     if is_done_with(&outcome, soak.keep) {
         std::fs::remove_file(&settings)?;
@@ -88,17 +88,17 @@ pub fn soak(soak: &Soak, progress: &mut dyn Write) -> anyhow::Result<Outcome<Soa
     Ok(outcome)
 }
 
-fn judge(soak: &Soak, soaked: &Soaked) -> Outcome<SoakSummary> {
+fn judge(soaked: &Soaked) -> Outcome<SoakSummary> {
     let Soaked { seen, kills, growth } = soaked;
     let (kills, growth) = (*kills, *growth);
     let mut judge = Judge::new(seen.fault.clone());
     let events = judge.take(seen.events.check(&clients::demand(kills, 1)));
     let jobs = judge.take(seen.jobs.check(&clients::job_demand(kills)));
     let channels = judge.take(seen.channels.check(&driver::channel_demand(kills)));
-    if soak.time < TIME_MIN {
-        let least = TIME_MIN.as_secs() / 60;
+    if growth.warm_s < WARM_MIN.as_secs_f64() {
+        let (warm_up, least) = (WARM_UP.as_secs() / 60, WARM_MIN.as_secs() / 60);
         judge.find_thin(Some(format!(
-            "too short: growth can be told from noise after {least} minutes; {growth}"
+            "too short: a life says nothing of growth in its first {warm_up} minutes, and {least} are needed behind that; {growth}"
         )));
     } else {
         judge.find_fault(grown(growth));

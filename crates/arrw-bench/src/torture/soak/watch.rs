@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::fs;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::limits::WARM_UP;
 use crate::machine;
 use crate::runs::float;
 
@@ -44,33 +44,35 @@ pub struct Growth {
     pub files: f64,
     /// The same of threads.
     pub threads: f64,
+    /// Seconds that lives were watched behind their warm-ups, in all.
+    pub warm_s: f64,
 }
 
 impl fmt::Display for Growth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rss, rss_per_cent_h, files, threads } = self;
+        let Self { rss, rss_per_cent_h, files, threads, warm_s } = self;
+        let minutes = warm_s / 60.0;
         let mib = rss / float(1 << 20);
         write!(
             f,
-            "{mib:.1} MiB resident, {rss_per_cent_h:+.2} % an hour; {files:+.1} open files and {threads:+.1} threads from the first to \
+            "{mib:.1} MiB resident, {rss_per_cent_h:+.2} % an hour in {minutes:.0} warm minutes; {files:+.1} open files and {threads:+.1} threads from the first to \
              the second half of a life"
         )
     }
 }
 
 impl Growth {
-    /// Of looks at lives, in their order.
-    pub(super) fn of(looks: &[Look]) -> Self {
+    /// Of looks at lives, in their order, each of which warms up for so long.
+    pub(super) fn of(looks: &[Look], warm_up: Duration) -> Self {
         let (mut common, mut spread) = (0.0, 0.0);
         let (mut sum, mut count) = (0.0, 0.0);
         let (mut files, mut threads, mut lives) = (0.0, 0.0, 0.0);
+        let mut warm_s = 0.0;
         for life in looks.chunk_by(|a, b| a.life == b.life) {
-            let Some(last) = life.last() else { continue };
-            let warm: Vec<&Look> =
-                life.iter().filter(|look| last.at_s * WARM_UP <= look.at_s).collect();
-            if warm.len() < 4 {
-                continue;
-            }
+            let is_warm = |look: &&Look| warm_up.as_secs_f64() <= look.at_s;
+            let warm: Vec<&Look> = life.iter().filter(is_warm).collect();
+            let ([first, .., last], 4..) = (&warm[..], warm.len()) else { continue };
+            warm_s += last.at_s - first.at_s;
             let number = float(warm.len() as u64);
             let mean_of =
                 |of: fn(&Look) -> f64| warm.iter().map(|look| of(look)).sum::<f64>() / number;
@@ -95,6 +97,7 @@ impl Growth {
             rss_per_cent_h: slope * 3_600.0 / rss * 100.0,
             files: files / lives,
             threads: threads / lives,
+            warm_s,
         }
     }
 }
@@ -108,6 +111,8 @@ fn median(looks: &[&Look], of: fn(&Look) -> u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WARM_UP: Duration = Duration::from_secs(40);
 
     /// A look a second for two lives of 100 s.
     fn looks(rss: fn(u64, u64) -> u64, files: fn(u64) -> u64) -> Vec<Look> {
@@ -126,7 +131,7 @@ mod tests {
         // The second life has twice as much, and neither grows; what comes in the warm-up does not count.
         let steady =
             |life: u64, at: u64| life * 1_000_000 + if at < 30 { at * 1_000 } else { 30_000 };
-        let growth = Growth::of(&looks(steady, |_| 10));
+        let growth = Growth::of(&looks(steady, |_| 10), WARM_UP);
         assert!(growth.rss_per_cent_h.abs() < 1e-6, "{growth:?}");
         assert!((growth.files, growth.threads) == (0.0, 0.0), "{growth:?}");
     }
@@ -135,9 +140,12 @@ mod tests {
     fn what_grows_is_told() {
         // A thousandth of a million a second: 360 % an hour of 1.05 million.
         let growing = |_: u64, at: u64| 1_000_000 + at * 1_000;
-        let growth = Growth::of(&looks(growing, |at| 10 + at / 10));
+        let growth = Growth::of(&looks(growing, |at| 10 + at / 10), WARM_UP);
         assert!((growth.rss_per_cent_h - 336.4).abs() < 1.0, "{growth:?}");
         assert!((growth.files - 3.0).abs() < 0.01, "{growth:?}");
-        assert_eq!(Growth::of(&[]), Growth::default());
+        assert_eq!(growth.warm_s, 120.0);
+        let cold = &looks(growing, |_| 10);
+        assert_eq!(Growth::of(cold, WARM_UP * 3), Growth::default());
+        assert_eq!(Growth::of(&[], WARM_UP), Growth::default());
     }
 }

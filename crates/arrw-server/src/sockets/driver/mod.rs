@@ -120,25 +120,12 @@ impl Drive {
         let Scratch { received, gathered, inflater } = scratch;
         let received = &mut received[..begin + read];
         let mut work = Vec::new();
-        let consumed = match &mut self.rest {
-            Some(rest) => {
-                let gathered = &mut rest.gathered;
-                take(
-                    &self.hub,
-                    &self.connection,
-                    &mut self.reader,
-                    (received, gathered, inflater),
-                    &mut work,
-                )
-            }
-            None => take(
-                &self.hub,
-                &self.connection,
-                &mut self.reader,
-                (received, gathered, inflater),
-                &mut work,
-            ),
+        let gathered = match &mut self.rest {
+            Some(rest) => &mut rest.gathered,
+            None => gathered,
         };
+        let buffers = (received, gathered, inflater);
+        let consumed = take(&self.hub, &self.connection, &mut self.reader, buffers, &mut work);
         self.keep(&scratch.received[consumed..begin + read], &mut scratch.gathered);
         Poll::Ready(Some(work))
     }

@@ -232,17 +232,14 @@ impl Worker {
         }
         known.is_waiting = false;
         known.channel.looks(self.number);
-        let entries = {
+        let (base, entries) = {
             let inner = known.channel.lock();
             let base = known.base.max(inner.ring.first());
             let entries: Vec<_> = inner.ring.from(base).into_iter().flatten().cloned().collect();
-            (known.base != base, base, entries)
+            (base, entries)
         };
-        let (has_hole, base, entries) = entries;
-        if has_hole {
-            // What is missing each member gets from its own place.
-            known.base = base;
-        }
+        // What fell out of the ring before it was told, each member gets from its own place.
+        known.base = base;
         if entries.is_empty() {
             return;
         }
