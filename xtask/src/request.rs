@@ -9,7 +9,9 @@ usage: cargo xtask COMMAND
 
 commands:
   test          run every check: tools, format, build, clippy, house rules, tests,
-                documents, planted faults, examples, the commands of README.md
+                fuzz functions, documents, schedules of locks, planted faults, examples,
+                the commands of README.md, the interface, and deploy, autobahn, clients
+                and browser as below
   test --core   only the checks that need nothing but the Rust toolchain
   fuzz TARGET [--seconds N]
                 run a fuzz function under libFuzzer, for 60 seconds if nothing else is
@@ -89,6 +91,9 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["fuzz", target] => fuzz(target, SECONDS_DEFAULT),
         ["fuzz", target, "--seconds", seconds] => fuzz(target, seconds),
         ["fuzz", ..] => Err("write `fuzz TARGET` or `fuzz TARGET --seconds N`".to_owned()),
+        [command @ ("help" | "clients" | "browser" | "deploy" | "dist"), other, ..] => {
+            Err(format!("unknown argument of `{command}`: `{other}`"))
+        }
         [other, ..] => Err(format!("unknown command `{other}`")),
     }
 }
@@ -133,6 +138,10 @@ mod tests {
     #[test]
     fn a_mistake_names_the_word_that_is_wrong() {
         check("tset", &Err("unknown command `tset`".to_owned()));
-        check("test --cor", &Err("unknown argument of `test`: `--cor`".to_owned()));
+        for command in ["test", "autobahn", "peers", "clients", "browser", "deploy", "dist", "help"]
+        {
+            let wrong = format!("unknown argument of `{command}`: `--al`");
+            check(&format!("{command} --al"), &Err(wrong));
+        }
     }
 }

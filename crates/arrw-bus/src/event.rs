@@ -1,5 +1,6 @@
 //! An event as its publisher gives it and as its subscribers see it.
 
+use arrw_log::limits::SHOWN_CHARS_MAX;
 use arrw_log::{Batch, Headers, Kind, NewRecord, Record, RecordError, Seq, Timestamp};
 
 use crate::filter::{begins_with, is_volatile};
@@ -32,8 +33,8 @@ const RESERVED: [&str; 2] = ["collections", "jobs"];
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NewEvent<'a> {
-    /// Its topic: 1 to 255 bytes, tokens between dots. One whose first token is `~` is volatile. Those that
-    /// begin with `collections.` or `jobs.` are written by arrwDB alone.
+    /// Its topic: 1 to 255 bytes, tokens between dots. One whose first token is `~` is volatile. Those whose
+    /// first token is `collections` or `jobs` are written by arrwDB alone.
     pub topic: &'a str,
     /// Its key, at most 1 KiB; empty for none. What `conflate` keeps the last event of.
     pub key: &'a [u8],
@@ -56,10 +57,10 @@ pub enum EventError {
     Record(#[from] RecordError),
     /// The topic is not the user's to write.
     #[error(
-        "`{topic}` is written by arrwDB alone; choose a topic that does not begin with `{first}.`"
+        "`{topic}` is written by arrwDB alone; choose a topic whose first token is not `{first}`"
     )]
     Reserved {
-        /// The topic.
+        /// The topic. A very long one is cut.
         topic: String,
         /// Its first token.
         first: &'static str,
@@ -69,7 +70,7 @@ pub enum EventError {
         "`{name}` cannot be the name of a header; it must have a character and not begin with `:`"
     )]
     Header {
-        /// The name.
+        /// The name. A very long one is cut.
         name: String,
     },
     /// A text is empty, too long, or has characters that cannot be shown.
@@ -108,7 +109,7 @@ impl<'a> NewEvent<'a> {
     /// [`EventError`]; the batch is then as it was.
     pub fn push_to(&self, batch: &mut Batch) -> Result<(), EventError> {
         if let Some(first) = RESERVED.into_iter().find(|first| begins_with(first, self.topic)) {
-            return Err(EventError::Reserved { topic: self.topic.to_owned(), first });
+            return Err(EventError::Reserved { topic: shown(self.topic), first });
         }
         let plain = NewRecord {
             kind: EVENT,
@@ -126,7 +127,7 @@ impl<'a> NewEvent<'a> {
         }
         let wrong = |(name, _): &&(&str, &[u8])| name.is_empty() || name.starts_with(OURS);
         if let Some((name, _)) = self.headers.iter().find(wrong) {
-            return Err(EventError::Header { name: (*name).to_owned() });
+            return Err(EventError::Header { name: shown(name) });
         }
         let mut headers = Vec::with_capacity(self.headers.len() + 2);
         if let Some(content_type) = self.content_type {
@@ -140,6 +141,11 @@ impl<'a> NewEvent<'a> {
         headers.extend_from_slice(self.headers);
         Ok(batch.push(NewRecord { headers: &headers, ..plain })?)
     }
+}
+
+/// As much of a text as an error repeats.
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_CHARS_MAX).collect()
 }
 
 fn check_text(part: &'static str, text: &str, max: usize) -> Result<(), EventError> {
@@ -282,10 +288,17 @@ mod tests {
         check(NewEvent::new("", b""), "a topic needs a name");
         check(NewEvent::new("a b", b""), "not a topic");
         check(NewEvent::new("jobs.mail.done", b""), "arrwDB alone");
-        check(NewEvent::new("collections", b""), "arrwDB alone");
+        check(NewEvent::new("collections", b""), "first token is not `collections`");
         check(NewEvent { id: Some(""), ..NewEvent::new("a", b"") }, "the id must");
         check(NewEvent { content_type: Some("a\nb"), ..NewEvent::new("a", b"") }, "content type");
         check(NewEvent { headers: &[(":id", b"x")], ..NewEvent::new("a", b"") }, "`:id`");
         assert!(published(&NewEvent::new("jobs2.x", b"")).is_ok());
+
+        let (topic, name) = (format!("jobs.{}", "x".repeat(100_000)), ":".repeat(100_000));
+        let headers: &[(&str, &[u8])] = &[(&name, b"x")];
+        for event in [NewEvent::new(&topic, b""), NewEvent { headers, ..NewEvent::new("a", b"") }] {
+            let refused = published(&event).unwrap_err().to_string();
+            assert!(refused.len() < 1_000, "{} bytes", refused.len());
+        }
     }
 }

@@ -39,18 +39,29 @@ fn last() -> MutexGuard<'static, Option<Fault>> {
 
 /// Keeps what panics say for the report, instead of printing it.
 pub fn keep_panics() {
-    panic::set_hook(Box::new(|info: &PanicHookInfo<'_>| {
-        let payload = info.payload();
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let what = text.or_else(|| payload.downcast_ref::<String>().cloned());
-        let place = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
-        let what = what.unwrap_or_default();
-        *last() = Some(Fault { what, place: place.unwrap_or_default() });
-        PANICS.fetch_add(1, Ordering::SeqCst);
+    panic::set_hook(Box::new(keep));
+}
+
+/// Keeps what panics say, and prints it as well, with a backtrace if one is wanted.
+pub fn keep_and_print_panics() {
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        keep(info);
+        print(info);
     }));
 }
 
-/// Calls a fuzz function once. [`keep_panics`] must have been called.
+fn keep(info: &PanicHookInfo<'_>) {
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let what = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    let place = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
+    let what = what.unwrap_or_default();
+    *last() = Some(Fault { what, place: place.unwrap_or_default() });
+    PANICS.fetch_add(1, Ordering::SeqCst);
+}
+
+/// Calls a fuzz function once. [`keep_panics`] or [`keep_and_print_panics`] must have been called.
 pub(crate) fn execute(target: &Target, input: &[u8], measure: Measure) -> Execution {
     let before = PANICS.load(Ordering::SeqCst);
     let begun = Instant::now();

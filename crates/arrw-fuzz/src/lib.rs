@@ -20,7 +20,7 @@ mod shrink;
 mod websocket;
 
 pub use arrw_log::fuzz::{Outcome, Target};
-pub use execution::{Fault, Measure, keep_panics};
+pub use execution::{Fault, Measure, keep_and_print_panics, keep_panics};
 pub use kept::{folder_of, of as kept_of, write as write_input};
 pub use looping::{Current, Finding, Plan, Stopped, Tally, run, run_once};
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context;
 use arrw_fuzz::limits::{EXECUTION_TIME_MAX, SHOWN_MAX};
 use arrw_fuzz::{
-    Current, Fault, Finding, Outcome, Plan, Stopped, Tally, Target, keep_panics, run_once,
-    write_input,
+    Current, Fault, Finding, Outcome, Plan, Stopped, Tally, Target, keep_and_print_panics,
+    keep_panics, run_once, write_input,
 };
 
 use crate::{Arguments, MEMORY};
@@ -66,11 +66,12 @@ pub(crate) fn run(target: &'static Target, arguments: &Arguments) -> anyhow::Res
 }
 
 /// Calls a target with one input, and says what came of it.
-pub(crate) fn on_input(target: &'static Target, input: &[u8]) -> ExitCode {
+pub(crate) fn on_input(target: &Target, input: &[u8]) -> ExitCode {
+    // Only so a panic of a thread that the parser started is noticed.
+    keep_and_print_panics();
     match run_once(target, input, measure) {
         Ok(Outcome::Accepted(_)) => println!("{}: holds; the input is read", target.name),
         Ok(Outcome::Refused(_)) => println!("{}: holds; the input is refused", target.name),
-        // The panic has told of itself.
         Err(Fault { what, .. }) => {
             println!("{}: FAILED: {what}", target.name);
             return ExitCode::FAILURE;
@@ -142,4 +143,24 @@ fn tell(target: &Target, finding: &Finding, failures: &Path) -> anyhow::Result<(
     println!("  again: cargo run -p arrw-fuzz -- --input {file} {name}");
     println!("  when it holds, keep it: crates/arrw-fuzz/corpus/{name}/");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_that_fails_in_another_thread_fails_again() {
+        let run = |input: &[u8]| {
+            let is_long = 2 < input.len();
+            let thread = thread::spawn(move || assert!(!is_long, "in a thread"));
+            Outcome::accepted(&[usize::from(thread.join().is_ok())])
+        };
+        let target = Target { name: "planted", what: "", run, seeds: Vec::new, words: &[] };
+        let check = |input, expected| {
+            assert_eq!(format!("{:?}", on_input(&target, input)), format!("{expected:?}"));
+        };
+        check(b"12", ExitCode::SUCCESS);
+        check(b"123", ExitCode::FAILURE);
+    }
 }

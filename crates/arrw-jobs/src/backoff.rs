@@ -5,15 +5,16 @@ use crate::job::JobId;
 use crate::limits::{BACKOFF_MS_MAX, BACKOFF_STEPS_MAX};
 use crate::mix::mix;
 
-/// The waits between attempts. All in milliseconds, at most a year.
+/// The waits between attempts. All in milliseconds, each at most a year
+/// ([`BACKOFF_MS_MAX`](crate::limits::BACKOFF_MS_MAX)).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Backoff {
-    /// Twice as long each time, and then at most a quarter more or less, so that jobs that failed together do not
-    /// come back together. What is added follows from job and attempt.
+    /// Twice as long each time, up to `max_ms`, and then at most a quarter more or less, so that jobs that failed
+    /// together do not come back together. What is added follows from job and attempt.
     Exponential {
-        /// Before the second attempt.
+        /// Before the second attempt, a quarter more or less.
         first_ms: u64,
-        /// Never longer than this.
+        /// What it grows to. With the quarter a job may wait that much longer.
         max_ms: u64,
     },
     /// Always the same.
@@ -29,7 +30,7 @@ pub enum Backoff {
 }
 
 impl Default for Backoff {
-    /// 5 s, 10 s, 20 s ... up to 6 h.
+    /// 5 s, 10 s, 20 s ... up to 6 h, each a quarter more or less.
     fn default() -> Self {
         Self::Exponential { first_ms: 5_000, max_ms: 6 * 3_600 * 1_000 }
     }
@@ -124,6 +125,8 @@ mod tests {
         let waits = |job| backoff.delay_ms(JobId::from_number(job), 6);
         assert_eq!(waits(7), waits(7));
         assert_ne!(waits(7), waits(8));
+        let longest = (0..200).map(|job| backoff.delay_ms(JobId::from_number(job), 40)).max();
+        assert!(longest.is_some_and(|wait| 60_000 < wait), "the quarter goes beyond the most");
         let zero = Backoff::Exponential { first_ms: 0, max_ms: 0 };
         assert_eq!(zero.delay_ms(JobId::from_number(1), u16::MAX), 0);
     }

@@ -72,13 +72,15 @@ pub const METADATA_BYTES_MAX: usize = 16 * 1024;
 /// Attempts of a job. A plan with more is refused.
 pub const ATTEMPTS_MAX: u16 = 1_000;
 
-/// Milliseconds that a job waits between two attempts: a year. A plan with a longer wait is refused.
+/// Milliseconds that a plan may have a job wait between two attempts: a year, to which a backoff that grows adds up to a
+/// quarter. A plan with a longer wait is refused.
 pub const BACKOFF_MS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
 
 /// Waits in the list of a backoff. A longer one is refused.
 pub const BACKOFF_STEPS_MAX: usize = 32;
 
-/// Commands that are decided together: as many records as one batch of the log may have. More are refused.
+/// Commands that are decided together, in one batch of the log, so that one call does not hold up all others. More are
+/// refused.
 pub const COMMANDS_MAX: usize = 10_000;
 
 /// Jobs that one claim gets. Of a larger wish so many are given.

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::anew;
 use crate::auth::now;
 use crate::hash::sha256;
-use crate::limits::{KEY_LOOK_EVERY, KEY_PATTERNS_MAX, KEYS_MAX};
+use crate::limits::{KEY_LOOK_EVERY, KEY_NAME_BYTES_MAX, KEY_PATTERNS_MAX, KEYS_MAX};
 use crate::nearest::nearest;
 use crate::problem::cut;
 use crate::rates::{Bucket, Rate};
@@ -177,7 +177,8 @@ impl KeyFile {
     /// When the key cannot be, or the file cannot be written.
     pub fn create(&mut self, wanted: NewKey) -> Result<(String, String), KeysError> {
         if KEYS_MAX <= self.keys.len() {
-            return Err(KeysError::Key { why: format!("there are {KEYS_MAX} keys already") });
+            let why = format!("there are {KEYS_MAX} keys already; revoke some");
+            return Err(KeysError::Key { why });
         }
         let (id, secret) = (draw(ID_CHARS)?, draw(SECRET_CHARS)?);
         let NewKey { name, scopes, topics, expires, now } = wanted;
@@ -249,7 +250,7 @@ fn parse(json: &[u8]) -> Result<BTreeMap<String, StoredKey>, String> {
 /// A key that is wanted.
 #[derive(Clone, Debug)]
 pub struct NewKey {
-    /// Whose it is, for people: 1 to 255 visible characters.
+    /// Whose it is, for people: 1 to 255 bytes of UTF-8 without control characters.
     pub name: String,
     /// What it is good for, one scope at least.
     pub scopes: Vec<KeyScope>,
@@ -263,9 +264,10 @@ pub struct NewKey {
 
 impl StoredKey {
     fn check(&self) -> Result<(), String> {
-        let is_visible = |char: char| !char.is_control();
-        if self.name.is_empty() || 255 < self.name.len() || !self.name.chars().all(is_visible) {
-            return Err("its name must have 1 to 255 visible characters".to_owned());
+        let fits = (1..=KEY_NAME_BYTES_MAX).contains(&self.name.len());
+        if !fits || self.name.contains(char::is_control) {
+            let max = KEY_NAME_BYTES_MAX;
+            return Err(format!("its name must have 1 to {max} bytes and no control characters"));
         }
         if self.scopes.is_empty() {
             return Err("it needs a scope: read, publish, work or admin".to_owned());

@@ -271,6 +271,9 @@ pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// API keys of a server. One more cannot be made.
 pub const KEYS_MAX: usize = 10_000;
 
+/// Bytes of the name of a key. A key with a longer one cannot be made.
+pub const KEY_NAME_BYTES_MAX: usize = 255;
+
 /// Filters that a key may name: each is looked at for each event that it publishes.
 pub const KEY_PATTERNS_MAX: usize = 64;
 

@@ -92,13 +92,7 @@ fn main() -> ExitCode {
         }
         Proof::Damage { count, seed, only } => {
             let only = only.first().copied().zip(only.get(1).copied());
-            let report =
-                damage::run(DamagePlan { seed, damages: count, only, ..DamagePlan::default() });
-            // One damage alone is no proof: it is looked at.
-            let verdict = if only.is_some() { Ok(()) } else { report.verdict() };
-            verdict
-                .map(|()| report.to_string())
-                .map_err(|why| format!("{why}\n{report}\n{:#?}", report.failures))
+            damages(DamagePlan { seed, damages: count, only, ..DamagePlan::default() })
         }
         Proof::Faults { seed } => {
             let report = faults::run(FaultsPlan { seed, ..FaultsPlan::default() });
@@ -123,6 +117,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn damages(plan: DamagePlan) -> Result<String, String> {
+    plan.check()?;
+    let report = damage::run(plan);
+    // One damage alone is no proof: it is looked at.
+    let verdict = if plan.only.is_some() { Ok(()) } else { report.verdict() };
+    verdict
+        .map(|()| report.to_string())
+        .map_err(|why| format!("{why}\n{report}\n{:#?}", report.failures))
 }
 
 /// Real files are slower and share their code with memory but for the calls of the system: they get one

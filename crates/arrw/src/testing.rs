@@ -34,6 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arrw_log::limits::NUMBER_MAX;
 use arrw_log::{Clock, Environment, MemoryStorage, OpenError, Timestamp};
 
 use crate::db::{Db, Options};
@@ -59,10 +60,11 @@ impl ManualClock {
         Self(AtomicU64::new(time.micros()))
     }
 
-    /// Lets time pass.
+    /// Lets time pass, up to the last time that the log takes for one ([`NUMBER_MAX`] microseconds).
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
-        self.0.fetch_add(by, Ordering::SeqCst);
+        let later = |now: u64| Some(now.saturating_add(by).min(NUMBER_MAX.max(now)));
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later).ok();
     }
 }
 
@@ -84,4 +86,20 @@ pub fn db() -> Result<(Db, Arc<ManualClock>), OpenError> {
     let mut options = Options::default();
     options.log.segment_bytes = 1024 * 1024;
     Ok((Db::open_with(environment, options)?, clock))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_never_goes_back_however_far_it_is_moved() {
+        let clock = ManualClock::default();
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(clock.now().micros(), START_MICROS + 2_000_000);
+        for _ in 0..2 {
+            clock.advance(Duration::MAX);
+            assert_eq!(clock.now().micros(), NUMBER_MAX);
+        }
+    }
 }

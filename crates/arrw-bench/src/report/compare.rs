@@ -58,11 +58,18 @@ pub(super) fn compare(
 }
 
 fn change(better: Better, now: Spread, before: &Earlier) -> Change {
-    let Some(ratio) = better.ratio(now.median, before.value) else { return Change::Same };
     if now.runs < 2 || before.runs < 2 {
         // Nobody knows the noise of a single run.
         return Change::Same;
     }
+    let Some(ratio) = better.ratio(now.median, before.value) else {
+        // One of them is 0, such as a rate that fell to nothing, or losses that were none.
+        let is_worse = match better {
+            Better::More => now.max < before.min,
+            Better::Less => before.max < now.min,
+        };
+        return if is_worse { Change::Worse } else { Change::Same };
+    };
     let noise = |median: f64, min: f64, max: f64| (max - min) / median.abs() / 2.0;
     let noise = noise(now.median, now.min, now.max) + noise(before.value, before.min, before.max);
     let least = 1.0 - ALLOWED - noise;
@@ -98,6 +105,13 @@ mod tests {
         check(Better::More, [140.0, 105.0, 150.0], rate, Change::Same);
         check(Better::Less, [140.0, 138.0, 142.0], rate, Change::Worse);
         check(Better::Less, [70.0, 69.0, 71.0], rate, Change::Better);
-        check(Better::Less, [0.0, 0.0, 0.0], rate, Change::Same);
+        let none = [0.0, 0.0, 0.0];
+        check(Better::Less, none, rate, Change::Same);
+        check(Better::Less, none, none, Change::Same);
+        check(Better::Less, [5.0, 4.0, 6.0], none, Change::Worse);
+        check(Better::Less, [5.0, 0.0, 6.0], none, Change::Same);
+        check(Better::More, none, rate, Change::Worse);
+        check(Better::More, [0.0, 0.0, 96.0], rate, Change::Same);
+        check(Better::More, rate, none, Change::Same);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use arrw_log::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SPARES_MAX, SPARES_RESERVED};
 use arrw_log::{
     AppendError, Batch, Drive, Environment, Log, NewRecord, OpenError, Options, Position,
     ReadError, Seq, Start,
@@ -246,14 +247,23 @@ fn a_position_beyond_every_log_is_refused() {
 
 #[test]
 fn options_that_cannot_be_are_named() {
-    for options in [
-        Options { segment_bytes: 1_000, ..Options::default() },
-        Options { segment_bytes: 16 * 1024 + 1, ..Options::default() },
-        Options { spares: 0, ..Options::default() },
+    let default = Options::default;
+    for (wrong, options) in [
+        ("segment_bytes", Options { segment_bytes: 1_000, ..default() }),
+        ("segment_bytes", Options { segment_bytes: SEGMENT_BYTES_MIN + 1, ..default() }),
+        ("segment_bytes", Options { segment_bytes: SEGMENT_BYTES_MIN - 4096, ..default() }),
+        ("segment_bytes", Options { segment_bytes: SEGMENT_BYTES_MAX + 4096, ..default() }),
+        ("spares", Options { spares: SPARES_RESERVED, ..default() }),
+        ("spares", Options { spares: SPARES_MAX + 1, ..default() }),
+        ("intake_batches_max", Options { intake_batches_max: 0, ..default() }),
     ] {
         let refused = Log::open_with(Environment::with_storage(memory()), options);
-        assert!(matches!(refused, Err(OpenError::Option { .. })), "{refused:?}");
+        let Err(OpenError::Option { option, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(option, wrong);
     }
+    let least = Options { intake_batches_max: 1, spares: SPARES_RESERVED + 1, ..small() };
+    open(&memory(), Options { segment_bytes: SEGMENT_BYTES_MIN, ..least });
+    open(&memory(), Options { spares: SPARES_MAX, ..small() });
 }
 
 #[test]

@@ -314,3 +314,22 @@ async fn a_key_ends_is_rotated_and_taken_away() {
     assert_eq!(ring.ask(events, None).await.0, 401);
     ring.app.keys.wait_until_bad(&grant).await;
 }
+
+#[test]
+fn the_name_of_a_key_is_bounded_in_bytes() {
+    let path = std::env::temp_dir().join(format!("arrw-keys-name-{}.json", std::process::id()));
+    let mut file = KeyFile::load(&path).unwrap();
+    let mut create = |name: &str| {
+        let (topics, scopes) = (Vec::new(), vec![KeyScope::Read]);
+        let wanted = NewKey { name: name.to_owned(), scopes, topics, expires: None, now: now() };
+        file.create(wanted).map_err(|error| error.to_string())
+    };
+    let refused = Err("its name must have 1 to 255 bytes and no control characters".to_owned());
+    for wrong in ["", "a\nb", &"x".repeat(256), &"ü".repeat(128)] {
+        assert_eq!(create(wrong), refused, "{wrong}");
+    }
+    for fine in ["a b", &"x".repeat(255), &"ü".repeat(127)] {
+        assert!(create(fine).is_ok(), "{fine}");
+    }
+    std::fs::remove_file(&path).unwrap();
+}

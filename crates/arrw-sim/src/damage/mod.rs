@@ -48,6 +48,28 @@ impl Default for DamagePlan {
     }
 }
 
+impl DamagePlan {
+    /// Damages of each log.
+    fn damages_each(&self) -> u64 {
+        self.damages.div_ceil(self.bases.max(1))
+    }
+
+    /// Whether the damage that is to be done alone is one of the plan.
+    ///
+    /// # Errors
+    /// When it is not: a text that says which there are.
+    pub fn check(&self) -> Result<(), String> {
+        let (bases, each) = (self.bases, self.damages_each());
+        match self.only {
+            Some((base, damage)) if bases <= base || each <= damage => Err(format!(
+                "there is no damage {damage} of log {base}: {bases} logs have {each} damages each, all from 0; \
+                 give the seed and the number of damages of the run that failed"
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
 /// Runs a plan. See [`DamageReport::verdict`] for what it proves.
 ///
 /// # Panics
@@ -82,7 +104,7 @@ fn damage_one_log(plan: &DamagePlan, number: u64, report: &mut DamageReport) {
     let story = STORIES[usize::try_from(number).unwrap_or(0) % STORIES.len()];
     let base = Base::new(story, mix(plan.seed ^ mix(number + 1)));
     report.bases += 1;
-    for damage in 0..plan.damages.div_ceil(plan.bases.max(1)) {
+    for damage in 0..plan.damages_each() {
         if plan.only.is_some_and(|(_, only)| only != damage) {
             continue;
         }

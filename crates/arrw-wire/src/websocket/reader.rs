@@ -182,7 +182,7 @@ impl Reader {
             return Err(Violation::MessageTooLong(max));
         }
         if self.fragments_max <= self.fragments {
-            return Err(Violation::Fragments);
+            return Err(Violation::Fragments(self.fragments_max));
         }
         self.fragments += 1;
         Ok(())

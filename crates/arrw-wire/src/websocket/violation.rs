@@ -54,8 +54,8 @@ pub enum Violation {
     #[error("a message is longer than {0} bytes")]
     MessageTooLong(u32),
     /// A message has more frames than the limit: 1009.
-    #[error("a message has too many fragments")]
-    Fragments,
+    #[error("a message has more than {0} fragments")]
+    Fragments(u32),
     /// A message inflates to so much more than it has that it is no honest one: 1009.
     #[error("a compressed message inflates to too much")]
     Inflated,
@@ -79,7 +79,7 @@ impl Violation {
             | Self::CloseLength
             | Self::CloseCode(_) => super::close::PROTOCOL,
             Self::CloseReason | Self::Text | Self::Compressed => super::close::INVALID_DATA,
-            Self::MessageTooLong(_) | Self::Fragments | Self::Inflated => super::close::TOO_LONG,
+            Self::MessageTooLong(_) | Self::Fragments(_) | Self::Inflated => super::close::TOO_LONG,
         }
     }
 }

@@ -160,10 +160,13 @@ fn judge(cause: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
         });
     }
     let stopped = Some("look after the disk; the next start finds out what is in the log");
-    if let Some(AppendError::Poisoned(_) | AppendError::Unknown(_) | AppendError::Full) =
-        cause.downcast_ref::<AppendError>()
-    {
-        return Some(disk(stopped));
+    match cause.downcast_ref::<AppendError>() {
+        // The log goes on: what was answered is in it.
+        Some(AppendError::Full) => {
+            return Some(disk(Some("free space, then append again what was not answered")));
+        }
+        Some(AppendError::Poisoned(_) | AppendError::Unknown(_)) => return Some(disk(stopped)),
+        Some(_) | None => (),
     }
     if let Some(UpkeepError::Poisoned(_) | UpkeepError::Io { .. }) =
         cause.downcast_ref::<UpkeepError>()
@@ -262,4 +265,23 @@ fn judge_open(error: &OpenError) -> Verdict {
         }
     };
     Verdict { code, help: help.map(Cow::from) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_one_that_failed() {
+        let check = |error: AppendError, part: &str| {
+            let verdict = judge(&error).unwrap();
+            assert_eq!(verdict.code, DISK_FAILED, "{error}");
+            assert!(verdict.help.unwrap().contains(part), "{error}");
+        };
+        let failed = || std::sync::Arc::new(io::Error::other("gone"));
+        check(AppendError::Full, "append again what was not answered");
+        check(AppendError::Poisoned(failed()), "the next start");
+        check(AppendError::Unknown(failed()), "the next start");
+        assert!(judge(&AppendError::Closed).is_none());
+    }
 }

@@ -150,5 +150,7 @@ fn a_message_has_a_longest_and_a_number_of_frames() {
         assert_eq!(connection.receive(&masked(begin(Opcode::Continuation), b"")), []);
     }
     let told = connection.receive(&masked(last, b"x"));
-    assert_eq!(told, [Told::Violation(Violation::Fragments)]);
+    let violation = Violation::Fragments(limits::FRAGMENTS_MAX);
+    assert_eq!(told, [Told::Violation(violation)]);
+    assert_eq!(violation.to_string(), "a message has more than 1024 fragments");
 }
