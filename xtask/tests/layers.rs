@@ -25,11 +25,11 @@ const LAYERS: &[(&str, &[&str])] = &[
 const FENCED: &[(&str, &[&str])] = &[
     ("axum", &["arrw-server"]),
     ("hyper", &["arrw-server", "arrw-bench"]),
-    ("tokio", &["arrw-server", "arrwdb", "arrw-sim", "arrw-bench"]),
+    ("tokio", &["arrw-server", "arrwdb", "arrw-bench"]),
     ("tracing", &["arrw-server", "arrwdb"]),
     ("ring", &["arrw-server"]),
     ("usearch", &["arrw-collections"]),
-    ("clap", &["arrwdb", "arrw-sim", "arrw-bench", "arrw-fuzz"]),
+    ("clap", &["arrwdb", "arrw-sim", "arrw-fuzz"]),
     ("anyhow", &["arrwdb", "arrw-sim", "arrw-bench", "arrw-fuzz", "xtask"]),
 ];
 
