@@ -35,7 +35,13 @@ impl WorkFolder {
         let parent = std::path::absolute(parent)?;
         let path = parent.join(format!("run-{}", std::process::id()));
         let absent = path.ancestors().take_while(|folder| !folder.exists()).last();
-        let made = absent.context("the folder to work in is there already")?.to_owned();
+        let made = absent.with_context(|| {
+            format!(
+                "`{}` is there already; remove it, or choose another with `--dir`",
+                path.display()
+            )
+        })?;
+        let made = made.to_owned();
         fs::create_dir_all(&path)
             .with_context(|| format!("cannot make the folder `{}`", path.display()))?;
         let folder = Self { path, made };

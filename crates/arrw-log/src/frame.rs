@@ -251,9 +251,6 @@ impl Frame {
     }
 
     /// The same of a copy of `batch`, which is empty then and keeps its memory.
-    ///
-    /// # Panics
-    /// Never for a batch of at most 4 GiB.
     #[must_use]
     pub fn in_memory_copy(
         (batch, blocks): (&mut Batch, &mut Blocks),

@@ -115,8 +115,8 @@ fn damage_one_log(plan: &DamagePlan, number: u64, report: &mut DamageReport) {
             let story = base.story;
             let DamagePlan { seed, damages, bases, .. } = plan;
             format!(
-                "seed {seed}, damages {damages}, bases {bases}, only ({number}, {damage}): {story:?}, \
-                 proven {} of {}, left {extent:?}, {}",
+                "{story:?} (of {bases} logs; again: `cargo run -p arrw-sim -- damage --count {damages} \
+                 --seed {seed} --only {number} {damage}`), proven {} of {}, left {extent:?}, {}",
                 base.proven, base.layout.last, harm.text
             )
         };

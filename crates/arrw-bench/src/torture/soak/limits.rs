@@ -5,9 +5,9 @@ use std::time::Duration;
 /// A soak lasts so long at most; more is refused, as all that clients saw is in memory until it is checked.
 pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a life is warming up, and says nothing of growth: rings fill in 6 minutes, ids are known for 10, and the holes that
-/// these leave in the heap when they go are filled in as long again.
-pub const WARM_UP: Duration = Duration::from_secs(20 * 60);
+/// How long a life is warming up, and says nothing of growth: rings fill in 6 minutes, ids are known for 10, and it takes some
+/// turns of these until the heap has room for all of them in the holes that they leave.
+pub const WARM_UP: Duration = Duration::from_secs(35 * 60);
 
 /// Lives are watched for so long in all behind their warm-ups, or the soak ends as too thin.
 pub const WARM_MIN: Duration = Duration::from_secs(10 * 60);

@@ -19,24 +19,24 @@ use crate::cli::open_files;
 ///
 /// The clients of `torture all`, at a steady rate. The server is killed now and then and started again; its resident memory, its open files and its
 /// threads are looked at every two seconds. At the end all that clients noted is checked as `torture all` does, and that memory does
-/// not grow by more than 1 % an hour behind the warm-up of each life (its first 20 minutes), nor files or threads at all.
+/// not grow by more than 1 % an hour behind the warm-up of each life (its first 35 minutes), nor files or threads at all.
 ///
-/// Ends with 65 when something is wrong, and with 2 when too little was seen: a soak of less than half an hour, or with kills more often, says nothing of growth. Then the
-/// folder stays, with looks.ndjson, which is what was measured.
+/// Ends with 65 when something is wrong, and with 2 when too little was seen: a soak of less than 45 minutes, or with kills more often,
+/// says nothing of growth. Then the folder stays, with looks.ndjson, which is what was measured.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "\
 Examples:
   $ arrwdb torture soak --for 2h
-  $ arrwdb torture soak --for 45m --kill-every 45m --data ./soak --keep"
+  $ arrwdb torture soak --for 50m --kill-every 50m --data ./soak --keep"
 )]
 pub(crate) struct Soak {
     /// For how long: a number with s, m or h
     #[arg(long = "for", value_name = "TIME", value_parser = time, default_value = "2h")]
     time: Duration,
     /// From one kill to the next
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30m")]
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "60m")]
     kill_every: Duration,
     /// Writes of events and calls that enqueue jobs, a second
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000))]
