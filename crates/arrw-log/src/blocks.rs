@@ -39,7 +39,7 @@ mod tests {
             |pair: &&[Bytes]| pair[0].as_ptr_range().end != pair[1].as_ptr_range().start;
         let apart = copies.windows(2).filter(are_apart).count();
         assert!(apart <= 1, "100 kB take two blocks, not {}", apart + 1);
-        let large = blocks.copy(&[7; BLOCK_BYTES]);
+        let large = blocks.copy(&vec![7; BLOCK_BYTES]);
         assert!(large.is_unique() && !copies[0].is_unique());
         assert_eq!(blocks.copy(&[]), Bytes::new());
     }
