@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 
 use anyhow::Context as _;
 
+use crate::cargo;
 use crate::context::Context;
 use crate::process;
 use crate::stage::Failure;
@@ -26,12 +27,10 @@ pub(crate) fn check(context: &Context) -> Result<String, Failure> {
 
 /// Runs cases against `arrw-server`'s example `echo`; one that is not `OK`, `INFORMATIONAL` or known as not served is a failure.
 pub(crate) fn run(context: &Context, cases: Cases) -> Result<String, Failure> {
-    let mut build = context.cargo("build --package arrw-server --example echo");
-    process::run(&mut build).map_err(Failure::into_build)?;
+    cargo::build(context)?;
     let folder = context.workspace.root.join("tests/autobahn");
     let mut python = tools::python_packages(context, &folder.join("requirements.txt"))?;
-    let program = context.workspace.target.join("debug/examples/echo");
-    let mut command = context.command(&program.to_string_lossy());
+    let mut command = context.command(&context.built("examples/echo"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut server = Server(command.spawn().context("start the server")?);
     let url = server.address()?.replace("http://", "ws://") + "/connection/websocket?echo";

@@ -10,7 +10,8 @@ use crate::stage::Failure;
 /// The tests that run under the schedule explorer: package, name of the test file.
 pub(crate) const SHUTTLE: &[(&str, &str)] = &[("arrw-log", "shuttle")];
 
-/// Builds every target. The one stage whose failure ends the run.
+/// Builds every target. The one stage whose failure ends the run; others call it again, which builds nothing, for
+/// programs that they run. What cargo builds for one package alone has other features, and all is compiled anew.
 pub(crate) fn build(context: &Context) -> Result<String, Failure> {
     let mut command = context.cargo("build --workspace --all-targets");
     process::run(&mut command).map_err(Failure::into_build)?;

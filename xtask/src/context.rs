@@ -34,6 +34,11 @@ impl Context {
         command
     }
 
+    /// A program that was built without `--release`, by its path among these: `arrwdb`, `examples/worker`.
+    pub(crate) fn built(&self, name: &str) -> String {
+        self.workspace.target.join("debug").join(name).display().to_string()
+    }
+
     /// The Python environment with `typos` and `taplo`.
     pub(crate) fn venv(&self) -> PathBuf {
         self.workspace.target.join("venv")

@@ -22,8 +22,6 @@ pub(crate) struct Workspace {
 pub(crate) struct Example {
     pub(crate) package: String,
     pub(crate) name: String,
-    /// The `required-features` of its entry in `Cargo.toml`.
-    pub(crate) features: Vec<String>,
 }
 
 impl Workspace {
@@ -49,7 +47,6 @@ fn parse(metadata: &Value) -> anyhow::Result<Workspace> {
                 examples.push(Example {
                     package: text(package, "name")?,
                     name: text(target, "name")?,
-                    features: strings(target, "required-features"),
                 });
             }
         }
@@ -84,20 +81,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn examples_are_found_with_their_features() {
+    fn examples_are_found() {
         let metadata = serde_json::json!({
             "workspace_root": "w", "target_directory": "w/target",
             "packages": [{ "name": "p", "targets": [
                 { "name": "p", "kind": ["lib"] },
-                { "name": "b", "kind": ["example"], "required-features": ["f"] },
+                { "name": "b", "kind": ["example"] },
                 { "name": "a", "kind": ["example"] },
             ]}],
         });
         let workspace = parse(&metadata).unwrap();
         assert_eq!(workspace.root, Path::new("w"));
-        let found: Vec<_> =
-            workspace.examples.iter().map(|e| (e.name.as_str(), e.features.len())).collect();
-        assert_eq!(found, [("a", 0), ("b", 1)]);
+        let found: Vec<_> = workspace.examples.iter().map(|e| e.name.as_str()).collect();
+        assert_eq!(found, ["a", "b"]);
     }
 
     #[test]

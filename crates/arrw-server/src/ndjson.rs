@@ -35,8 +35,8 @@ impl OnError {
 pub(crate) struct Progress<'a> {
     pub(crate) app: &'a App,
     pub(crate) on_error: OnError,
-    /// The number of the next line.
-    pub(crate) line: u64,
+    /// The number of the first line of the next chunk.
+    line: u64,
     /// Lines that were left out: how many, and the first of them, at most [`LINE_FAULTS_MAX`].
     left_out: u64,
     faults: Vec<(u64, Problem)>,
@@ -62,14 +62,18 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Refuses a line that is longer than it may be.
-    pub(crate) fn check_len(&self, line: &[u8]) -> Result<(), Problem> {
-        let max = self.app.limits.line_bytes;
-        if max < line.len() {
-            let detail = format!("it has more than {max} bytes");
-            return Err(Problem::new(Code::TooLarge, detail).at_limit(Limit::LineBytes));
-        }
-        Ok(())
+    /// The lines of the next chunk that have something in them, each with its number, without what is blank
+    /// around it; or why one cannot be taken.
+    pub(crate) fn lines<'c>(
+        &mut self,
+        chunk: &'c [u8],
+    ) -> impl Iterator<Item = (u64, Result<&'c [u8], Problem>)> + use<'c> {
+        let (first, bytes_max) = (self.line, self.app.limits.line_bytes);
+        let lines = chunk.split_inclusive(|byte| *byte == b'\n');
+        self.line += lines.clone().count() as u64;
+        let numbered = (first..).zip(lines.map(<[u8]>::trim_ascii));
+        let filled = numbered.filter(|(_, line)| !line.is_empty());
+        filled.map(move |(number, line)| (number, check_len(line, bytes_max)))
     }
 
     /// The members that an answer has besides those of what was taken, each behind a comma.
@@ -84,6 +88,15 @@ impl<'a> Progress<'a> {
         let lines: Vec<String> = self.faults.iter().map(line).collect();
         format!(r#","failed":{},"errors":[{}]"#, self.left_out, lines.join(","))
     }
+}
+
+/// Refuses a line that is longer than it may be.
+fn check_len(line: &[u8], bytes_max: usize) -> Result<&[u8], Problem> {
+    if bytes_max < line.len() {
+        let detail = format!("it has more than {bytes_max} bytes");
+        return Err(Problem::new(Code::TooLarge, detail).at_limit(Limit::LineBytes));
+    }
+    Ok(line)
 }
 
 /// The problem of a line at which a body ends, behind `count` things that were taken.
@@ -118,7 +131,7 @@ pub(crate) async fn take_all(upload: &mut impl Upload, inflow: &mut Inflow) -> R
         }
         // Nobody knows where a line ends that is too long already, so there is no going on behind it.
         let progress = upload.progress();
-        let checked = progress.check_len(&lines.buffer);
+        let checked = check_len(&lines.buffer, progress.app.limits.line_bytes);
         checked.map_err(|problem| end_at(progress.line, problem, upload.count()))?;
         if is_last {
             return Ok(());

@@ -1,21 +1,16 @@
 // Loads on arrwDB: over HTTP, and over one WebSocket by the protocol of Centrifuge.
 
-import http from 'node:http';
+import { Pool } from 'undici';
 import WebSocket from 'ws';
 
-/** Asks over connections that are kept, one for each that is under way. */
+/** Asks over connections that are kept, at most 64. */
 export function client(port) {
-  const agent = new http.Agent({ keepAlive: true, noDelay: true });
-  return (path, body, contentType = 'application/json') =>
-    new Promise((resolve, reject) => {
-      const headers = { 'content-type': contentType, 'content-length': Buffer.byteLength(body) };
-      const request = http.request({ port, agent, path, method: 'POST', headers }, (answer) => {
-        let text = '';
-        answer.setEncoding('utf8').on('data', (part) => (text += part));
-        answer.on('end', () => (answer.statusCode < 300 ? resolve(JSON.parse(text)) : reject(new Error(text))));
-      });
-      request.on('error', reject).end(body);
-    });
+  const pool = new Pool(`http://127.0.0.1:${port}`, { connections: 64 });
+  return async (path, body, contentType = 'application/json') => {
+    const answer = await pool.request({ path, method: 'POST', headers: { 'content-type': contentType }, body });
+    if (answer.statusCode >= 300) throw new Error(await answer.body.text());
+    return answer.body.json();
+  };
 }
 
 /** One WebSocket: commands that are answered, and publications of channels. */

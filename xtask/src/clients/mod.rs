@@ -57,7 +57,8 @@ fn python(context: &Context, lines: &Path) -> Result<(), Failure> {
 
 /// The tests of the binary that use the client of Rust run with all others, too; here they say what they met.
 fn rust(context: &Context, lines: &Path) -> Result<(), Failure> {
-    let mut tests = context.cargo("test --package arrwdb --test it centrifuge_client::");
+    let mut tests = context.cargo("nextest run --workspace --exclude xtask --profile ci");
+    tests.args(["--filterset", "package(arrwdb) and test(centrifuge_client::)"]);
     process::run(tests.env("MET", lines))
 }
 

@@ -91,25 +91,21 @@ impl Upload for Lines<'_> {
 
     async fn chunk(&mut self, chunk: &[u8]) -> Result<(), Problem> {
         let (mut incoming, mut numbers) = (Vec::new(), Vec::new());
-        for text in chunk.split_inclusive(|byte| *byte == b'\n') {
-            let text = text.trim_ascii();
-            if !text.is_empty() {
-                match self.progress.check_len(text).and_then(|()| self.taking.event(text)) {
-                    Ok(event) => {
-                        incoming.push(event);
-                        numbers.push(self.progress.line);
+        for (number, line) in self.progress.lines(chunk) {
+            match line.and_then(|json| self.taking.event(json)) {
+                Ok(event) => {
+                    incoming.push(event);
+                    numbers.push(number);
+                }
+                Err(problem) => {
+                    // Numbered lines are published in their order, and so are those before the end.
+                    if self.producer.is_some() || self.progress.on_error == OnError::Stop {
+                        self.publish(&incoming, &numbers).await?;
+                        (incoming, numbers) = (Vec::new(), Vec::new());
                     }
-                    Err(problem) => {
-                        // Numbered lines are published in their order, and so are those before the end.
-                        if self.producer.is_some() || self.progress.on_error == OnError::Stop {
-                            self.publish(&incoming, &numbers).await?;
-                            (incoming, numbers) = (Vec::new(), Vec::new());
-                        }
-                        self.fault(self.progress.line, problem)?;
-                    }
+                    self.fault(number, problem)?;
                 }
             }
-            self.progress.line += 1;
         }
         self.publish(&incoming, &numbers).await
     }

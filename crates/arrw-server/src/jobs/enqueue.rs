@@ -209,23 +209,19 @@ impl Upload for Lines<'_> {
 
     async fn chunk(&mut self, chunk: &[u8]) -> Result<(), Problem> {
         let (mut jobs, mut numbers) = (Vec::new(), Vec::new());
-        for text in chunk.split_inclusive(|byte| *byte == b'\n') {
-            let text = text.trim_ascii();
-            if !text.is_empty() {
-                match self.progress.check_len(text).and_then(|()| take(self.grant, text)) {
-                    Ok(job) => {
-                        jobs.push(job);
-                        numbers.push(self.progress.line);
-                    }
-                    Err(problem) => {
-                        // Those before it come before it, also when it ends here.
-                        self.enqueue(&jobs, &numbers).await?;
-                        (jobs, numbers) = (Vec::new(), Vec::new());
-                        self.progress.fault(self.progress.line, problem, self.tally.count)?;
-                    }
+        for (number, line) in self.progress.lines(chunk) {
+            match line.and_then(|json| take(self.grant, json)) {
+                Ok(job) => {
+                    jobs.push(job);
+                    numbers.push(number);
+                }
+                Err(problem) => {
+                    // Those before it come before it, also when it ends here.
+                    self.enqueue(&jobs, &numbers).await?;
+                    (jobs, numbers) = (Vec::new(), Vec::new());
+                    self.progress.fault(number, problem, self.tally.count)?;
                 }
             }
-            self.progress.line += 1;
         }
         self.enqueue(&jobs, &numbers).await
     }

@@ -8,7 +8,7 @@ use arrw::{
     SubscriptionError, Timestamp,
 };
 
-use crate::support::{Clock, texts};
+use crate::support::{Clock, texts, until};
 
 /// A database whose clock stands at 10 s.
 fn at_ten_seconds() -> (Db, Arc<Clock>) {
@@ -40,11 +40,15 @@ fn what_went_through_is_counted() {
         publish(&db, &[&a, &b, &c, &a]);
         assert_eq!((texts(&mut all_of_a).len(), texts(&mut all).len()), (3, 4));
 
-        let stats = db.bus().stats().unwrap();
-        let (ours, others) = match prefix {
-            "" => (stats.durable, stats.volatile),
-            _ => (stats.volatile, stats.durable),
+        let both = || {
+            let stats = db.bus().stats().unwrap();
+            match prefix {
+                "" => (stats.durable, stats.volatile),
+                _ => (stats.volatile, stats.durable),
+            }
         };
+        until(|| both().0.published >= 4);
+        let (ours, others) = both();
         assert_eq!((ours.published, ours.delivered, ours.errors, ours.subscriptions), (4, 7, 0, 2));
         assert_eq!((ours.pending, others.published), (Pending::default(), 0));
 

@@ -37,6 +37,13 @@ pub(crate) fn crash(storage: &Arc<dyn Storage>) -> Arc<dyn Storage> {
     Arc::new(copy)
 }
 
+/// Waits until something is so.
+pub(crate) fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        std::thread::yield_now();
+    }
+}
+
 /// The payloads of all events that are there now.
 pub(crate) fn texts(subscription: &mut Subscription) -> Vec<String> {
     let mut all = Vec::new();

@@ -20,6 +20,8 @@ use arrw::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::support::until;
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Serialize, Deserialize)]
@@ -69,13 +71,6 @@ fn telling(builder: WorkerBuilder) -> (WorkerBuilder, Receiver<(JobId, Option<Jo
         let _nobody_listens = sender.send((it.job.id(), it.state));
     };
     (builder.observe(tell), receiver)
-}
-
-/// Waits until something is so.
-fn until(is_so: impl Fn() -> bool) {
-    while !is_so() {
-        thread::yield_now();
-    }
 }
 
 /// Tells when it is dropped.
