@@ -32,11 +32,17 @@ export async function socket(port) {
       else if (line === '{}') socket.send('{}');
     }
   });
+  // Commands of one turn of the event loop share a frame, a line each, as the protocol has it.
+  let gathered = [];
+  const send = () => {
+    socket.send(gathered.join('\n'));
+    gathered = [];
+  };
   const ask = (command) =>
     new Promise((resolve, reject) => {
       last += 1;
       waiting.set(last, { resolve, reject });
-      socket.send(JSON.stringify({ id: last, ...command }));
+      if (gathered.push(JSON.stringify({ id: last, ...command })) === 1) process.nextTick(send);
     });
   await ask({ connect: {} });
   return {

@@ -65,12 +65,24 @@ fn stop(worker: &Worker, thread: JoinHandle<Result<WorkerStats, RunError>>) -> W
 }
 
 /// A builder that tells of the state of each job that ended.
-fn telling(builder: WorkerBuilder) -> (WorkerBuilder, Receiver<(JobId, Option<JobState>)>) {
+fn telling(builder: WorkerBuilder) -> (WorkerBuilder, Receiver<End>) {
     let (sender, receiver) = channel();
     let tell = move |it: &arrw::Attempted| {
         let _nobody_listens = sender.send((it.job.id(), it.state));
     };
     (builder.observe(tell), receiver)
+}
+
+/// An attempt that ended: its job, and where that is if this end counts.
+type End = (JobId, Option<JobState>);
+
+/// The ends that are told up to the last of those that are wanted.
+fn ends_until(told: &Receiver<End>, wanted: &[End]) -> Vec<End> {
+    let mut ends = Vec::new();
+    while !wanted.iter().all(|end| ends.contains(end)) {
+        ends.push(told.recv().unwrap());
+    }
+    ends
 }
 
 /// Tells when it is dropped.
@@ -246,8 +258,8 @@ fn a_job_that_waits_for_its_turn_is_not_begun_when_it_was_cancelled_or_timed_out
     let gone = Mutex::new(gone);
     let (builder, told) = telling(builder(&db, "w"));
     let worker = builder.concurrency(1).prefetch(2).on_blocking(move |Do(_), job: Attempt| {
-        assert!(job.timeout_ms() == 0 || job.attempt() == 2, "it has timed out");
-        gone.lock().unwrap().recv().unwrap();
+        assert!(job.timeout_ms() == 0 || job.attempt() > 1, "it has timed out");
+        let _nobody_says_go_any_more = gone.lock().unwrap().recv();
         Ok(())
     });
     let worker = worker.build().unwrap();
@@ -258,14 +270,17 @@ fn a_job_that_waits_for_its_turn_is_not_begun_when_it_was_cancelled_or_timed_out
     db.jobs().run(vec![Command::Cancel(jobs[1])], false).unwrap().wait().unwrap();
     jobs.extend(enqueue_by(&db, 1, &soon));
     until(|| matches!(states(&db, &jobs)[2], (JobState::Retrying | JobState::Ready, 1)));
-    go.send(()).unwrap();
-    let mut ends: Vec<_> = told.iter().take(3).collect();
-    ends.sort_unstable_by_key(|(job, _)| *job);
-    let expected = [Some(JobState::Completed), Some(JobState::Cancelled), None];
-    assert_eq!(ends.iter().map(|(_, state)| *state).collect::<Vec<_>>(), expected);
-    go.send(()).unwrap();
+    drop(go);
+    let mut ends = ends_until(&told, &[(jobs[2], Some(JobState::Completed))]);
     let stats = stop(&worker, thread);
-    assert_eq!((stats.completed, stats.cancelled, stats.timed_out), (2, 1, 1));
+    ends.extend(told.try_iter());
+    let times = |job, state| ends.iter().filter(|end| **end == (job, state)).count() as u64;
+    let first_two = [(jobs[0], JobState::Completed), (jobs[1], JobState::Cancelled)];
+    assert_eq!(first_two.map(|(job, state)| times(job, Some(state))), [1, 1]);
+    // On a busy machine a later attempt may have taken too long as well.
+    assert!(times(jobs[2], None) >= 1, "{ends:?}");
+    assert_eq!((stats.completed, stats.cancelled), (2, 1));
+    assert_eq!(stats.timed_out, times(jobs[2], None));
 }
 
 #[derive(Serialize, Deserialize)]
@@ -304,12 +319,14 @@ fn an_attempt_that_takes_too_long_is_dropped_or_told_and_tried_again() {
     let other = NewJob { plan, ..other.on("q") };
     jobs.push(db.jobs().enqueue(&other).unwrap().wait().unwrap()[0].job);
     let thread = start(&worker);
-    let ends: Vec<_> = told.iter().take(4).map(|(_, state)| state).collect();
-    assert_eq!(ends.iter().filter(|it| it.is_none()).count(), 2, "{ends:?}");
+    let both = jobs.iter().flat_map(|job| [(*job, None), (*job, Some(JobState::Completed))]);
+    ends_until(&told, &both.collect::<Vec<_>>());
     assert_eq!(dropped.recv().unwrap(), "dropped");
     let stats = stop(&worker, thread);
-    assert_eq!((stats.timed_out, stats.failed, stats.completed, stats.stale), (2, 2, 2, 0));
-    assert_eq!(states(&db, &jobs), [(JobState::Completed, 2); 2]);
+    // On a busy machine a later attempt may have taken too long as well.
+    assert!(stats.timed_out >= 2, "{stats:?}");
+    assert_eq!((stats.failed, stats.completed), (stats.timed_out, 2));
+    assert!(states(&db, &jobs).iter().all(|(state, _)| *state == JobState::Completed));
 }
 
 #[test]
