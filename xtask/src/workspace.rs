@@ -44,10 +44,8 @@ fn parse(metadata: &Value) -> anyhow::Result<Workspace> {
     for package in list(metadata, "packages")? {
         for target in list(package, "targets")? {
             if strings(target, "kind").contains(&"example".to_owned()) {
-                examples.push(Example {
-                    package: text(package, "name")?,
-                    name: text(target, "name")?,
-                });
+                examples
+                    .push(Example { package: text(package, "name")?, name: text(target, "name")? });
             }
         }
     }

@@ -107,7 +107,8 @@ impl Db {
         let pump = Pump::start(Arc::clone(&dispatch), Arc::clone(&due), reader);
         let alarms = shadow.alarms();
         let of_jobs = jobs::upkeep(&core, &log, &environment.clock, &dispatch);
-        let savers = Savers::new(shadow, jobs_saver, Arc::clone(&core));
+        let savers = Savers::new(shadow, jobs_saver, Arc::clone(&core), segment_bytes);
+        due.add(savers.behind(&log));
         let upkeep = Upkeep::start(drive, &due, of_jobs, (savers, keeper.clone()));
         let upkeep = upkeep.map_err(|source| {
             core.close();

@@ -85,6 +85,11 @@ impl Shadow {
         &self.memory
     }
 
+    /// About how many bytes of log a start now would read for what the bus remembers.
+    fn behind(&self, log: &Log) -> u64 {
+        bytes_behind(log, self.saved)
+    }
+
     /// Where this raises its alarms.
     pub(crate) fn alarms(&self) -> Alarms {
         Arc::clone(&self.alarms)
@@ -135,25 +140,38 @@ pub(crate) fn read_to(
     Ok(())
 }
 
+/// About how many bytes of log stand behind a checkpoint. What cannot be read now is found out later.
+pub(crate) fn bytes_behind(log: &Log, saved: Option<Seq>) -> u64 {
+    let from = saved.map_or(log.first(), |seq| seq.next().max(log.first()));
+    log.bytes_from(from).unwrap_or_default()
+}
+
 /// What saves the checkpoints of all views.
 #[derive(Debug)]
 pub(crate) struct Savers {
     shadow: Shadow,
     jobs: Saver,
     core: Arc<Core>,
-    rounds: u32,
+    /// Bytes of log for one checkpoint of the jobs.
+    jobs_every_bytes: u64,
 }
 
 impl Savers {
-    pub(crate) fn new(shadow: Shadow, jobs: Saver, core: Arc<Core>) -> Self {
-        Self { shadow, jobs, core, rounds: 0 }
+    /// `every_bytes` of log are for one checkpoint of the bus.
+    pub(crate) fn new(shadow: Shadow, jobs: Saver, core: Arc<Core>, every_bytes: u64) -> Self {
+        Self { shadow, jobs, core, jobs_every_bytes: every_bytes.saturating_mul(JOBS_SAVED_EVERY) }
+    }
+
+    /// What to begin to count with: about how many bytes of log this start read. Else a database whose lives are all short
+    /// would never save, and each start would read more than the one before.
+    pub(crate) fn behind(&self, log: &Log) -> u64 {
+        self.shadow.behind(log).max(self.jobs.behind(log) / JOBS_SAVED_EVERY)
     }
 
     /// Saves what is to be saved this time, and keeps topics to their retention; when closing, all of it.
     pub(crate) fn save(&mut self, keeper: &Keeper, closing: bool) {
         self.shadow.save(&keeper.log, &keeper.committed);
-        self.rounds = self.rounds.wrapping_add(1);
-        if closing || self.rounds.is_multiple_of(JOBS_SAVED_EVERY) {
+        if closing || self.jobs_every_bytes <= self.jobs.behind(&keeper.log) {
             self.jobs.save(&keeper.log, &self.core);
         }
         self.core.bell.ring();
@@ -186,7 +204,7 @@ impl Due {
         Self { every_bytes, state: Mutex::new(State::default()), changed: Condvar::new() }
     }
 
-    /// So many bytes were committed.
+    /// So many bytes were committed, or are behind the last checkpoint at the start.
     pub(crate) fn add(&self, bytes: u64) {
         let mut state = self.lock();
         let before = state.bytes;

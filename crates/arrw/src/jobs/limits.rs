@@ -48,8 +48,8 @@ pub(crate) const ASKED_AT_ONCE: usize = 1_000;
 /// Bytes of them, about; a log of small segments takes fewer.
 pub(crate) const ASKED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Checkpoints of the bus for one of the jobs, which may be large: a start reads so many segments of the log for them.
-pub(crate) const JOBS_SAVED_EVERY: u32 = 4;
+/// Segments of the log for one checkpoint of the jobs, which may be large: about what a start reads for them.
+pub(crate) const JOBS_SAVED_EVERY: u64 = 4;
 
 /// Milliseconds after which whoever minds the time looks again, even when nothing is due: the clock may have been set.
 pub(crate) const LOOK_MS_MAX: u64 = 1_000;

@@ -9,7 +9,7 @@ use arrw_log::{Checkpoint, Hold, Log, OpenError, Seq, Start};
 use crate::jobs::carrying::carry;
 use crate::jobs::limits::CARRIED_MAX;
 use crate::jobs::rules::{Core, is_needed};
-use crate::memory::{Alarm, Alarms, read_to};
+use crate::memory::{Alarm, Alarms, bytes_behind, read_to};
 use crate::planted::{Bug, is_planted};
 
 /// Name of the checkpoint's file.
@@ -40,6 +40,11 @@ impl Saver {
         let saver = Self { hold, args, saved, alarms };
         saver.release(&jobs);
         Ok((saver, jobs))
+    }
+
+    /// About how many bytes of log a start now would read for the jobs.
+    pub(crate) fn behind(&self, log: &Log) -> u64 {
+        bytes_behind(log, self.saved)
     }
 
     /// Carries forward what the policy is about to remove, and lets go of it then.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrw::bus_limits::PRODUCER_NUMBER_MAX;
 use arrw::{
-    Db, Environment, MemoryStorage, NewEvent, Options, PublishError, Published, RuleError, Start,
-    Storage, Timestamp,
+    Db, Drive, Environment, MemoryStorage, NewEvent, Options, PublishError, Published, RuleError,
+    Start, Storage, Timestamp,
 };
 
 use crate::support::{Clock, crash, texts};
@@ -133,6 +133,31 @@ fn the_last_number_of_a_producer_does_no_harm() {
     let last = || db.bus().publish_from("file", PRODUCER_NUMBER_MAX, &event).unwrap().wait();
     assert_eq!((last().unwrap().count, last().unwrap().count), (1, 0));
     assert_eq!(all(&db), ["x"]);
+}
+
+/// Else each start would read more of the log than the one before.
+#[test]
+fn a_database_that_never_lives_long_saves_all_the_same() {
+    let (mut storage, clock) = (memory(), Arc::new(Clock::at(1_000)));
+    let mut saved_after = [None; 2];
+    for life in 0..40 {
+        let mut environment = Environment::with_storage(Arc::clone(&storage));
+        environment.clock = Arc::clone(&clock) as Arc<dyn arrw::Clock>;
+        let mut options = Options::default();
+        (options.log.segment_bytes, options.log.drive) = (64 * 1024, Drive::Callers);
+        let db = Db::open_with(environment, options).unwrap();
+        // A quarter of what a checkpoint is made for.
+        for _ in 0..16 {
+            db.bus().publish(NewEvent::new("t", &[b'x'; 1_000])).unwrap().wait().unwrap();
+        }
+        db.upkeep();
+        storage = crash(&storage);
+        let names = storage.list().unwrap();
+        for (name, after) in ["bus.ckpt", "jobs.ckpt"].iter().zip(&mut saved_after) {
+            *after = after.or(names.iter().any(|it| it == name).then_some(life));
+        }
+    }
+    assert!(matches!(saved_after, [Some(2..=4), Some(8..=16)]), "{saved_after:?}");
 }
 
 #[test]
