@@ -25,8 +25,8 @@ impl Log {
 
     /// The first record of a topic that is kept and has this offset or a later one; `None` when there is none.
     ///
-    /// Reads the footers of the segments before it and then a part of its own. Waits for a commit that is
-    /// under way.
+    /// Reads some footers, about the logarithm of how many segments there are if the topic is in most of them, and then
+    /// a part of the record's own segment. Waits for a commit that is under way.
     ///
     /// # Errors
     /// When the disk cannot be read, or is damaged there.
@@ -92,51 +92,74 @@ impl Log {
         let Some((end, newest)) = end.filter(|(end, _)| offset <= end.last_offset) else {
             return Ok(None);
         };
-        for segment in self.shared().segments.all() {
-            if newest <= segment.start.next_seq {
-                break;
-            }
-            match self.first_in(&segment, topic, offset) {
-                Ok(Found::Here(seq)) => return Ok(Some(seq)),
-                Ok(Found::NotHere) => (),
-                // Without its footer: what it holds is seen by reading it.
-                Ok(Found::Unknown) => return Ok(Some(segment.start.next_seq)),
-                // It may just have been trimmed.
-                Err(_) if segment.start.next_seq < self.first() => (),
-                Err(source) => {
-                    return Err(ReadError::Io { file: segment.name(), source: Arc::new(source) });
-                }
+        let segments = self.shared().segments.all();
+        let sealed = segments.partition_point(|segment| segment.start.next_seq < newest);
+        // Offsets only grow, so all segments that go so far are behind all that do not.
+        let (mut low, mut high, mut found) = (0, sealed, newest);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.last_word(&segments[low..=middle], topic, offset)? {
+                Some((at, seq)) => (high, found) = (low + at, seq),
+                None => low = middle + 1,
             }
         }
         debug_assert!(
             newest <= end.last,
             "a topic's first record in a segment is no later than its last"
         );
-        Ok(Some(newest))
+        Ok(Some(found))
+    }
+
+    /// Asks segments from the last one back until one knows the topic: the place of that one and where to start in it,
+    /// if it goes so far.
+    fn last_word(
+        &self,
+        segments: &[Arc<Segment>],
+        topic: &str,
+        offset: u64,
+    ) -> Result<Option<(usize, Seq)>, ReadError> {
+        for (at, segment) in segments.iter().enumerate().rev() {
+            match self.first_in(segment, topic, offset) {
+                Ok(Found::Here(seq)) => return Ok(Some((at, seq))),
+                // Without its footer: what it holds is seen by reading it.
+                Ok(Found::Unknown) => return Ok(Some((at, segment.start.next_seq))),
+                Ok(Found::Before) => return Ok(None),
+                Ok(Found::Nothing) => (),
+                // It may just have been trimmed, with all before it.
+                Err(_) if segment.start.next_seq < self.first() => return Ok(None),
+                Err(source) => {
+                    return Err(ReadError::Io { file: segment.name(), source: Arc::new(source) });
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn first_in(&self, segment: &Segment, topic: &str, offset: u64) -> std::io::Result<Found> {
         if segment.end().is_none() {
-            return Ok(Found::NotHere);
+            return Ok(Found::Nothing);
         }
         let file = self.shared().environment.storage.open(&segment.name())?;
         let Some(footer) = Footer::read(file.as_ref(), &segment.header)? else {
             return Ok(Found::Unknown);
         };
         let at = footer.topics.binary_search_by(|entry| (*entry.name).cmp(topic));
-        let entry = at.ok().map(|at| &footer.topics[at]);
-        Ok(entry
-            .filter(|entry| offset <= entry.last_offset)
-            .map_or(Found::NotHere, |entry| Found::Here(entry.first)))
+        Ok(match at.ok().map(|at| &footer.topics[at]) {
+            Some(entry) if offset <= entry.last_offset => Found::Here(entry.first),
+            Some(_) => Found::Before,
+            None => Found::Nothing,
+        })
     }
 }
 
-/// What a segment tells of a topic.
+/// What a segment tells of where an offset of a topic is.
 enum Found {
-    /// Its first record there.
+    /// In it or before it. Its first record of the topic.
     Here(Seq),
-    /// It goes not so far in it.
-    NotHere,
-    /// Nothing.
+    /// Behind it.
+    Before,
+    /// Nothing, as the topic has no record in it.
+    Nothing,
+    /// Nothing without reading its records.
     Unknown,
 }

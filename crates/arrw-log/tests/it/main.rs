@@ -6,5 +6,6 @@ mod called;
 mod made;
 mod maker;
 mod offline;
+mod offsets;
 mod recovery;
 mod support;
