@@ -274,6 +274,8 @@ impl Writer {
         }
         let sync_began = Instant::now();
         if let Err(error) = self.active.file.sync_data() {
+            // Readers go on, and nobody knows whether these records stay.
+            self.topics.roll_back(self.active.segment.header.ordinal);
             return Err(NotCommitted::Failed(Arc::new(error)));
         }
         self.written.syncs.count(sync_began.elapsed());

@@ -4,7 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrw::{Claim, ClaimError, Db, Environment, MemoryStorage, NewJob, Options, Storage};
+use arrw::{
+    Claim, ClaimError, Db, Environment, Filter, HistoryQuery, MemoryStorage, NewEvent, NewJob,
+    Options, Order, Storage,
+};
 use arrw_log::{FolderLock, StorageFile};
 
 /// Files in memory whose syncs fail from a moment on.
@@ -85,12 +88,39 @@ impl StorageFile for FailingFile {
     }
 }
 
-#[test]
-fn who_waits_for_jobs_learns_that_the_disk_failed() {
+/// A database, and what has its syncs fail.
+fn open() -> (Db, Arc<AtomicBool>) {
     let fails = Arc::new(AtomicBool::new(false));
     let storage = Failing { files: MemoryStorage::new(), fails: Arc::clone(&fails) };
     let environment = Environment::with_storage(Arc::new(storage));
-    let db = Db::open_with(environment, Options::default()).unwrap();
+    (Db::open_with(environment, Options::default()).unwrap(), fails)
+}
+
+#[test]
+fn nobody_is_shown_where_a_topic_would_end_if_its_sync_had_not_failed() {
+    let (db, fails) = open();
+    let publish = |topic: &str| db.bus().publish(NewEvent::new(topic, b"")).unwrap().wait();
+    publish("t").unwrap();
+    publish("t").unwrap();
+    fails.store(true, Ordering::SeqCst);
+    publish("t").unwrap_err();
+    assert!(db.poison().is_some());
+    let query = HistoryQuery { since: Some(1), ..HistoryQuery::default() };
+    let history = db.bus().history("t", query).unwrap();
+    let offsets: Vec<u64> = history.iter().map(|event| event.offset()).collect();
+    assert_eq!((offsets, history.last_offset), (vec![2], 2));
+    let newest = HistoryQuery { order: Order::NewestFirst, ..HistoryQuery::default() };
+    assert_eq!(db.bus().history("t", newest).unwrap().iter().count(), 2);
+
+    let (db, fails) = open();
+    fails.store(true, Ordering::SeqCst);
+    db.bus().publish(NewEvent::new("new", b"")).unwrap().wait().unwrap_err();
+    assert_eq!(db.bus().topics(&Filter::parse(">").unwrap(), None, 10).len(), 0);
+}
+
+#[test]
+fn who_waits_for_jobs_learns_that_the_disk_failed() {
+    let (db, fails) = open();
     let jobs = db.jobs();
     std::thread::scope(|scope| {
         let claim = || jobs.claim(Claim::new("w", ["elsewhere"], 1).unwrap()).wait(None);
