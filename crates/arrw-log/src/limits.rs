@@ -93,9 +93,9 @@ pub const READ_AHEAD_BYTES: usize = 256 * 1024;
 /// record.
 pub const INDEX_EVERY_BYTES: u64 = 64 * 1024;
 
-/// Sparse indexes of full segments that are kept in memory when they were looked up, 48 KiB each at the default size of
-/// segments; the one that was read first makes room, and is read again when it is wanted.
-pub const INDEXES_MAX: usize = 64;
+/// Entries of the sparse indexes of full segments that are kept in memory when they were looked up: 3 MiB, of 4 GiB of log. The
+/// index that was read first makes room, and is read again when it is wanted.
+pub const INDEX_ENTRIES_MAX: usize = 64 * 1024;
 
 /// Milliseconds without a commit after which the writer adds a mark, the proof that the last frame was
 /// synced. Short enough that little is unproven after a crash, long enough to cost a busy log nothing.

@@ -140,14 +140,11 @@ impl Log {
             return Ok(Found::Nothing);
         }
         let file = self.shared().environment.storage.open(&segment.name())?;
-        let Some(footer) = Footer::read(file.as_ref(), &segment.header)? else {
-            return Ok(Found::Unknown);
-        };
-        let at = footer.topics.binary_search_by(|entry| (*entry.name).cmp(topic));
-        Ok(match at.ok().map(|at| &footer.topics[at]) {
-            Some(entry) if offset <= entry.last_offset => Found::Here(entry.first),
-            Some(_) => Found::Before,
-            None => Found::Nothing,
+        Ok(match Footer::read_topic(file.as_ref(), &segment.header, topic)? {
+            Some(Some(entry)) if offset <= entry.last_offset => Found::Here(entry.first),
+            Some(Some(_)) => Found::Before,
+            Some(None) => Found::Nothing,
+            None => Found::Unknown,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The footer of a sealed segment: what opening and seeking need, so that they do not read the frames.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{FORMAT, IndexEntry, SEGMENT_HEADER_BYTES, SegmentEnd, SegmentHeader};
@@ -117,77 +118,147 @@ impl Footer {
 
     /// Reads the footer of a file; `None` when it has no valid one that belongs to `header`.
     pub(crate) fn read(file: &dyn StorageFile, header: &SegmentHeader) -> io::Result<Option<Self>> {
-        let file_len = file.len()?;
-        let Some(trailer_at) = file_len.checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
-        let mut trailer = [0; TRAILER_BYTES];
-        read_exact_at(file, &mut trailer, trailer_at)?;
-        let crc = u32_at(&trailer, CRC_AT);
-        put_at(&mut trailer, CRC_AT, [0; 4]);
-        let ours = u64_at(&trailer, MAGIC_AT) == MAGIC
-            && u32_at(&trailer, FORMAT_AT) == FORMAT
-            && crc32c(&trailer) == crc
-            && u64_at(&trailer, ORDINAL_AT) == header.ordinal
-            && u64_at(&trailer, NONCE_AT) == header.nonce;
+        let Some(trailer) = Trailer::read(file, header)? else { return Ok(None) };
+        let (index, topics) = (trailer.index(file)?, trailer.topics(file)?);
+        Ok(index.zip(topics).and_then(|(index, topics)| {
+            Some(Self {
+                start: tip_at(&trailer.bytes, START_AT)?,
+                start_time: time_at(&trailer.bytes, START_TIME_AT)?,
+                end: SegmentEnd {
+                    at: u64_at(&trailer.bytes, END_BYTE_AT),
+                    tip: tip_at(&trailer.bytes, END_AT)?,
+                    time: time_at(&trailer.bytes, END_TIME_AT)?,
+                },
+                index,
+                topics: Topics(&topics).map(|topic| topic?.entry()).collect::<Option<_>>()?,
+            })
+        }))
+    }
+
+    /// The index alone, without a look at the topics, of which there may be many.
+    pub(crate) fn read_index(
+        file: &dyn StorageFile,
+        header: &SegmentHeader,
+    ) -> io::Result<Option<Vec<IndexEntry>>> {
+        let Some(trailer) = Trailer::read(file, header)? else { return Ok(None) };
+        trailer.index(file)
+    }
+
+    /// What the segment holds of one topic, if it holds anything of it; the outer `None` as of [`read`](Self::read).
+    pub(crate) fn read_topic(
+        file: &dyn StorageFile,
+        header: &SegmentHeader,
+        name: &str,
+    ) -> io::Result<Option<Option<TopicEntry>>> {
+        let Some(trailer) = Trailer::read(file, header)? else { return Ok(None) };
+        let Some(topics) = trailer.topics(file)? else { return Ok(None) };
+        for topic in Topics(&topics) {
+            match topic {
+                Some(topic) if topic.name == name.as_bytes() => return Ok(topic.entry().map(Some)),
+                Some(_) => (),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(None))
+    }
+}
+
+/// The last bytes of a file with a footer, which say where the rest of it is.
+struct Trailer {
+    bytes: [u8; TRAILER_BYTES],
+    index_at: u64,
+    topics_at: u64,
+    end: u64,
+}
+
+impl Trailer {
+    fn read(file: &dyn StorageFile, header: &SegmentHeader) -> io::Result<Option<Self>> {
+        let Some(end) = file.len()?.checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
+        let mut bytes = [0; TRAILER_BYTES];
+        read_exact_at(file, &mut bytes, end)?;
+        let crc = u32_at(&bytes, CRC_AT);
+        put_at(&mut bytes, CRC_AT, [0; 4]);
+        let ours = u64_at(&bytes, MAGIC_AT) == MAGIC
+            && u32_at(&bytes, FORMAT_AT) == FORMAT
+            && crc32c(&bytes) == crc
+            && u64_at(&bytes, ORDINAL_AT) == header.ordinal
+            && u64_at(&bytes, NONCE_AT) == header.nonce;
         if !ours {
             return Ok(None);
         }
-        let body_len =
-            u64_at(&trailer, INDEX_LEN_AT).saturating_add(u64_at(&trailer, TOPICS_LEN_AT));
-        let Some(body_at) = trailer_at.checked_sub(body_len) else { return Ok(None) };
-        let frames_end = u64_at(&trailer, END_BYTE_AT);
-        if !(SEGMENT_HEADER_BYTES as u64..=body_at).contains(&frames_end) {
-            return Ok(None);
-        }
-        let mut body = vec![0; usize::try_from(body_len).map_err(io::Error::other)?];
-        read_exact_at(file, &mut body, body_at)?;
-        Ok(Self::decode(&trailer, &body))
+        let topics_at = end.checked_sub(u64_at(&bytes, TOPICS_LEN_AT));
+        let index_at = topics_at.and_then(|at| at.checked_sub(u64_at(&bytes, INDEX_LEN_AT)));
+        let frames_end = u64_at(&bytes, END_BYTE_AT);
+        Ok(index_at
+            .filter(|at| (SEGMENT_HEADER_BYTES as u64..=*at).contains(&frames_end))
+            .zip(topics_at)
+            .map(|(index_at, topics_at)| Self { bytes, index_at, topics_at, end }))
     }
 
-    fn decode(trailer: &[u8], body: &[u8]) -> Option<Self> {
-        let (index, topics) = body.split_at(usize::try_from(u64_at(trailer, INDEX_LEN_AT)).ok()?);
-        if crc64(index) != u64_at(trailer, INDEX_CRC_AT)
-            || crc64(topics) != u64_at(trailer, TOPICS_CRC_AT)
-        {
-            return None;
+    /// The index; `None` when its bytes are damaged.
+    fn index(&self, file: &dyn StorageFile) -> io::Result<Option<Vec<IndexEntry>>> {
+        let bytes = part(file, self.index_at..self.topics_at)?;
+        if crc64(&bytes) != u64_at(&self.bytes, INDEX_CRC_AT) {
+            return Ok(None);
         }
-        Some(Self {
-            start: tip_at(trailer, START_AT)?,
-            start_time: time_at(trailer, START_TIME_AT)?,
-            end: SegmentEnd {
-                at: u64_at(trailer, END_BYTE_AT),
-                tip: tip_at(trailer, END_AT)?,
-                time: time_at(trailer, END_TIME_AT)?,
-            },
-            index: index.chunks_exact(ENTRY_BYTES).map(decode_entry).collect::<Option<_>>()?,
-            topics: decode_topics(topics)?,
-        })
+        Ok(bytes.chunks_exact(ENTRY_BYTES).map(decode_entry).collect())
     }
+
+    /// The topics as bytes; `None` when they are damaged.
+    fn topics(&self, file: &dyn StorageFile) -> io::Result<Option<Vec<u8>>> {
+        let bytes = part(file, self.topics_at..self.end)?;
+        Ok((crc64(&bytes) == u64_at(&self.bytes, TOPICS_CRC_AT)).then_some(bytes))
+    }
+}
+
+fn part(file: &dyn StorageFile, range: Range<u64>) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).map_err(io::Error::other)?];
+    read_exact_at(file, &mut bytes, range.start)?;
+    Ok(bytes)
 }
 
 fn decode_entry(bytes: &[u8]) -> Option<IndexEntry> {
     Some(IndexEntry { at: u64_at(bytes, 0), tip: tip_at(bytes, 8)?, time: time_at(bytes, 32)? })
 }
 
-fn decode_topics(mut bytes: &[u8]) -> Option<Vec<TopicEntry>> {
-    let mut topics = Vec::new();
-    while !bytes.is_empty() {
-        let numbers = bytes.get(..TOPIC_BYTES)?;
-        let end = TOPIC_BYTES + usize::from(numbers[TOPIC_BYTES - 1]);
-        let name = std::str::from_utf8(bytes.get(TOPIC_BYTES..end)?).ok()?;
-        if (0..5).any(|number| NUMBER_MAX < u64_at(numbers, number * 8)) {
+/// A topic as a footer has it.
+struct RawTopic<'a> {
+    numbers: &'a [u8],
+    name: &'a [u8],
+}
+
+impl RawTopic<'_> {
+    /// The entry, if it can be one.
+    fn entry(&self) -> Option<TopicEntry> {
+        let number = |at: usize| Some(u64_at(self.numbers, at * 8)).filter(|it| *it <= NUMBER_MAX);
+        Some(TopicEntry {
+            name: std::str::from_utf8(self.name).ok()?.into(),
+            born: Seq::new(number(0)?),
+            first: Seq::new(number(1)?),
+            first_offset: number(2)?,
+            last: Seq::new(number(3)?),
+            last_offset: number(4)?,
+        })
+    }
+}
+
+/// The topics of a footer; `None` for one that is cut off, which is the last.
+struct Topics<'a>(&'a [u8]);
+
+impl<'a> Iterator for Topics<'a> {
+    type Item = Option<RawTopic<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
             return None;
         }
-        topics.push(TopicEntry {
-            name: name.into(),
-            born: Seq::new(u64_at(numbers, 0)),
-            first: Seq::new(u64_at(numbers, 8)),
-            first_offset: u64_at(numbers, 16),
-            last: Seq::new(u64_at(numbers, 24)),
-            last_offset: u64_at(numbers, 32),
+        let topic = self.0.split_at_checked(TOPIC_BYTES).and_then(|(numbers, rest)| {
+            let (name, rest) = rest.split_at_checked(usize::from(numbers[TOPIC_BYTES - 1]))?;
+            Some((RawTopic { numbers, name }, rest))
         });
-        bytes = &bytes[end..];
+        self.0 = topic.as_ref().map_or(&[], |(_, rest)| rest);
+        Some(topic.map(|(topic, _)| topic))
     }
-    Some(topics)
 }
 
 /// A tip as 24 bytes: seq, frame number, chain.
@@ -249,9 +320,18 @@ mod tests {
             let file = MemoryStorage::new().create(name).unwrap();
             footer.write(file.as_ref(), &header, len_min).unwrap();
             assert!(file.len().unwrap().abs_diff(len) < 8, "{}", file.len().unwrap());
-            assert_eq!(Footer::read(file.as_ref(), &header).unwrap(), Some(footer.clone()));
+            let file = file.as_ref();
+            assert_eq!(Footer::read(file, &header).unwrap(), Some(footer.clone()));
+            assert_eq!(Footer::read_index(file, &header).unwrap(), Some(footer.index.clone()));
+            for topic in &footer.topics {
+                let found = Footer::read_topic(file, &header, &topic.name).unwrap();
+                assert_eq!(found, Some(Some(topic.clone())));
+            }
+            assert_eq!(Footer::read_topic(file, &header, "b").unwrap(), Some(None));
             let reused = SegmentHeader { nonce: 4, ..header };
-            assert_eq!(Footer::read(file.as_ref(), &reused).unwrap(), None);
+            assert_eq!(Footer::read(file, &reused).unwrap(), None);
+            assert_eq!(Footer::read_index(file, &reused).unwrap(), None);
+            assert_eq!(Footer::read_topic(file, &reused, "a").unwrap(), None);
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use crate::bytes_at::{put_at, u32_at, u64_at, u128_at};
 use crate::checksum::crc32c;
-use crate::limits::{INDEX_EVERY_BYTES, INDEXES_MAX};
+use crate::limits::{INDEX_ENTRIES_MAX, INDEX_EVERY_BYTES};
 use crate::position::{Seq, Timestamp, Tip};
 use crate::storage::{Storage, StorageFile, read_exact_at, write_all_at};
 
@@ -195,26 +195,26 @@ impl Segment {
         self.index.lock().expect("no holder of this lock panics").clone()
     }
 
-    /// The last entry of which `is_before` is true, that of the start when there is none, and whether the index was read from
+    /// The last entry of which `is_before` is true, that of the start when there is none, and how many entries were read from
     /// the disk for it.
     fn last_entry(
         &self,
         storage: &dyn Storage,
         is_before: impl Fn(&IndexEntry) -> bool,
-    ) -> io::Result<(IndexEntry, bool)> {
+    ) -> io::Result<(IndexEntry, usize)> {
         let mut index = self.index.lock().expect("no holder of this lock panics");
-        let mut is_read = false;
+        let mut read = 0;
         if index.is_empty() && self.end.get().is_some() {
             let file = storage.open(&self.name())?;
-            if let Some(footer) = Footer::read(file.as_ref(), &self.header)? {
-                *index = footer.index;
-                is_read = true;
+            if let Some(found) = Footer::read_index(file.as_ref(), &self.header)? {
+                *index = found;
+                read = index.len();
             }
         }
         let after = index.partition_point(is_before);
         let start =
             IndexEntry { at: SEGMENT_HEADER_BYTES as u64, tip: self.start, time: self.start_time };
-        Ok((after.checked_sub(1).map_or(start, |at| index[at]), is_read))
+        Ok((after.checked_sub(1).map_or(start, |at| index[at]), read))
     }
 
     /// Forgets an index that can be read again from the footer, and frees its memory.
@@ -227,8 +227,32 @@ impl Segment {
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
     all: Mutex<Vec<Arc<Segment>>>,
-    /// Those whose index was read from the disk, the latest last.
-    looked_up: Mutex<VecDeque<Weak<Segment>>>,
+    looked_up: Mutex<LookedUp>,
+}
+
+/// The segments whose index was read from the disk.
+#[derive(Debug, Default)]
+struct LookedUp {
+    /// Each with the entries of its index, the latest last.
+    segments: VecDeque<(Weak<Segment>, usize)>,
+    /// All these entries.
+    entries: usize,
+}
+
+impl LookedUp {
+    /// An index was read. Forgets those that were read first while there are too many entries.
+    fn add(&mut self, segment: &Arc<Segment>, entries: usize) {
+        self.segments.push_back((Arc::downgrade(segment), entries));
+        self.entries += entries;
+        while INDEX_ENTRIES_MAX < self.entries
+            && let Some((first, entries)) = self.segments.pop_front()
+        {
+            self.entries -= entries;
+            if let Some(first) = first.upgrade() {
+                first.drop_index();
+            }
+        }
+    }
 }
 
 impl Segments {
@@ -256,22 +280,16 @@ impl Segments {
         self.last_entry(segment, storage, |entry| entry.time < time)
     }
 
-    /// Keeps indexes that were read, and forgets the one that was read first when they are too many.
+    /// Keeps indexes that were read, as far as there is room.
     fn last_entry(
         &self,
         segment: &Arc<Segment>,
         storage: &dyn Storage,
         is_before: impl Fn(&IndexEntry) -> bool,
     ) -> io::Result<IndexEntry> {
-        let (entry, is_read) = segment.last_entry(storage, is_before)?;
-        if is_read {
-            let mut looked_up = self.looked_up.lock().expect("no holder of this lock panics");
-            looked_up.push_back(Arc::downgrade(segment));
-            if INDEXES_MAX < looked_up.len()
-                && let Some(first) = looked_up.pop_front().and_then(|first| first.upgrade())
-            {
-                first.drop_index();
-            }
+        let (entry, read) = segment.last_entry(storage, is_before)?;
+        if read > 0 {
+            self.looked_up.lock().expect("no holder of this lock panics").add(segment, read);
         }
         Ok(entry)
     }
@@ -335,10 +353,11 @@ mod tests {
         let time = Timestamp::from_micros(5);
         let entry = IndexEntry { at: 5120, tip: tip(4), time };
         let end = SegmentEnd { at: 8192, tip: tip(10), time };
-        let footer =
-            Footer { start: tip(1), start_time: time, end, index: vec![entry], topics: Vec::new() };
+        let index = vec![entry; 1_024];
+        let (len, kept_max) = (index.len(), INDEX_ENTRIES_MAX / index.len());
+        let footer = Footer { start: tip(1), start_time: time, end, index, topics: Vec::new() };
         let segments = Segments::default();
-        for ordinal in 0..=INDEXES_MAX as u64 {
+        for ordinal in 0..=kept_max as u64 {
             let header = SegmentHeader { log_id: 1, ordinal, nonce: 3 };
             let file = storage.create(&file_name(ordinal)).unwrap();
             footer.write(file.as_ref(), &header, 0).unwrap();
@@ -350,10 +369,10 @@ mod tests {
             assert_eq!(found, entry);
             let found = segments.entry_before_time(segment, time, &storage).unwrap();
             assert_eq!(found.at, SEGMENT_HEADER_BYTES as u64, "its frame is not before that time");
-            assert!(segment.index.lock().unwrap().len() == 1, "the last one stays");
+            assert_eq!(segment.index.lock().unwrap().len(), len, "the last one stays");
         }
         let kept = all.iter().filter(|segment| segment.index.lock().unwrap().capacity() != 0);
-        assert_eq!(kept.count(), INDEXES_MAX);
+        assert_eq!(kept.count(), kept_max);
     }
 
     #[test]
