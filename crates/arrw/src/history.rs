@@ -12,7 +12,7 @@ use crate::db::Shared;
 pub const HISTORY_LIMIT_MAX: usize = 10_000;
 
 /// Records that are read on in the time that it takes to look for one, about.
-const RECORDS_IN_A_SEARCH: u64 = 32;
+const RECORDS_IN_A_SEARCH: u64 = 512;
 
 /// Which events of a topic are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Clients that are cut, stall and come back, while much is published: each gets all of it once and in order.
 
 use std::collections::BTreeMap;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrw::NewEvent;
@@ -59,9 +60,10 @@ impl Client<'_> {
         socket
     }
 
-    /// Takes what comes until it has the last publication of each channel.
-    fn follow(&mut self, ends: &BTreeMap<String, u64>, is_done: &AtomicBool) {
+    /// Takes what comes until it has the last publication of each channel. All begin before the first one is published.
+    fn follow(&mut self, ends: &BTreeMap<String, u64>, (all, is_done): (&Barrier, &AtomicBool)) {
         let mut socket = self.connect();
+        all.wait();
         loop {
             let is_at_end =
                 self.places.iter().all(|(channel, (offset, _))| ends[channel] <= *offset);
@@ -115,7 +117,8 @@ fn nothing_is_lost_doubled_or_out_of_order() {
         let size = if random.below(20) == 0 { 20_000 } else { 50 };
         plan.push((topic.clone(), json!({ "n": *end, "x": "x".repeat(size) }).to_string()));
     }
-    let is_done = AtomicBool::new(false);
+    let (all, is_done) =
+        (Barrier::new(usize::try_from(CLIENTS).unwrap() + 1), AtomicBool::new(false));
     let cuts: u64 = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
@@ -125,14 +128,15 @@ fn nothing_is_lost_doubled_or_out_of_order() {
                 let followed = (0..FOLLOWED).map(|it| (first + it * 3) % CHANNELS);
                 let places = followed.map(|it| (format!("c{it}"), (0, Value::Null))).collect();
                 let mut client = Client { server: &server, random, places, cuts: 0 };
-                let (ends, is_done) = (&ends, &is_done);
+                let (ends, gates) = (&ends, (&all, &is_done));
                 scope.spawn(move || {
-                    client.follow(ends, is_done);
+                    client.follow(ends, gates);
                     client.cuts
                 })
             })
             .collect();
         let bus = server.db.bus();
+        all.wait();
         for events in plan.chunks(8) {
             let events: Vec<_> =
                 events.iter().map(|(topic, data)| NewEvent::new(topic, data.as_bytes())).collect();

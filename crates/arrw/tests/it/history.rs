@@ -44,8 +44,10 @@ fn a_topic_whose_events_are_far_apart_has_the_same_history() {
     for number in 0..30 {
         let (rare, other) = (format!("{number:0200}"), "x".repeat(20));
         let mut events = vec![NewEvent::new("rare", rare.as_bytes())];
-        events.extend((0..99).map(|_| NewEvent::new("other", other.as_bytes())));
-        db.bus().publish_all(&events).unwrap().wait().unwrap();
+        events.extend((0..599).map(|_| NewEvent::new("other", other.as_bytes())));
+        for some in events.chunks(100) {
+            db.bus().publish_all(some).unwrap().wait().unwrap();
+        }
     }
     let all: Vec<(u64, usize)> = (0..30_usize).map(|n| (n as u64 + 1, n)).collect();
     for db in [open(&crash(&storage)), db] {
