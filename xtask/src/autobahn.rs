@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context, cases: Cases) -> Result<String, Failure> {
     cargo::build(context)?;
     let folder = context.workspace.root.join("tests/autobahn");
     let mut python = tools::python_packages(context, &folder.join("requirements.txt"))?;
-    let mut command = context.command(&context.built("examples/echo"));
+    let mut command = context.command(context.built("examples/echo"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut server = Server(command.spawn().context("start the server")?);
     let url = server.address()?.replace("http://", "ws://") + "/connection/websocket?echo";

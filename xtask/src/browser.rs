@@ -17,7 +17,7 @@ pub(crate) fn check(context: &Context) -> Result<String, Failure> {
     let mut node = context.command("node");
     node.args(["--test", "--test-reporter=spec", "--test-timeout", TIME_MAX]);
     node.current_dir(context.workspace.root.join("tests/browser"));
-    node.env("ARRWDB", target.join("debug/arrwdb")).env("CHROMIUM", chromium);
+    node.env("ARRWDB", context.built("arrwdb")).env("CHROMIUM", chromium);
     node.env("CHAT", chat).env("SCREENSHOTS", target.join("screenshots"));
     process::run(&mut node)?;
     Ok("screenshots are in target/screenshots".to_owned())

@@ -1,6 +1,6 @@
 //! What every stage gets: the workspace, the level of the run, and commands prepared for both.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
@@ -21,7 +21,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// A program that will start in the workspace's root and see the tools that `tools.rs` installed.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.workspace.root).env("PATH", self.search_path());
         command
@@ -35,8 +35,8 @@ impl Context {
     }
 
     /// A program that was built without `--release`, by its path among these: `arrwdb`, `examples/worker`.
-    pub(crate) fn built(&self, name: &str) -> String {
-        self.workspace.target.join("debug").join(name).display().to_string()
+    pub(crate) fn built(&self, name: &str) -> PathBuf {
+        self.workspace.target.join("debug").join(name)
     }
 
     /// The Python environment with `typos` and `taplo`.

@@ -13,7 +13,7 @@ pub(crate) fn run(context: &Context) -> Result<String, Failure> {
     for example in examples {
         let folder =
             context.fresh_folder(&format!("example-{}-{}", example.package, example.name))?;
-        let mut command = context.command(&context.built(&format!("examples/{}", example.name)));
+        let mut command = context.command(context.built(&format!("examples/{}", example.name)));
         command.current_dir(folder);
         commands.push(command);
     }

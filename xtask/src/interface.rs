@@ -13,7 +13,7 @@ const NOT_CHECKED: &str = "positive_data_acceptance,use_after_free";
 pub(crate) fn check(context: &Context) -> Result<String, Failure> {
     process::run(&mut context.cargo("build --package arrwdb")).map_err(Failure::into_build)?;
     let folder = context.fresh_folder("interface")?;
-    let server = Running::start(&context.workspace.target.join("debug/arrwdb"), &folder)?;
+    let server = Running::start(&context.built("arrwdb"), &folder)?;
     let address = &server.url;
     let mut schemathesis = context.venv_command("schemathesis");
     schemathesis.args(["run", &format!("{address}/openapi.json"), "--no-color"]);

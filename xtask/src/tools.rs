@@ -78,11 +78,11 @@ pub(crate) fn python_packages(context: &Context, list: &Path) -> Result<Command,
     let python = venv.join("bin/python");
     if fs::read_to_string(&installed).ok().as_ref() != Some(&text) {
         process::run(context.command("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-        let mut pip = context.command(&python.to_string_lossy());
+        let mut pip = context.command(&python);
         process::run(pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(list))?;
         fs::write(&installed, text).with_context(|| format!("write {}", installed.display()))?;
     }
-    let mut command = context.command(&python.to_string_lossy());
+    let mut command = context.command(&python);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(command)
 }
@@ -184,9 +184,8 @@ pub(crate) fn promtool(context: &Context) -> Result<PathBuf, Failure> {
     let folder = context.tools().join("prometheus");
     let ours = folder.join("usr/bin/promtool");
     let candidates = [PathBuf::from("promtool"), ours];
-    let is_there = |path: &&PathBuf| {
-        process::answer(context.command(&path.to_string_lossy()).arg("--version")).is_some()
-    };
+    let is_there =
+        |path: &&PathBuf| process::answer(context.command(path).arg("--version")).is_some();
     let present = || candidates.iter().find(is_there).cloned();
     if let Some(found) = present() {
         return Ok(found);

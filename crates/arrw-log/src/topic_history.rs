@@ -7,7 +7,7 @@ use crate::frame::Frame;
 use crate::log::Log;
 use crate::position::Seq;
 use crate::reader::{Reader, Start};
-use crate::segment::{Footer, Segment};
+use crate::segment::{Footer, OfTopic, Segment};
 use crate::topics::TopicEnd;
 
 impl Log {
@@ -141,10 +141,10 @@ impl Log {
         }
         let file = self.shared().environment.storage.open(&segment.name())?;
         Ok(match Footer::read_topic(file.as_ref(), &segment.header, topic)? {
-            Some(Some(entry)) if offset <= entry.last_offset => Found::Here(entry.first),
-            Some(Some(_)) => Found::Before,
-            Some(None) => Found::Nothing,
-            None => Found::Unknown,
+            OfTopic::Entry(entry) if offset <= entry.last_offset => Found::Here(entry.first),
+            OfTopic::Entry(_) => Found::Before,
+            OfTopic::Nothing => Found::Nothing,
+            OfTopic::NoFooter => Found::Unknown,
         })
     }
 }

@@ -73,7 +73,7 @@ impl Shadow {
             Some((memory, seq)) => (memory, Some(seq)),
             None => (Memory::default(), None),
         };
-        let from = saved.map_or(log.first(), |seq| seq.next().max(log.first()));
+        let from = first_behind(log, saved);
         let reader = log.reader(Start::At(from)).map_err(|error| failed(error.into()))?;
         let hold = log.hold(from).map_err(|error| failed(error.into()))?;
         let mut shadow = Self { memory, reader, hold, saved, alarms: Alarms::default() };
@@ -140,10 +140,14 @@ pub(crate) fn read_to(
     Ok(())
 }
 
+/// The first record that is not in a checkpoint, of those that are kept.
+pub(crate) fn first_behind(log: &Log, saved: Option<Seq>) -> Seq {
+    saved.map_or(log.first(), |seq| seq.next().max(log.first()))
+}
+
 /// About how many bytes of log stand behind a checkpoint. What cannot be read now is found out later.
 pub(crate) fn bytes_behind(log: &Log, saved: Option<Seq>) -> u64 {
-    let from = saved.map_or(log.first(), |seq| seq.next().max(log.first()));
-    log.bytes_from(from).unwrap_or_default()
+    log.bytes_from(first_behind(log, saved)).unwrap_or_default()
 }
 
 /// What saves the checkpoints of all views.

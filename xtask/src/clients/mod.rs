@@ -8,7 +8,7 @@ mod met;
 mod table;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 
@@ -45,14 +45,14 @@ fn javascript(context: &Context, lines: &Path) -> Result<(), Failure> {
     let mut node = context.command("node");
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=4", "--test-force-exit"]);
     node.args(["--test-timeout", FILE_TIME_MAX]).current_dir(folder);
-    process::run(node.env("ARRWDB", program(context)).env("MET", lines))
+    process::run(node.env("ARRWDB", context.built("arrwdb")).env("MET", lines))
 }
 
 fn python(context: &Context, lines: &Path) -> Result<(), Failure> {
     let folder = context.workspace.root.join("tests/clients/python");
     let mut python = tools::python_packages(context, &folder.join("requirements.txt"))?;
     python.args(["-m", "unittest", "discover", "--verbose"]).current_dir(folder);
-    process::run(python.env("ARRWDB", program(context)).env("MET", lines))
+    process::run(python.env("ARRWDB", context.built("arrwdb")).env("MET", lines))
 }
 
 /// The tests of the binary that use the client of Rust run with all others, too; here they say what they met.
@@ -60,10 +60,6 @@ fn rust(context: &Context, lines: &Path) -> Result<(), Failure> {
     let mut tests = context.cargo("nextest run --workspace --exclude xtask --profile ci");
     tests.args(["--filterset", "package(arrwdb) and test(centrifuge_client::)"]);
     process::run(tests.env("MET", lines))
-}
-
-fn program(context: &Context) -> PathBuf {
-    context.workspace.target.join("debug/arrwdb")
 }
 
 /// Makes the document anew, and counts the tests that it names.

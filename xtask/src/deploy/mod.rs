@@ -91,7 +91,7 @@ const SETTINGS: &str = "client.proxy.connect.endpoint = \"http://127.0.0.1:9/con
 
 /// What a server says that has done a little of everything.
 fn metrics(context: &Context, folder: &Path) -> anyhow::Result<String> {
-    let program = context.workspace.target.join("debug/arrwdb");
+    let program = context.built("arrwdb");
     fs::write(folder.join("arrwdb.toml"), SETTINGS).context("write the settings")?;
     let server = Running::start(&program, folder)?;
     let done: [&[&str]; 5] = [
@@ -111,7 +111,7 @@ fn metrics(context: &Context, folder: &Path) -> anyhow::Result<String> {
 
 /// As systemd would read it, with a program that is there.
 fn unit(context: &Context, folder: &Path) -> Result<(), Failure> {
-    let program = context.workspace.target.join("debug/arrwdb");
+    let program = context.built("arrwdb");
     let text = read(&context.workspace.root, UNIT)?;
     let text = text.replace("/usr/local/bin/arrwdb", &program.display().to_string());
     fs::write(folder.join("arrwdb.service"), text).context("write the unit")?;

@@ -167,7 +167,7 @@ fn sockets(
     for (name, peer) in peers {
         let folder = context.fresh_folder("peers-sockets")?;
         let file = folder.join("figures.json");
-        let mut command = context.command(&program.to_string_lossy());
+        let mut command = context.command(program);
         command.args(["bench", "sockets"]).args(SOCKETS).arg("--peer").arg(peer);
         command.arg("--json").arg(&file).arg("--dir").arg(&folder);
         if length == Length::Quick {

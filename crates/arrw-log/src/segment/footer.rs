@@ -49,6 +49,17 @@ pub(crate) struct TopicEntry {
     pub(crate) last_offset: u64,
 }
 
+/// What a footer says of one topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OfTopic {
+    /// What the segment holds of it.
+    Entry(TopicEntry),
+    /// That it holds nothing of it.
+    Nothing,
+    /// There is no valid footer.
+    NoFooter,
+}
+
 /// All that a footer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Footer {
@@ -144,22 +155,24 @@ impl Footer {
         trailer.index(file)
     }
 
-    /// What the segment holds of one topic, if it holds anything of it; the outer `None` as of [`read`](Self::read).
+    /// What is said of one topic.
     pub(crate) fn read_topic(
         file: &dyn StorageFile,
         header: &SegmentHeader,
         name: &str,
-    ) -> io::Result<Option<Option<TopicEntry>>> {
-        let Some(trailer) = Trailer::read(file, header)? else { return Ok(None) };
-        let Some(topics) = trailer.topics(file)? else { return Ok(None) };
+    ) -> io::Result<OfTopic> {
+        let Some(trailer) = Trailer::read(file, header)? else { return Ok(OfTopic::NoFooter) };
+        let Some(topics) = trailer.topics(file)? else { return Ok(OfTopic::NoFooter) };
         for topic in Topics(&topics) {
             match topic {
-                Some(topic) if topic.name == name.as_bytes() => return Ok(topic.entry().map(Some)),
+                Some(topic) if topic.name == name.as_bytes() => {
+                    return Ok(topic.entry().map_or(OfTopic::NoFooter, OfTopic::Entry));
+                }
                 Some(_) => (),
-                None => return Ok(None),
+                None => return Ok(OfTopic::NoFooter),
             }
         }
-        Ok(Some(None))
+        Ok(OfTopic::Nothing)
     }
 }
 
@@ -325,13 +338,13 @@ mod tests {
             assert_eq!(Footer::read_index(file, &header).unwrap(), Some(footer.index.clone()));
             for topic in &footer.topics {
                 let found = Footer::read_topic(file, &header, &topic.name).unwrap();
-                assert_eq!(found, Some(Some(topic.clone())));
+                assert_eq!(found, OfTopic::Entry(topic.clone()));
             }
-            assert_eq!(Footer::read_topic(file, &header, "b").unwrap(), Some(None));
+            assert_eq!(Footer::read_topic(file, &header, "b").unwrap(), OfTopic::Nothing);
             let reused = SegmentHeader { nonce: 4, ..header };
             assert_eq!(Footer::read(file, &reused).unwrap(), None);
             assert_eq!(Footer::read_index(file, &reused).unwrap(), None);
-            assert_eq!(Footer::read_topic(file, &reused, "a").unwrap(), None);
+            assert_eq!(Footer::read_topic(file, &reused, "a").unwrap(), OfTopic::NoFooter);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::limits::{INDEX_ENTRIES_MAX, INDEX_EVERY_BYTES};
 use crate::position::{Seq, Timestamp, Tip};
 use crate::storage::{Storage, StorageFile, read_exact_at, write_all_at};
 
-pub(crate) use footer::{Footer, TopicEntry, tip_at, tip_bytes};
+pub(crate) use footer::{Footer, OfTopic, TopicEntry, tip_at, tip_bytes};
 pub(crate) use source::{FrameSource, Probe};
 
 /// Bytes before the first frame: one page, so that frames never share one with the header.

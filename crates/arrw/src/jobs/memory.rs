@@ -9,7 +9,7 @@ use arrw_log::{Checkpoint, Hold, Log, OpenError, Seq, Start};
 use crate::jobs::carrying::carry;
 use crate::jobs::limits::CARRIED_MAX;
 use crate::jobs::rules::{Core, is_needed};
-use crate::memory::{Alarm, Alarms, bytes_behind, read_to};
+use crate::memory::{Alarm, Alarms, bytes_behind, first_behind, read_to};
 use crate::planted::{Bug, is_planted};
 
 /// Name of the checkpoint's file.
@@ -105,8 +105,7 @@ fn read(
         Some((jobs, seq)) => (jobs, Some(seq)),
         None => (Jobs::default(), None),
     };
-    let from = saved.map_or(log.first(), |seq| seq.next().max(log.first()));
-    let mut reader = log.reader(Start::At(from))?;
+    let mut reader = log.reader(Start::At(first_behind(log, saved)))?;
     read_to(&mut reader, end, |record| jobs.apply(record))?;
     Ok((saved, jobs))
 }
