@@ -20,10 +20,17 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// A program that will start in the workspace's root and see the tools that `tools.rs` installed.
+    /// A program that will start in the workspace's root and see the tools that `tools.rs` installed. It is not told
+    /// which package `cargo run` started: some build scripts ask for that, and a cargo below this one and one that a user
+    /// starts would each compile anew what the other has built.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.workspace.root).env("PATH", self.search_path());
+        for (name, _) in env::vars_os() {
+            if is_of_a_package(&name) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
@@ -72,5 +79,24 @@ impl Context {
         path.push(":");
         path.push(self.tools().join("bin"));
         path
+    }
+}
+
+/// Whether cargo sets this variable to tell a program of which package it is.
+fn is_of_a_package(name: &OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|it| it.starts_with("CARGO_PKG_") || it.starts_with("CARGO_MANIFEST_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_user_set_for_cargo_is_kept() {
+        assert!(is_of_a_package(OsStr::new("CARGO_PKG_VERSION")));
+        assert!(is_of_a_package(OsStr::new("CARGO_MANIFEST_DIR")));
+        assert!(!is_of_a_package(OsStr::new("CARGO_TARGET_DIR")));
+        assert!(!is_of_a_package(OsStr::new("CARGO_HOME")));
     }
 }

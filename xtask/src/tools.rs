@@ -1,8 +1,8 @@
 //! The stage that finds the tools beyond the Rust toolchain, and installs those that are missing.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::Context as _;
 
@@ -199,18 +199,32 @@ pub(crate) fn promtool(context: &Context) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| missing("promtool", "sudo apt-get install --yes prometheus"))
 }
 
-/// Redis and NATS, as Debian has them, and what they need. They are not installed: that would start services.
-const BROKERS: [&str; 5] =
-    ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "nats-server"];
+/// Redis and NATS, as Debian has them, and what they need, and what the Python package of uWebSockets needs. They are not
+/// installed: that would start services.
+const BROKERS: [&str; 6] =
+    ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "nats-server", "libuv1"];
 
-/// The folder with the programs of [`BROKERS`].
-pub(crate) fn brokers(context: &Context) -> Result<PathBuf, Failure> {
+/// Where the packages [`BROKERS`] were unpacked.
+pub(crate) struct Brokers {
+    /// What is `/` in the packages.
+    pub(crate) folder: PathBuf,
+}
+
+impl Brokers {
+    /// What their programs need as `LD_LIBRARY_PATH`.
+    pub(crate) fn libraries(&self) -> PathBuf {
+        self.folder.join("usr/lib").join(format!("{}-linux-gnu", env::consts::ARCH))
+    }
+}
+
+/// Unpacks the packages [`BROKERS`], where that was not done.
+pub(crate) fn brokers(context: &Context) -> Result<Brokers, Failure> {
     let folder = context.tools().join("brokers");
     // Written when all is there.
     let installed = folder.join("packages");
     let list = BROKERS.join(" ");
     if fs::read_to_string(&installed).ok().as_ref() == Some(&list) {
-        return Ok(folder);
+        return Ok(Brokers { folder });
     }
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let unpack_all = || BROKERS.iter().try_for_each(|package| unpack(context, package, &folder));
@@ -225,7 +239,7 @@ pub(crate) fn brokers(context: &Context) -> Result<PathBuf, Failure> {
         ));
     }
     fs::write(&installed, list).with_context(|| format!("write {}", installed.display()))?;
-    Ok(folder)
+    Ok(Brokers { folder })
 }
 
 /// Downloads a package of Debian and takes its files out, below `folder`. Anybody may.

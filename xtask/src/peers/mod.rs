@@ -1,6 +1,7 @@
 //! `cargo xtask peers`: the same loads on arrwDB and on what others use for the same, in one run.
 
 mod servers;
+mod sockets;
 mod table;
 
 use std::fs;
@@ -16,6 +17,7 @@ use crate::report;
 use crate::stage::Failure;
 use crate::tools;
 use servers::{Kind, Servers};
+use sockets::Sockets;
 use table::{Cell, Load, System};
 
 /// How long a run is.
@@ -95,9 +97,6 @@ const LOADS: &[Load] = &[
     Load { id: "work", what: "jobs that do nothing, 8 at once", systems: JOBS },
 ];
 
-/// Figures of `arrwdb bench sockets` that are taken of peers as well.
-const SOCKETS: [&str; 4] = ["accept", "broadcast.burst", "broadcast.single", "echo"];
-
 /// Runs all loads; each system has its turn within each run. The answer names the file with the figures.
 pub(crate) fn run(context: &Context, length: Length) -> Result<String, Failure> {
     let mut build = context.cargo("build --release --package arrwdb");
@@ -105,6 +104,7 @@ pub(crate) fn run(context: &Context, length: Length) -> Result<String, Failure> 
     let program = context.workspace.target.join("release/arrwdb");
     let node = tools::npm_packages(context, "tests/peers/js")?;
     let installed = tools::brokers(context)?;
+    let sockets = Sockets::prepare(context, &node, &installed.libraries())?;
     let folder = context.fresh_folder("peers")?;
     let servers = Servers::start(&program, &installed, &folder)?;
     report::line(&servers.settings().join("\n"));
@@ -127,7 +127,7 @@ pub(crate) fn run(context: &Context, length: Length) -> Result<String, Failure> 
     }
     let settings = servers.settings();
     drop(servers);
-    let sockets = sockets(context, &node, &program, length)?;
+    let sockets = sockets.measure(context, &program, length)?;
     report::line(&table::of_sockets(&sockets)?);
     let file = context.workspace.target.join("peers.json");
     let all = table::json(&settings, &cells, &sockets);
@@ -145,40 +145,4 @@ fn one(context: &Context, node: &Path, arguments: [&str; 4]) -> Result<Value, Fa
         command.stderr(Stdio::inherit()).output().with_context(|| format!("start `{shown}`"))?;
     let said = String::from_utf8_lossy(&output.stdout);
     Ok(serde_json::from_str(&said).with_context(|| format!("`{shown}` said: {said}"))?)
-}
-
-/// WebSockets: the generator of `arrwdb bench sockets`, once with each peer. By the name of the peer, what it printed as JSON.
-fn sockets(
-    context: &Context,
-    node: &Path,
-    program: &Path,
-    length: Length,
-) -> Result<Vec<(&'static str, Value)>, Failure> {
-    let python = tools::python_packages(
-        context,
-        &context.workspace.root.join("tests/peers/requirements.txt"),
-    )?;
-    let ws = node.join("ws.sh");
-    fs::write(&ws, format!("#!/bin/sh\nexec node '{}/sockets.mjs'\n", node.display()))
-        .context("write ws.sh")?;
-    process::run(context.command("chmod").arg("+x").arg(&ws))?;
-    let peers = [("uWebSockets", Path::new(python.get_program())), ("ws", &ws)];
-    let mut found = Vec::new();
-    for (name, peer) in peers {
-        let folder = context.fresh_folder("peers-sockets")?;
-        let file = folder.join("figures.json");
-        let mut command = context.command(program);
-        command.args(["bench", "sockets"]).args(SOCKETS).arg("--peer").arg(peer);
-        command.arg("--json").arg(&file).arg("--dir").arg(&folder);
-        if length == Length::Quick {
-            command.arg("--quick");
-        }
-        // Its exit code says whether targets are met, which is not asked here.
-        let output = process::capture(&mut command)?;
-        let text = fs::read_to_string(&file).with_context(|| {
-            format!("no figures with the peer {name}: {}", String::from_utf8_lossy(&output.stderr))
-        })?;
-        found.push((name, serde_json::from_str(&text).context("read the figures")?));
-    }
-    Ok(found)
 }

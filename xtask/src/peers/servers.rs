@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use crate::running::Running;
+use crate::tools::Brokers;
 
 /// How long a server may take until it answers.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -54,8 +55,12 @@ struct Other {
 }
 
 impl Servers {
-    /// Starts them; each answers when this returns. `installed` is the folder of the programs of others.
-    pub(crate) fn start(program: &Path, installed: &Path, folder: &Path) -> anyhow::Result<Self> {
+    /// Starts them; each answers when this returns. `installed` has the programs of others.
+    pub(crate) fn start(
+        program: &Path,
+        installed: &Brokers,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let home = folder.join("arrwdb");
         fs::create_dir_all(&home).context("make a folder")?;
         fs::write(home.join("arrwdb.toml"), SETTINGS).context("write the settings")?;
@@ -81,7 +86,7 @@ impl Servers {
 }
 
 impl Other {
-    fn start(kind: Kind, installed: &Path, folder: &Path) -> anyhow::Result<Self> {
+    fn start(kind: Kind, installed: &Brokers, folder: &Path) -> anyhow::Result<Self> {
         let port = free_port()?;
         let (name, fsync) = match kind {
             Kind::RedisAlways => ("redis-always", Some("always")),
@@ -105,17 +110,15 @@ impl Other {
             ],
             None => vec!["usr/sbin/nats-server", "-a", "127.0.0.1", "-js", "-sd", "."],
         };
-        let program = installed.join(words.remove(0));
+        let program = installed.folder.join(words.remove(0));
         let mut command = Command::new(&program);
         let port_text = port.to_string();
         command.args(&words).args([if fsync.is_some() { "--port" } else { "-p" }, &port_text]);
-        command.env("LD_LIBRARY_PATH", installed.join("usr/lib/x86_64-linux-gnu"));
+        command.env("LD_LIBRARY_PATH", installed.libraries());
         let log = fs::File::create(home.join("log")).context("make a log")?;
         command.current_dir(&home).stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
         let version = crate::process::answer(
-            Command::new(&program)
-                .arg("--version")
-                .env("LD_LIBRARY_PATH", installed.join("usr/lib/x86_64-linux-gnu")),
+            Command::new(&program).arg("--version").env("LD_LIBRARY_PATH", installed.libraries()),
         );
         let shown = format!("{}: {}", version.unwrap_or_default(), words.join(" "));
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
