@@ -121,6 +121,11 @@ impl Row {
         self.better().ratio(self.value.median, self.seed?)
     }
 
+    /// How many times as good as the floor or a peer it is, whichever way is better.
+    pub(crate) fn times_as_good_as(&self, other: Option<Spread>) -> Option<f64> {
+        self.better().ratio(self.value.median, other?.median)
+    }
+
     /// Which value would be better.
     pub(crate) fn better(&self) -> Better {
         match self.target {

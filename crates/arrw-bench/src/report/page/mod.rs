@@ -11,7 +11,7 @@ use crate::row::{Better, Row, ratio, short};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Ratios as bars: the heading, what they are to, and of each row.
+/// Bars: the heading, what they say, and how many times as good as something a row is. To the right is always better.
 type Ratios = (&'static str, &'static str, fn(&Row) -> Option<f64>);
 
 const RATIOS: [Ratios; 3] = [
@@ -22,13 +22,13 @@ const RATIOS: [Ratios; 3] = [
     ),
     (
         "Beside the floor",
-        "Ours over the least program that does the same work, in the same run. A rate of 1 is all the machine gives; of a time, less is better.",
-        Row::ratio_to_floor,
+        "How many times as good as the least program that does the same work, in the same run: 1 is all the machine gives.",
+        |row| row.times_as_good_as(row.floor),
     ),
     (
         "Beside peers",
-        "Ours over another program on the same machine, in the same run. Where a rate is below 1, the peer wins.",
-        Row::ratio_to_peer,
+        "How many times as good as another program on the same machine, in the same run. Below 1 the peer wins.",
+        |row| row.times_as_good_as(row.peer),
     ),
 ];
 
@@ -244,6 +244,22 @@ mod tests {
         for outside in ["http:", "https:", "src=", "<script", "NaN", "inf"] {
             assert!(!page.contains(outside), "{outside} is in {page}");
         }
+    }
+
+    #[test]
+    fn a_bar_is_to_the_right_where_ours_is_better_also_of_times() {
+        let page_of = |unit, target| {
+            let row = Row { unit, target, ..row("one") };
+            page(&[], &Figures { rows: vec![row], plots: Vec::new() }, &[])
+        };
+        let beside_floor = |page: &str| {
+            let from = page.find("Beside the floor").expect("it has a floor");
+            page[from..].split("</section>").next().expect("it ends").to_owned()
+        };
+        let rate = beside_floor(&page_of("events/s", Some(Target::AtLeast(1.0))));
+        assert!(rate.contains("class=\"below\"") && rate.contains("0.50"), "{rate}");
+        let time = beside_floor(&page_of("us", None));
+        assert!(time.contains("class=\"above\"") && time.contains("2.00"), "{time}");
     }
 
     #[test]
