@@ -118,12 +118,12 @@ impl Row {
 
     /// How many times as good as the prototype it is.
     pub(crate) fn ratio_to_seed(&self) -> Option<f64> {
-        self.better().ratio(self.value.median, self.seed?)
+        self.times_as_good_as(self.seed?)
     }
 
-    /// How many times as good as the floor or a peer it is, whichever way is better.
-    pub(crate) fn times_as_good_as(&self, other: Option<Spread>) -> Option<f64> {
-        self.better().ratio(self.value.median, other?.median)
+    /// How many times as good as another value it is, whichever way is better.
+    pub(crate) fn times_as_good_as(&self, other: f64) -> Option<f64> {
+        self.better().ratio(self.value.median, other)
     }
 
     /// Which value would be better.

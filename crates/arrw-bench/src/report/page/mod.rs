@@ -23,12 +23,12 @@ const RATIOS: [Ratios; 3] = [
     (
         "Beside the floor",
         "How many times as good as the least program that does the same work, in the same run: 1 is all the machine gives.",
-        |row| row.times_as_good_as(row.floor),
+        |row| row.times_as_good_as(row.floor?.median),
     ),
     (
         "Beside peers",
         "How many times as good as another program on the same machine, in the same run. Below 1 the peer wins.",
-        |row| row.times_as_good_as(row.peer),
+        |row| row.times_as_good_as(row.peer?.median),
     ),
 ];
 
