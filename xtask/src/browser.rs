@@ -1,5 +1,6 @@
 //! The stage that opens the pages of the examples and of the demonstration in a browser without a window.
 
+use crate::cargo;
 use crate::context::Context;
 use crate::process;
 use crate::stage::Failure;
@@ -10,7 +11,7 @@ const TIME_MAX: &str = "180000";
 
 /// Runs each test of `tests/browser`. What the pages look like is in `target/screenshots` then.
 pub(crate) fn check(context: &Context) -> Result<String, Failure> {
-    process::run(&mut context.cargo("build --package arrwdb")).map_err(Failure::into_build)?;
+    cargo::product(context)?;
     let chat = tools::npm_packages(context, "examples/chat")?;
     let chromium = tools::chromium(context)?;
     let target = &context.workspace.target;

@@ -1,5 +1,6 @@
 //! The stage that asks a running server what its description of the interface says it can be asked.
 
+use crate::cargo;
 use crate::context::Context;
 use crate::process;
 use crate::running::Running;
@@ -11,7 +12,7 @@ const NOT_CHECKED: &str = "positive_data_acceptance,use_after_free";
 
 /// Draws requests from `/openapi.json`, right and wrong ones; each answer must be one that it allows.
 pub(crate) fn check(context: &Context) -> Result<String, Failure> {
-    process::run(&mut context.cargo("build --package arrwdb")).map_err(Failure::into_build)?;
+    cargo::product(context)?;
     let folder = context.fresh_folder("interface")?;
     let server = Running::start(&context.built("arrwdb"), &folder)?;
     let address = &server.url;

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::cargo;
 use crate::context::Context;
 use crate::process;
 use crate::stage::Failure;
@@ -28,7 +29,7 @@ const FILE_TIME_MAX: &str = "300000";
 
 /// Runs the tests of all clients, and compares the document.
 pub(crate) fn check(context: &Context) -> Result<String, Failure> {
-    process::run(&mut context.cargo("build --package arrwdb")).map_err(Failure::into_build)?;
+    cargo::product(context)?;
     let folder = context.fresh_folder("clients")?;
     let lines = folder.join("met.ndjson");
     Failure::all(vec![

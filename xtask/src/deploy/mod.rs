@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 
+use crate::cargo;
 use crate::context::Context;
 use crate::dist;
 use crate::process;
@@ -28,7 +29,7 @@ const OF_PROMETHEUS: &str = "up";
 
 /// Checks alerts, dashboard and unit; the answer says how many.
 pub(crate) fn check(context: &Context) -> Result<String, Failure> {
-    process::run(&mut context.cargo("build --package arrwdb")).map_err(Failure::into_build)?;
+    cargo::product(context)?;
     let promtool = tools::promtool(context)?;
     tools::systemd_analyze(context)?;
     let folder = context.fresh_folder("deploy")?;

@@ -23,8 +23,8 @@ use std::fs;
 
 use anyhow::Context as _;
 
+use crate::cargo;
 use crate::context::Context;
-use crate::process;
 use crate::report;
 use crate::stage::Failure;
 use parse::Step;
@@ -38,8 +38,7 @@ const RUN_BY_CI: &[&str] = &["cargo xtask test", "cargo xtask test --core"];
 
 /// Every command of every file must do what the file says.
 pub(crate) fn check(context: &Context) -> Result<String, Failure> {
-    // By itself: built with the whole workspace, its log would have the planted bugs of the simulator.
-    process::run(&mut context.cargo("build --package arrwdb")).map_err(Failure::into_build)?;
+    cargo::product(context)?;
     let mut results = Vec::new();
     let mut count = 0;
     for file in FILES {
